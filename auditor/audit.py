@@ -1,0 +1,83 @@
+"""The one straight line: target, evidence, answers, verdicts, score, report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from auditor import __version__, report_builder, suppress
+from auditor.config import FILE_NAME, Settings
+from auditor.gate import GateSettings, decide
+from auditor.inquiry import access_rows, ask_all, choose
+from auditor.judge import judge_all, judge_rule
+from auditor.lanes import Target, refuse_emptiness, sources
+from auditor.plan import Evidence
+from auditor.report import Report, Tool, Unit
+from auditor.report import Target as ReportTarget
+from auditor.weigh import SCORING_VERSION, weigh
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from auditor.model import RuleAnswers
+    from auditor.rulebook import Rulebook
+    from auditor.sources.repository import Repository
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Everything that a scan is asked to do."""
+
+    target: Target
+    settings: Settings = field(default_factory=Settings)
+    only: tuple[str, ...] = ()
+    gate: GateSettings = field(default_factory=GateSettings)
+    today: date = field(default_factory=lambda: datetime.now(UTC).date())
+
+
+def audit(
+    request: Request, book: Rulebook, progress: Callable[[str], None] = lambda _: None
+) -> tuple[Report, Repository]:
+    """Audit one target. Raises UsageError and NothingToScan; everything else that goes wrong is in the report."""
+    pages = choose(book, request.only)
+    with Evidence(sources(request.target), progress) as evidence:
+        evidence.start(("repository",))
+        repository: Repository = evidence.get("repository")
+        refuse_emptiness(repository, request.target)
+        asked, failed = ask_all(book, pages, evidence)
+        access = access_rows(evidence) if any(item.asked for item in asked.values()) else []
+        notes = evidence.notes()
+    accepted, complaints = _suppressed(request, book, asked, repository)
+    rules = [judge_rule(page, asked[page.id], accepted) for page in book.pages if page.id in asked]
+    judged = judge_all(book, rules)
+    findings = report_builder.build_findings(rules, accepted, repository.text)
+    findings += report_builder.complaint_findings(complaints, book)
+    report = Report(
+        scoring_version=SCORING_VERSION,
+        tool=Tool(version=__version__),
+        target=ReportTarget(
+            commit=repository.commit,
+            units=[Unit(path=unit.path, stack=list(unit.stack)) for unit in repository.units],
+        ),
+        gate=decide(request.gate, findings, judged),
+        evidence=notes,
+        score=weigh(judged, partial_scan=bool(request.only)),
+        controls=report_builder.build_controls(judged, book),
+        rules=report_builder.build_rules(rules),
+        findings=findings,
+        not_checked=report_builder.build_not_checked(rules, judged, failed),
+        endpoints=[],
+        access=report_builder.build_access(access),
+    )
+    return report, repository
+
+
+def _suppressed(
+    request: Request, book: Rulebook, asked: dict[str, RuleAnswers], repository: Repository
+) -> tuple[dict[int, str], list[suppress.Complaint]]:
+    waivers = suppress.from_settings(request.settings.ignore, FILE_NAME)
+    for path in repository.files:
+        if path.endswith(".sql"):
+            waivers += suppress.from_text(path, repository.text(path) or "")
+    return suppress.apply(book, asked, waivers, request.today)

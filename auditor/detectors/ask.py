@@ -1,0 +1,122 @@
+"""Puts a rule to every database: finds its detector by name, runs it, and traces each answer to a file."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from auditor.model import Answer, Confidence, DbObject, FileSpan, Kind, Proof, RuleAnswers, Severity, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from auditor.rulebook import Page
+    from auditor.sources.database import Database
+    from auditor.sources.probes import Probed
+
+
+class Detector(Protocol):
+    """A module of `auditor.detectors.<kind>`; those of kind probe are given what was probed, too."""
+
+    def ask(self, database: Database, *probed: Probed) -> Iterable[Answer]: ...
+
+
+def find_detector(page: Page) -> Detector:
+    """The Python detector of a page; raises ModuleNotFoundError when there is none."""
+    return cast("Detector", importlib.import_module(f"auditor.detectors.{page.kind}.{page.detector_stem}"))
+
+
+def ask_rule(page: Page, databases: Sequence[Database], probed: Mapping[str, Probed]) -> RuleAnswers:
+    """All answers of one rule. A detector that crashes makes the rule unknown, with the reason."""
+    try:
+        found = [a for database in databases for a in ask_database(page, database, probed.get(database.name))]
+    except Exception as error:  # noqa: BLE001 - a crash must not end the scan, and becomes *unknown* below
+        reason = str(error).splitlines()[0] if str(error) else ""
+        return RuleAnswers(
+            page.id, unavailable=f"the rule could not be asked: {type(error).__name__}: {reason}"
+        )
+    return RuleAnswers(page.id, merge_live(found))
+
+
+def ask_database(page: Page, database: Database, probed: Probed | None = None) -> Iterator[Answer]:
+    """The answers of one rule about one database; a probe rule has none about one that was not probed."""
+    for answer in _ask(page, database, probed):
+        place = answer.where
+        span = place if isinstance(place, FileSpan) else database.locate(place) if place else None
+        full = replace(
+            answer, unit=database.unit, database=database.name, sources=(database.source,), span=span
+        )
+        yield _doubted(full, database)
+
+
+def _ask(page: Page, database: Database, probed: Probed | None) -> Iterable[Answer]:
+    if page.kind is Kind.PROBE:
+        return find_detector(page).ask(database, probed) if probed else ()
+    return _ask_query(page, database) if page.sql else find_detector(page).ask(database)
+
+
+def _ask_query(page: Page, database: Database) -> Iterator[Answer]:
+    assert page.sql
+    for row in database.select(page.sql.read_text("utf-8")):
+        yield _answer(row)
+
+
+def _answer(row: dict[str, Any]) -> Answer:
+    """A row of a catalog query: kind, identity, state, and what else the query says of the subject."""
+    place = DbObject(
+        kind=row["kind"],
+        identity=row["identity"],
+        classid=int(row.get("classid") or 0),
+        objid=int(row.get("objid") or 0),
+        column=row.get("column"),
+        aspect=row.get("aspect") or "definition",
+        relation=row.get("relation") or "",
+    )
+    return Answer(
+        subject=place.subject,
+        state=State(row["state"]),
+        detail=row.get("detail") or "",
+        where=place,
+        severity=Severity(row["severity"]) if row.get("severity") else None,
+        confidence=Confidence(row["confidence"]) if row.get("confidence") else None,
+        proof=cast("Proof | None", row.get("proof")),
+        evidence=row.get("evidence") or "",
+    )
+
+
+def _doubted(answer: Answer, database: Database) -> Answer:
+    """Unknown instead of a verdict, where a statement that failed would have changed what was asked about."""
+    if not database.uncertain or not isinstance(answer.where, DbObject):
+        return answer
+    relation = (answer.where.relation or answer.where.identity).replace('"', "")
+    reason = database.uncertain.get(relation) or database.uncertain.get("*")
+    return replace(answer, state=State.UNKNOWN, detail=reason, proof=None) if reason else answer
+
+
+def merge_live(answers: list[Answer]) -> list[Answer]:
+    """One subject, one row: a live answer wins, and takes its file and line from the shadow's."""
+    live = {answer.subject: answer for answer in answers if answer.sources == ("live",)}
+    if not live:
+        return answers
+    merged = [_joined(answer, live.get(answer.subject)) for answer in answers if answer.sources != ("live",)]
+    known = {answer.subject for answer in merged}
+    return merged + [answer for subject, answer in live.items() if subject not in known]
+
+
+def _joined(shadow: Answer, live: Answer | None) -> Answer:
+    if live is None:
+        detail = "drift: the migrations make it, the live database does not have it"
+        return replace(shadow, state=State.UNKNOWN, detail=detail, proof=None)
+    drift = ""
+    if State.UNKNOWN not in {live.state, shadow.state} and live.state is not shadow.state:
+        drift = f" (drift: the migrations alone would make this {shadow.state})"
+    sources = ("live", "shadow")
+    return replace(
+        live,
+        span=shadow.span,
+        detail=live.detail + drift,
+        sources=sources,
+        unit=shadow.unit,
+        database=shadow.database,
+    )

@@ -1,0 +1,47 @@
+"""Statements that the server refused when the history was replayed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditor.detectors.migrations import each_file
+from auditor.model import Answer, FileSpan, Severity, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditor.sources.database import Database
+    from auditor.sources.replay import Failure
+
+_SEVERITY = {"seed data": Severity.INFO, "needs a superuser": Severity.LOW, "already exists": Severity.LOW}
+
+
+def ask(database: Database) -> Iterator[Answer]:
+    if database.replay is None:
+        return
+    failed: dict[str, list[Failure]] = {}
+    for failure in database.replay.failures:
+        failed.setdefault(failure.statement.path, []).append(failure)
+    for path, statements in each_file(database):
+        subject = f"migration {path}"
+        for failure in failed.get(path, []):
+            yield _answer(subject, failure)
+        if path not in failed:
+            yield Answer(subject, State.OK, f"{len(statements)} statements replayed", FileSpan(path, 1))
+    for path in database.history.unread if database.history else ():
+        yield Answer(f"migration {path}", State.UNKNOWN, "the file could not be read", FileSpan(path, 1))
+
+
+def _answer(subject: str, failure: Failure) -> Answer:
+    statement = failure.statement
+    touched = (
+        f"; not known because of it: {', '.join(sorted(failure.relations))}" if failure.relations else ""
+    )
+    return Answer(
+        subject,
+        State.FAIL,
+        f"{failure.cause}: ERROR {failure.sqlstate}: {failure.message}{touched}",
+        FileSpan(statement.path, statement.line, statement.end_line),
+        severity=_SEVERITY.get(failure.cause),
+        evidence=f"{failure.sqlstate} {failure.message}",
+    )

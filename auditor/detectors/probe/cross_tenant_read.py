@@ -1,0 +1,83 @@
+"""Rows of one user or tenant that a stranger reads, tried with planted rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditor.detectors.policies import table_place
+from auditor.facts.ownership import data_class
+from auditor.facts.predicates import only_own_columns, truth_of
+from auditor.model import Answer, Confidence, Proof, Severity, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditor.facts.schema import Policy, Table
+    from auditor.sources.database import Database
+    from auditor.sources.probes import Attempt, Probed, TableProbe
+
+_ROLE = {"anon": "anon", "stranger": "authenticated"}
+
+
+def ask(database: Database, probed: Probed) -> Iterator[Answer]:
+    del database
+    for result in probed.tables.values():
+        if result.owned:
+            yield _answer(result)
+
+
+def _answer(result: TableProbe) -> Answer:
+    table = result.table
+    place = table_place(table, aspect="rls")
+    reads = [attempt for attempt in result.attempts if attempt.command == "SELECT"]
+    if result.unplanted and reads:
+        return Answer(place.subject, State.UNKNOWN, f"no row could be planted: {result.unplanted}", place)
+    seen = [attempt for attempt in reads if attempt.state == "allowed"]
+    if not seen:
+        return Answer(place.subject, State.OK, f"{result.owned}; strangers read nothing", place)
+    who = " and ".join(attempt.caller for attempt in seen)
+    severity, why = _severity(result, seen)
+    detail = f"{result.owned}, and {who} can read a row of somebody else{why}"
+    proof = Proof(seen[-1].script, seen[-1].seen, "SELECT of 0 rows")
+    return Answer(
+        place.subject,
+        State.FAIL,
+        detail,
+        place,
+        severity=severity,
+        confidence=Confidence.PROVED,
+        proof=proof,
+        evidence=who,
+    )
+
+
+def _severity(result: TableProbe, seen: list[Attempt]) -> tuple[Severity | None, str]:
+    """A policy that says "everybody may read" is a decision; what it opens tells whether it was a good one."""
+    table = result.table
+    if not table.rls:
+        return None, " (row level security is off)"
+    opened = [policy for policy in _read_policies(table, seen) if _declared_open(policy)]
+    if not opened:
+        return None, ""
+    named = f": policy {opened[0].name!r} opens it to everybody"
+    if data_class(table) == "secret":
+        return None, f"{named}, secrets included"
+    assert result.owned
+    if all(not truth_of(policy.using or "").value for policy in opened):
+        return Severity.LOW, f": policy {opened[0].name!r} publishes rows by their own columns"
+    if result.owned.tenant:
+        return Severity.HIGH, named
+    return (Severity.MEDIUM if data_class(table) == "personal" else Severity.LOW), named
+
+
+def _read_policies(table: Table, seen: list[Attempt]) -> list[Policy]:
+    roles = {"public", *(_ROLE[attempt.caller] for attempt in seen)}
+    return [
+        p for p in table.policies if p.permissive and p.command in {"select", "all"} and roles & set(p.roles)
+    ]
+
+
+def _declared_open(policy: Policy) -> bool:
+    """Open by its own words: always true, or by the row's own columns (`published = true`)."""
+    using = policy.using or ""
+    return truth_of(using).value is True or only_own_columns(using)

@@ -1,0 +1,216 @@
+"""Migration histories of a repository: which files, in which order, for which platform."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Literal
+
+from auditor.facts.units import is_example, is_test, is_vendored, unit_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from auditor.facts.units import UnitFacts
+
+Layout = Literal["supabase", "prisma", "drizzle", "sql", "schema"]
+_POSTGRES = {"postgres", "postgresql", "cockroachdb"}
+_NUMBERED = re.compile(r"^(?:[VU]?\d|R__)", re.IGNORECASE)
+_FOLDERS = {"migrations", "migration", "migrate", "deploy"}
+_SCHEMA_FILES = ("schema.sql", "structure.sql", "init.sql", "database.sql")
+_DOWN = re.compile(r"^--\s*(?:\+goose\s+down|migrate:down|\+migrate\s+down)\b.*", re.IGNORECASE | re.MULTILINE | re.DOTALL)
+# Words that stand in a Supabase project's migrations and in nobody else's.
+_SUPABASE = re.compile(
+    r"\bauth\s*\.\s*(?:uid|jwt|role|email|users)\b|\bstorage\s*\.\s*(?:objects|buckets)\b|\bto\s+(?:anon|authenticated|service_role)\b",
+    re.IGNORECASE,
+)
+_OWN_AUTH = re.compile(r"create\s+schema\s+(?:if\s+not\s+exists\s+)?\"?auth\b", re.IGNORECASE)
+_MYSQL = re.compile(
+    r"\bengine\s*=\s*innodb\b|\bauto_increment\b|^\s*create\s+table\s+(?:if\s+not\s+exists\s+)?`", re.IGNORECASE | re.MULTILINE
+)
+_SQLITE = re.compile(r"\bautoincrement\b|\bpragma\s+foreign_keys\b|\bwithout\s+rowid\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One history. `files` maps each path, in replay order, to its text; `unread` names files that gave none."""
+
+    layout: Layout
+    folder: str
+    unit: str
+    files: dict[str, str]
+    unread: tuple[str, ...]
+    supabase: bool
+    config: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.folder
+
+
+@dataclass(frozen=True, slots=True)
+class Histories:
+    """What was found: histories for Postgres, and those set aside with the reason."""
+
+    histories: tuple[History, ...]
+    set_aside: dict[str, str]
+
+
+def find_histories(
+    paths: Iterable[str], units: tuple[UnitFacts, ...], text: Callable[[str], str | None]
+) -> Histories:
+    """Find every history below the scanned folder; `text` reads a file or returns None."""
+    known = [path for path in paths if not is_vendored(path)]
+    present = set(known)
+    folders: dict[str, list[str]] = defaultdict(list)
+    for path in known:
+        if path.endswith(".sql"):
+            folders[PurePosixPath(path).parent.as_posix()].append(path)
+    set_aside: dict[str, str] = {}
+    candidates = _supabase(folders) | _prisma(known) | _drizzle(folders, present, text)
+    for folder, found in _plain(folders).items():
+        candidates.setdefault(folder, found)
+    if not candidates:
+        candidates = _schema_files(known)
+    histories = []
+    for folder, (layout, files) in sorted(candidates.items()):
+        if reason := _refusal(folder, layout, files, present, text):
+            set_aside[folder] = reason
+        elif history := _history(folder, layout, files, units, present, text):
+            histories.append(history)
+        else:
+            set_aside[folder] = "its statements are not PostgreSQL's"
+    return Histories(tuple(histories), set_aside)
+
+
+_Found = dict[str, tuple[Layout, list[str]]]
+
+
+def _supabase(folders: dict[str, list[str]]) -> _Found:
+    found: _Found = {}
+    for folder, files in folders.items():
+        if PurePosixPath(folder).parts[-2:] == ("supabase", "migrations"):
+            numbered = sorted(path for path in files if re.match(r"\d+_.*\.sql$", PurePosixPath(path).name))
+            found[folder] = ("supabase", numbered or sorted(files))
+    return found
+
+
+def _prisma(paths: list[str]) -> _Found:
+    found: _Found = {}
+    for path in paths:
+        place = PurePosixPath(path)
+        if place.name == "migration.sql":
+            found.setdefault(place.parent.parent.as_posix(), ("prisma", []))[1].append(path)
+    return {folder: (layout, sorted(files)) for folder, (layout, files) in found.items()}
+
+
+def _drizzle(folders: dict[str, list[str]], present: set[str], text: Callable[[str], str | None]) -> _Found:
+    found: _Found = {}
+    for folder, files in folders.items():
+        journal = f"{folder}/meta/_journal.json"
+        if journal in present:
+            tags = _journal_tags(text(journal) or "")
+            order = [path for tag in tags if (path := f"{folder}/{tag}.sql") in present]
+            found[folder] = ("drizzle", order or sorted(files))
+    return found
+
+
+def _journal_tags(text: str) -> list[str]:
+    try:
+        entries = json.loads(text)["entries"]
+        return [str(entry["tag"]) for entry in sorted(entries, key=lambda entry: int(entry["idx"]))]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return []
+
+
+def _plain(folders: dict[str, list[str]]) -> _Found:
+    found: _Found = {}
+    for folder, files in folders.items():
+        parts = {part.lower() for part in PurePosixPath(folder).parts}
+        numbered = [path for path in files if _NUMBERED.match(PurePosixPath(path).name)]
+        forward = [path for path in numbered if not re.search(r"[._-](?:down|undo|rollback)\.sql$", path)]
+        if forward and parts & _FOLDERS and "functions" not in parts:
+            found[folder] = ("sql", sorted(forward, key=_version))
+    return found
+
+
+def _version(path: str) -> tuple[bool, list[int], str]:
+    """Flyway and others count in numbers (V2 before V10), timestamps sort the same; repeatable ones come last."""
+    name = PurePosixPath(path).name
+    head = re.match(r"[A-Za-z]*([\d._]*\d)", name)
+    return name.startswith("R__"), [int(part) for part in re.split(r"[._]", head[1])] if head else [], name
+
+
+def _schema_files(paths: list[str]) -> _Found:
+    """Declarative files count only where there are no migrations: replaying both would clash."""
+    for name in _SCHEMA_FILES:
+        for path in sorted(paths, key=lambda p: (p.count("/"), p)):
+            if PurePosixPath(path).name == name and not is_test(path):
+                return {PurePosixPath(path).parent.as_posix(): ("schema", [path])}
+    return {}
+
+
+def _refusal(
+    folder: str, layout: Layout, files: list[str], present: set[str], text: Callable[[str], str | None]
+) -> str:
+    if is_test(files[0]) or is_example(files[0]):
+        return "part of tests or examples"
+    dialect = _dialect(folder, layout, present, text)
+    return f"written for {dialect}, not PostgreSQL" if dialect and dialect.lower() not in _POSTGRES else ""
+
+
+def _dialect(folder: str, layout: Layout, present: set[str], text: Callable[[str], str | None]) -> str:
+    if layout == "prisma":
+        lock = f"{folder}/migration_lock.toml"
+        schemas = [
+            p
+            for p in present
+            if p.endswith(".prisma") and p.startswith(PurePosixPath(folder).parent.as_posix())
+        ]
+        for path in [lock] * (lock in present) + sorted(schemas):
+            if match := re.search(
+                r'provider\s*=\s*"(\w+)"(?![^{]*generator)', _datasource(text(path) or "", path)
+            ):
+                return match[1]
+    if layout == "drizzle" and (
+        match := re.search(r'"dialect"\s*:\s*"(\w+)"', text(f"{folder}/meta/_journal.json") or "")
+    ):
+        return match[1]
+    return ""
+
+
+def _datasource(text: str, path: str) -> str:
+    if path.endswith(".toml"):
+        return text
+    match = re.search(r"^\s*datasource\s+\w+\s*\{[^}]*\}", text, re.MULTILINE)
+    return match[0] if match else ""
+
+
+def _history(
+    folder: str,
+    layout: Layout,
+    paths: list[str],
+    units: tuple[UnitFacts, ...],
+    present: set[str],
+    text: Callable[[str], str | None],
+) -> History | None:
+    """The history with its texts, or None when the texts are another dialect's."""
+    texts = {path: text(path) for path in paths}
+    files = {path: _DOWN.sub("", content) for path, content in texts.items() if content is not None}
+    everything = "\n".join(files.values())
+    if layout != "supabase" and files and (_MYSQL.search(everything) or _SQLITE.search(everything)):
+        return None
+    supabase = layout == "supabase" or bool(_SUPABASE.search(everything))
+    config = f"{PurePosixPath(folder).parent.as_posix()}/config.toml" if layout == "supabase" else None
+    return History(
+        layout=layout,
+        folder=folder,
+        unit=unit_of(paths[0], units),
+        files=files,
+        unread=tuple(path for path, content in texts.items() if content is None),
+        supabase=supabase and not _OWN_AUTH.search(everything),
+        config=config if config in present else None,
+    )

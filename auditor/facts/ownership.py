@@ -1,0 +1,160 @@
+"""Who a row belongs to, read from the schema: foreign keys first, then what policies compare, names as a last resort."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from auditor.facts.schema import Column, Policy, Schema, Table
+
+_UID = r"(?:\(\s*select\s+)?(?:auth\.)?uid\(\)(?:\s+as\s+\w+\s*\))?(?:::text)?"
+_COMPARED = re.compile(
+    rf'\(?\b"?(\w+)"?\)?(?:::text)?\s*=\s*\(*\s*{_UID}|{_UID}\s*\)*\s*=\s*\(?"?(\w+)"?\b', re.IGNORECASE
+)
+_OWNER_NAMES = {
+    "user_id",
+    "owner_id",
+    "author_id",
+    "profile_id",
+    "created_by",
+    "creator_id",
+    "owner",
+    "userid",
+    "ownerid",
+}
+_TENANT = r"(?:organi[sz]ation|org|team|workspace|account|tenant|company|household|business|agency|clinic|school|store|shop)"
+_TENANT_TABLE = re.compile(
+    rf"^{_TENANT}s?$|^{_TENANT[:-1]}|company|companie)ies$|^companies$|^agencies$", re.IGNORECASE
+)
+_TENANT_COLUMN = re.compile(rf"^{_TENANT}_?id$", re.IGNORECASE)
+_MEMBERS = re.compile(r"member", re.IGNORECASE)
+_SECRET = re.compile(
+    r"password|passwd|secret|(^|_)token(_|$)|api_?key|access_?key|private_?key|refresh_token|_hash$|ssn|social_security|"
+    r"card_number|iban|cvv|mfa|otp|recovery",
+    re.IGNORECASE,
+)
+_PERSONAL = re.compile(
+    r"e?mail|phone|mobile|address|birth|dob$|salary|income|medical|diagnos|health|passport|tax_id|latitude|longitude|"
+    r"ip_addr|first_name|last_name|full_name|stripe|billing|payment|customer_id|invoice",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """How a table's rows belong to somebody: `users` are columns that hold a user's id, `tenant` the column of a
+    tenant's id, `through` the owned table that a foreign key leads to.
+    """
+
+    users: tuple[str, ...] = ()
+    tenant: str | None = None
+    through: str | None = None
+
+    def __str__(self) -> str:
+        if self.tenant:
+            return f"rows belong to a tenant ({self.tenant})"
+        if self.users:
+            return f"rows belong to a user ({self.users[0]})"
+        return f"rows belong to a row of {self.through}"
+
+
+def find_owned(schema: Schema) -> dict[int, Owned]:
+    """Owned tables by oid, ownership followed along foreign keys. Tables that are not in it are shared by everybody."""
+    owned: dict[int, Owned] = {}
+    people = _people(schema)
+    for table in schema.tables.values():
+        users, tenant = _user_columns(table, people), _tenant_column(table, schema, people)
+        if users or tenant:
+            owned[table.oid] = Owned(users, tenant)
+        elif _is_tenant(table, schema, people):
+            owned[table.oid] = Owned(tenant=table.primary_key[0] if table.primary_key else "id")
+    while grown := {
+        table.oid: found for table in schema.tables.values() if (found := _through(table, owned, schema))
+    }:
+        owned |= grown
+    return owned
+
+
+def _through(table: Table, owned: dict[int, Owned], schema: Schema) -> Owned | None:
+    if table.oid in owned:
+        return None
+    for key in table.foreign_keys:
+        if key.target in owned and key.target != table.oid and _required(table, key.columns):
+            parent = schema.tables[key.target]
+            tenant = key.columns[0] if owned[key.target].tenant else None
+            return Owned(tenant=tenant, through=parent.identity)
+    return None
+
+
+def _required(table: Table, columns: tuple[str, ...]) -> bool:
+    return all((column := table.column(name)) is not None and column.not_null for name in columns)
+
+
+def _people(schema: Schema) -> set[int]:
+    """`auth.users`, and the tables that hold one row for each of its users (profiles)."""
+    people = {schema.users} if schema.users else set()
+    for table in schema.tables.values():
+        own_key = [key for key in table.foreign_keys if key.columns == table.primary_key]
+        if any(key.target == schema.users for key in own_key):
+            people.add(table.oid)
+    return people
+
+
+def _user_columns(table: Table, people: set[int]) -> tuple[str, ...]:
+    keys = [key.columns[0] for key in table.foreign_keys if key.target in people and len(key.columns) == 1]
+    compared = [name for policy in table.policies for name in compared_columns(policy) if table.column(name)]
+    found = list(dict.fromkeys([*keys, *compared]))
+    if not found:
+        found = [c.name for c in table.columns if c.name.lower() in _OWNER_NAMES and _holds_id(c)]
+    return tuple(found)
+
+
+def compared_columns(policy: Policy) -> list[str]:
+    """Columns that a policy compares with `auth.uid()`."""
+    text = f"{policy.using or ''} {policy.check or ''}"
+    return [match[1] or match[2] for match in _COMPARED.finditer(text) if match[1] or match[2]]
+
+
+def _holds_id(column: Column) -> bool:
+    return column.type in {"uuid", "text", "character varying", "bigint", "integer"}
+
+
+def _tenant_column(table: Table, schema: Schema, people: set[int]) -> str | None:
+    for key in table.foreign_keys:
+        target = schema.tables.get(key.target)
+        if (
+            target
+            and target.oid != table.oid
+            and len(key.columns) == 1
+            and _is_tenant(target, schema, people)
+        ):
+            return key.columns[0]
+    return next((c.name for c in table.columns if _TENANT_COLUMN.match(c.name) and _holds_id(c)), None)
+
+
+def _is_tenant(table: Table, schema: Schema, people: set[int]) -> bool:
+    """A tenant is named like one, or a table of members leads to it together with a user."""
+    if table.oid in people:
+        return False
+    if _TENANT_TABLE.match(table.name):
+        return True
+    for other in schema.tables.values():
+        targets = {key.target for key in other.foreign_keys}
+        if (
+            table.oid in targets
+            and other.oid != table.oid
+            and _MEMBERS.search(other.name)
+            and _user_columns(other, people)
+        ):
+            return True
+    return False
+
+
+def data_class(table: Table) -> str:
+    """`secret`, `personal` or `plain`, by the names of the columns."""
+    names = [column.name for column in table.columns]
+    if any(_SECRET.search(name) for name in names):
+        return "secret"
+    return "personal" if any(_PERSONAL.search(name) for name in names) else "plain"

@@ -1,0 +1,113 @@
+"""Asks the chosen rules of the evidence that they need; what could not be had makes a rule unknown, with the reason."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from auditor.detectors.ask import ask_rule
+from auditor.model import (
+    AccessRow,
+    Answer,
+    Kind,
+    NotApplicable,
+    Proof,
+    RuleAnswers,
+    State,
+    Unavailable,
+    UsageError,
+)
+from auditor.plan import NEEDS
+
+if TYPE_CHECKING:
+    from auditor.lanes import Databases
+    from auditor.plan import Evidence
+    from auditor.rulebook import Page, Rulebook
+    from auditor.sources.probes import Probed
+
+_NO_API = "no API role exists: isolation rests on application code alone"
+_EXPOSURE = {"rls-on-all-tables", "tenant-isolation"}
+
+
+def choose(book: Rulebook, only: tuple[str, ...]) -> set[str]:
+    """The rules that `--only` names by kind, control or id; all without it. Raises UsageError on an unknown name."""
+    if not only:
+        return {page.id for page in book.pages}
+    chosen: set[str] = set()
+    for name in only:
+        page = book.page(name)
+        found = {p.id for p in book.pages if name in {p.kind.value, p.control}} | (
+            {page.id} if page else set()
+        )
+        if not found:
+            known = sorted({n for p in book.pages for n in (p.id, p.control, p.kind.value)})
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean '{close[0]}'?" if close else ""
+            raise UsageError(f"--only: no rule, control or kind is named '{name}'{hint}")
+        chosen |= found
+    return chosen
+
+
+def ask_all(
+    book: Rulebook, chosen: set[str], evidence: Evidence
+) -> tuple[dict[str, RuleAnswers], dict[str, str]]:
+    """The answers of every rule, by id, and the databases that could not be had."""
+    pages = [page for page in book.pages if page.kind is not Kind.SETTINGS]
+    evidence.start(dict.fromkeys(need for page in pages if page.id in chosen for need in NEEDS[page.kind]))
+    asked = {
+        page.id: _ask(page, evidence) if page.id in chosen else RuleAnswers(page.id, asked=False)
+        for page in pages
+    }
+    return asked, _failed(evidence) if any(item.asked for item in asked.values()) else {}
+
+
+def _failed(evidence: Evidence) -> dict[str, str]:
+    try:
+        databases: Databases = evidence.get("databases")
+    except (Unavailable, NotApplicable):
+        return {}
+    return databases.failed
+
+
+def _ask(page: Page, evidence: Evidence) -> RuleAnswers:
+    try:
+        databases: Databases = evidence.get("databases")
+        probed: dict[str, Probed] = evidence.get("probes") if page.kind is Kind.PROBE else {}
+    except Unavailable as reason:
+        return RuleAnswers(page.id, unavailable=str(reason))
+    except NotApplicable as reason:
+        return RuleAnswers(page.id, not_applicable=str(reason))
+    found = ask_rule(page, databases.databases, probed)
+    if databases.failed and not found.unavailable:
+        lost = [
+            Answer(f"database {n}", State.UNKNOWN, reason, database=n)
+            for n, reason in databases.failed.items()
+        ]
+        return RuleAnswers(page.id, [*found.answers, *lost])
+    if not found.answers and page.control in _EXPOSURE and not any(d.api_roles for d in databases.databases):
+        return RuleAnswers(page.id, unavailable=found.unavailable, not_applicable=_NO_API)
+    return found
+
+
+def access_rows(evidence: Evidence) -> list[AccessRow]:
+    """The access matrix, as far as the probes went."""
+    try:
+        probed: dict[str, Probed] = evidence.get("probes")
+        databases: Databases = evidence.get("databases")
+    except (Unavailable, NotApplicable):
+        return []
+    units = {database.name: database.unit for database in databases.databases}
+    return [
+        AccessRow(
+            database=name,
+            unit=units[name],
+            object=result.table.identity,
+            caller=attempt.caller,
+            command=attempt.command,
+            state=attempt.state,
+            proof=Proof(attempt.script, attempt.seen, "") if attempt.state == "allowed" else None,
+        )
+        for name, part in probed.items()
+        for result in part.tables.values()
+        for attempt in result.attempts
+    ]

@@ -1,0 +1,183 @@
+"""The vocabulary: frozen types that every layer shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class _Ranked(StrEnum):
+    """An enumeration whose members are declared from the least to the most."""
+
+    @property
+    def rank(self) -> int:
+        return list(type(self)).index(self)
+
+
+class Severity(_Ranked):
+    INFO = "info"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class Confidence(_Ranked):
+    """How sure an answer is; `proved` carries a transcript that a reviewer can run."""
+
+    SUSPECTED = "suspected"
+    INFERRED = "inferred"
+    PROVED = "proved"
+
+
+class State(StrEnum):
+    """The state of one subject under one rule."""
+
+    OK = "ok"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+
+
+class Outcome(StrEnum):
+    """What a rule came to, over all its subjects."""
+
+    PASS = "pass"  # noqa: S105 - not a password
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+    NOT_APPLICABLE = "not_applicable"
+    NOT_ASKED = "not_asked"
+
+
+class Verdict(StrEnum):
+    """What a control came to, over all its rules."""
+
+    PASS = "pass"  # noqa: S105 - not a password
+    PARTIAL = "partial"
+    FAIL = "fail"
+    ACCEPTED = "accepted"
+    NOT_APPLICABLE = "not_applicable"
+    UNKNOWN = "unknown"
+    NOT_ASKED = "not_asked"
+
+
+class Kind(StrEnum):
+    """The kind of a rule: the folder of its page, and the evidence that it reads."""
+
+    CATALOG = "catalog"
+    PROBE = "probe"
+    MIGRATION = "migration"
+    SETTINGS = "settings"
+
+
+class Unavailable(Exception):  # noqa: N818 - a state of the evidence rather than an error
+    """Evidence that could not be had; the text is the sentence that the report prints."""
+
+
+class NotApplicable(Exception):  # noqa: N818 - likewise
+    """Evidence that this target positively does not have; the text is the sentence that the report prints."""
+
+
+class UsageError(Exception):
+    """A wrong option or configuration (exit code 2)."""
+
+
+class NothingToScan(Exception):  # noqa: N818 - an outcome with an exit code of its own
+    """The target holds nothing that this tool understands (exit code 5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileSpan:
+    """Lines of a file; `path` is relative to the scanned folder, lines count from 1."""
+
+    path: str
+    line: int
+    end_line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DbObject:
+    """An object of a database.
+
+    `kind` and `identity` make the subject (`table` + `public.notes`); `classid` and `objid` are its
+    catalog address (0 where it has none); `column` narrows the place to one column of a table;
+    `aspect` names the property that the finding is about, so that the statement which set it last is shown;
+    `relation` is the table or view that the object hangs on, the identity itself where empty.
+    """
+
+    kind: str
+    identity: str
+    classid: int = 0
+    objid: int = 0
+    column: str | None = None
+    aspect: str = "definition"
+    relation: str = ""
+
+    @property
+    def subject(self) -> str:
+        return f"{self.kind} {self.identity}"
+
+
+Place = FileSpan | DbObject
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A transcript that a reviewer can run, what it showed, and what a sound backend would have shown."""
+
+    script: str
+    seen: str
+    expected: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One row: the state of one subject under one rule.
+
+    `where` is the place as the rule names it, `span` the lines of a file that it was traced to.
+    `severity` and `confidence` override the page's where given. `evidence` is the normalised fault that the
+    fingerprint is made of: no line numbers and no secret.
+    """
+
+    subject: str
+    state: State
+    detail: str = ""
+    where: Place | None = None
+    span: FileSpan | None = None
+    severity: Severity | None = None
+    confidence: Confidence | None = None
+    proof: Proof | None = None
+    evidence: str = ""
+    unit: str = "."
+    database: str | None = None
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRow:
+    """One cell of the access matrix: what one caller can do to one object with one command."""
+
+    database: str
+    unit: str
+    object: str
+    caller: str
+    command: str
+    state: str
+    proof: Proof | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleAnswers:
+    """Everything that one rule answered.
+
+    `unavailable` is the reason why it could not be asked, `not_applicable` why there is nothing to ask about.
+    """
+
+    rule: str
+    answers: Sequence[Answer] = ()
+    unavailable: str | None = None
+    not_applicable: str | None = None
+    asked: bool = True

@@ -1,0 +1,105 @@
+"""Evidence as futures: which sources a scan needs, each started at most once, all that can start at once."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from auditor.model import Kind, NotApplicable, Unavailable
+from auditor.report import EvidenceNote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from types import TracebackType
+    from typing import Self
+
+# What each kind of rule reads. A source that nobody needs is not started.
+NEEDS: dict[Kind, tuple[str, ...]] = {
+    Kind.CATALOG: ("databases",),
+    Kind.PROBE: ("databases", "probes"),
+    Kind.MIGRATION: ("databases",),
+    Kind.SETTINGS: ("repository",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One input: the sources it reads, how it loads (given the evidence and the stack that closes what it opened),
+    and how it describes what it got.
+    """
+
+    needs: tuple[str, ...]
+    load: Callable[[Evidence, ExitStack], Any]
+    describe: Callable[[Any], tuple[str, dict[str, Any], str | None]]
+
+
+@dataclass(slots=True)
+class Evidence:
+    """Loads the sources asked for, as futures; one owner that closes everything in reverse order."""
+
+    sources: Mapping[str, Source]
+    progress: Callable[[str], None] = lambda _: None
+    _futures: dict[str, Future[Any]] = field(default_factory=dict)
+    _notes: dict[str, EvidenceNote] = field(default_factory=dict)
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, "evidence"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()  # servers first: what still waits for them then ends
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._stack.close()  # and what a source opened while the first was closing
+
+    def start(self, names: Iterable[str]) -> None:
+        """Start these sources and all that they need."""
+        for name in names:
+            if name not in self._futures:
+                self.start(self.sources[name].needs)
+                self._futures[name] = self._pool.submit(self._load, name)
+
+    def get(self, name: str) -> Any:  # noqa: ANN401 - each source has a type of its own
+        """Wait for a source; raises Unavailable or NotApplicable with the reason."""
+        if name not in self._futures:
+            self.start([name])
+        return self._futures[name].result()
+
+    def notes(self) -> list[EvidenceNote]:
+        """What each started source gave, in the order of the table of sources."""
+        return [self._notes[name] for name in self.sources if name in self._notes]
+
+    def _load(self, name: str) -> Any:  # noqa: ANN401 - each source has a type of its own
+        for needed in self.sources[name].needs:
+            self.get(needed)
+        started = time.monotonic()
+        self.progress(name)
+        try:
+            value = self.sources[name].load(self, self._stack)
+        except (Unavailable, NotApplicable) as reason:
+            self._note(name, started, ("unavailable", {}, str(reason)))
+            raise
+        except Exception as error:
+            # A crashed source is evidence that could not be had: its rules are unknown, and the reason is printed.
+            text = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            self._note(name, started, ("unavailable", {}, text))
+            raise Unavailable(f"{name} could not be read: {text}") from error
+        self._note(name, started, self.sources[name].describe(value))
+        return value
+
+    def _note(self, name: str, started: float, described: tuple[str, dict[str, Any], str | None]) -> None:
+        status, facts, reason = described
+        self._notes[name] = EvidenceNote.model_validate(
+            {
+                "source": name,
+                "status": status,
+                "reason": reason,
+                "seconds": round(time.monotonic() - started, 2),
+                "facts": facts,
+            }
+        )

@@ -1,0 +1,200 @@
+"""Rule pages and the checklist as typed objects, read from `rules/`.
+
+A page is Markdown: a title, a `toml` block, prose, `**Fix.**`, then examples as fences. The same page is
+`backend-audit explain ID`, the help text in reports, and a test. No pydantic here: pages are read at start-up.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from auditor.data import data_folder
+from auditor.model import Confidence, Kind, Severity
+
+_FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<body>.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
+_INFO = re.compile(r"(?P<lang>\S+)\s+(?P<verdict>bad|good|gap)(?P<options>[^:]*):\s*(?P<title>.+)")
+_FOUND = re.compile(r"^Found: (?P<places>.+?)\.?$", re.MULTILINE)
+_MARK = re.compile(r"<- found\s*(?:\*/)?\s*$")
+_PAGE_KEYS = {
+    "control", "severity", "confidence", "cwe", "decisive", "equivalents", "formerly", "tags",
+}  # fmt: skip
+
+
+class PageError(Exception):
+    """A rule page or the checklist that does not follow the format: a fault of this tool's own data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One fence, or the fences of one group, as a small file tree.
+
+    `marks` are the (path, line) pairs marked `<- found`, `found` the subjects named below the group.
+    """
+
+    title: str
+    verdict: str
+    language: str
+    files: dict[str, str]
+    marks: frozenset[tuple[str, int]] = frozenset()
+    found: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    id: str
+    kind: Kind
+    title: str
+    control: str
+    severity: Severity
+    confidence: Confidence
+    description: str
+    fix: str
+    path: Path
+    cwe: tuple[int, ...] = ()
+    decisive: bool = True
+    equivalents: tuple[str, ...] = ()
+    formerly: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+    @property
+    def detector_stem(self) -> str:
+        return self.id.replace("-", "_")
+
+    @property
+    def sql(self) -> Path | None:
+        """The query that asks this rule, where one file beside the page can say it."""
+        query = self.path.with_suffix(".sql")
+        return query if query.is_file() else None
+
+    @property
+    def markdown(self) -> str:
+        """The page's prose without its settings: what `explain` and SARIF's `rule.help` show."""
+        return re.sub(r"^```toml\n.*?^```\n+", "", self.path.read_text("utf-8"), count=1, flags=re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    id: str
+    title: str
+    asks: str
+    weight: Severity
+    fails_at: Severity
+    share: bool
+    answers: tuple[str, ...]
+    extended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    controls: tuple[Control, ...]
+    pages: tuple[Page, ...]
+
+    def page(self, rule: str) -> Page | None:
+        """The page of a rule, also under a name that it formerly had."""
+        return next((page for page in self.pages if rule == page.id or rule in page.formerly), None)
+
+    def rules_of(self, control: str) -> tuple[Page, ...]:
+        return tuple(page for page in self.pages if page.control == control)
+
+
+@cache
+def load_rulebook() -> Rulebook:
+    """Every page and the checklist; pages are sorted by id."""
+    root = data_folder("rules")
+    paths = [path for kind in Kind for path in sorted((root / kind).glob("*.md"))]
+    pages = sorted((read_page(path) for path in paths), key=lambda page: page.id)
+    return Rulebook(_read_checklist(root / "checklist.toml"), tuple(pages))
+
+
+def read_page(path: Path) -> Page:
+    """Read one page; raises PageError with the file's name when it does not follow the format."""
+    text = path.read_text("utf-8")
+    title = re.match(r"# (.+)\n", text)
+    block = re.search(r"^```toml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    if not title or not block:
+        raise PageError(f"{path.name}: a page starts with '# Title' and a toml block")
+    settings = tomllib.loads(block[1])
+    if unknown := settings.keys() - _PAGE_KEYS:
+        raise PageError(f"{path.name}: unknown keys {sorted(unknown)}")
+    description, fix = _prose(text[block.end() :], path)
+    return Page(
+        id=path.stem,
+        kind=Kind(path.parent.name),
+        title=title[1].strip(),
+        control=settings["control"],
+        severity=Severity(settings["severity"]),
+        confidence=Confidence(settings.get("confidence", "inferred")),
+        description=description,
+        fix=fix,
+        path=path,
+        cwe=tuple(settings.get("cwe", ())),
+        decisive=settings.get("decisive", True),
+        equivalents=tuple(settings.get("equivalents", ())),
+        formerly=tuple(settings.get("formerly", ())),
+        tags=tuple(settings.get("tags", ())),
+    )
+
+
+def _prose(rest: str, path: Path) -> tuple[str, str]:
+    before_examples = re.split(r"^```|^## ", rest, maxsplit=1, flags=re.MULTILINE)[0]
+    description, found, fix = before_examples.partition("**Fix.**")
+    if not found:
+        raise PageError(f"{path.name}: no '**Fix.**' paragraph")
+    return description.strip(), fix.strip()
+
+
+def read_examples(page: Page) -> tuple[Example, ...]:
+    """The page's examples, fences of one group joined; read by the tests, not by a scan."""
+    text = page.path.read_text("utf-8")
+    groups: dict[str, list[tuple[re.Match[str], str, str]]] = {}
+    for number, fence in enumerate(_FENCE.finditer(text)):
+        if info := _INFO.fullmatch(fence["info"].strip()):
+            options = dict(part.split("=", 1) for part in info["options"].split())
+            group = options.get("group", f"#{number}")
+            groups.setdefault(group, []).append((info, options.get("file", ""), _with_found(fence, text)))
+    return tuple(_example(fences) for fences in groups.values())
+
+
+def _with_found(fence: re.Match[str], text: str) -> str:
+    """The fence's body, followed by the `Found:` line that stands directly below it, behind a NUL."""
+    below = _FOUND.match(text[fence.end() :].lstrip("\n"))
+    return fence["body"] + ("\0" + below["places"] if below else "")
+
+
+def _example(fences: list[tuple[re.Match[str], str, str]]) -> Example:
+    files: dict[str, str] = {}
+    marks: set[tuple[str, int]] = set()
+    found: set[str] = set()
+    for info, file, body_and_found in fences:
+        body, _, places = body_and_found.partition("\0")
+        path = file or f"example.{info['lang']}"
+        files[path] = body
+        marks |= {(path, n) for n, line in enumerate(body.splitlines(), 1) if _MARK.search(line)}
+        found |= {place.strip() for place in places.split(";") if place.strip()}
+    first = fences[0][0]
+    return Example(first["title"], first["verdict"], first["lang"], files, frozenset(marks), frozenset(found))
+
+
+def _read_checklist(path: Path) -> tuple[Control, ...]:
+    table: dict[str, list[dict[str, Any]]] = tomllib.loads(path.read_text("utf-8"))
+    return tuple(_control(entry) for entry in table["control"])
+
+
+def _control(entry: dict[str, Any]) -> Control:
+    weight = Severity(entry["weight"])
+    default = Severity.HIGH if weight is Severity.CRITICAL else Severity.MEDIUM
+    return Control(
+        id=entry["id"],
+        title=entry["title"],
+        asks=entry["asks"],
+        weight=weight,
+        fails_at=Severity(entry.get("fails_at", default)),
+        share=entry.get("share", False),
+        answers=tuple(entry.get("answers", ())),
+        extended=not entry.get("answers"),
+    )

@@ -1,0 +1,74 @@
+"""A database that can be asked: the catalog session, what is exposed to whom, and where its objects come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from auditor.data import data_folder
+from auditor.model import FileSpan
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from auditor.facts.histories import History
+    from auditor.facts.provenance import Provenance
+    from auditor.facts.regime import Exposure
+    from auditor.facts.schema import Schema
+    from auditor.model import DbObject
+    from auditor.sources.cluster import Cluster
+    from auditor.sources.replay import Replay
+    from auditor.sources.watchdog import Watchdog
+
+# Schemas that belong to the platform or to an extension: no rule reports on what lies in them.
+PLATFORM_SCHEMAS = (
+    "auth", "storage", "realtime", "_realtime", "extensions", "graphql", "graphql_public", "vault", "pgbouncer", "cron",
+    "net", "pgmq", "pgsodium", "pgsodium_masks", "pgtle", "supabase_functions", "supabase_migrations", "_analytics",
+    "backend_audit_recorder", "pg_catalog", "information_schema", "pg_toast", "hdb_catalog", "drizzle", "topology", "tiger",
+)  # fmt: skip
+API_ROLES = ("anon", "authenticated")
+
+
+@dataclass(slots=True)
+class Database:
+    """`source` is `shadow` or `live`. `uncertain` maps a relation to the reason why its state is not known;
+    `applied` are migrations that the default branch already has.
+    """
+
+    name: str
+    unit: str
+    source: str
+    session: psycopg.Connection[Any]
+    supabase: bool
+    exposure: Exposure
+    api_roles: tuple[str, ...]
+    schema: Schema
+    uncertain: dict[str, str] = field(default_factory=dict)
+    applied: frozenset[str] = frozenset()
+    provenance: Provenance | None = None
+    replay: Replay | None = None
+    history: History | None = None
+    cluster: Cluster | None = None
+    watchdog: Watchdog | None = None
+
+    def select(self, query: str) -> list[dict[str, Any]]:
+        """Rows of one catalog query that starts with the shared views of `rules/catalog/_views.sql`."""
+        return select(self.session, query, self.exposure, self.api_roles)
+
+    def locate(self, place: DbObject) -> FileSpan | None:
+        return self.provenance.span(place) if self.provenance else None
+
+
+def select(
+    session: psycopg.Connection[Any], query: str, exposure: Exposure, api_roles: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    from psycopg.rows import dict_row
+
+    views = (data_folder("rules") / "catalog" / "_views.sql").read_text("utf-8")
+    settings = {
+        "schemas": list(exposure.schemas),
+        "roles": list(api_roles),
+        "platform": list(PLATFORM_SCHEMAS),
+    }
+    with session.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(f"{views}{query}".encode(), settings).fetchall()

@@ -1,0 +1,74 @@
+"""The live database: its catalog, read in one read-only transaction. Nothing is ever written, no user code is called."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from auditor.facts.regime import read_exposure
+from auditor.model import Unavailable
+from auditor.sources.catalog import read_schema
+from auditor.sources.database import API_ROLES, Database
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+_CONNECT_SECONDS = 10
+_STATEMENT_MS = 30_000
+_ROLES = "select coalesce(array_agg(rolname::text order by rolname), '{}') from pg_catalog.pg_roles where rolname = any (%s)"
+_PLATFORM = "select to_regprocedure('auth.uid()') is not null, current_setting('server_version_num')::int, current_database()"
+
+
+def connect_live(url: str, config: str | None, stack: ExitStack) -> Database:
+    """Open the read-only transaction that every catalog rule then shares. Raises Unavailable, without the password."""
+    try:
+        session = stack.enter_context(_connect(url))
+        # One transaction, read only, and set inside it: a pooler in front may share the session with others.
+        session.execute("set transaction isolation level repeatable read, read only")
+        session.execute(f"set local statement_timeout = {_STATEMENT_MS}".encode())
+        session.execute("set local search_path = pg_catalog")
+        session.execute("set local lock_timeout = 2000")
+        supabase, version, name = _one(session, _PLATFORM)
+        roles = session.execute(_ROLES.encode(), (list(API_ROLES),)).fetchone()
+        api_roles = tuple(roles[0]) if roles else ()
+        exposure = read_exposure(config)
+        schema = read_schema(session, exposure, api_roles)
+    except psycopg.Error as error:
+        raise Unavailable(f"the live database cannot be read: {explain(error, url)}") from None
+    return Database(
+        name=f"live {name} (PostgreSQL {version // 10000})",
+        unit=".",
+        source="live",
+        session=session,
+        supabase=bool(supabase),
+        exposure=exposure,
+        api_roles=api_roles,
+        schema=schema,
+    )
+
+
+def _connect(url: str) -> psycopg.Connection[tuple[object, ...]]:
+    return psycopg.connect(
+        url,
+        connect_timeout=_CONNECT_SECONDS,
+        prepare_threshold=None,
+        application_name="backend-audit",
+        autocommit=False,
+    )
+
+
+def _one(session: psycopg.Connection[tuple[object, ...]], query: str) -> tuple[bool, int, str]:
+    row = session.execute(query.encode()).fetchone()
+    assert row
+    return bool(row[0]), int(str(row[1])), str(row[2])
+
+
+def explain(error: psycopg.Error, url: str) -> str:
+    """The error's first line without the password of `url`."""
+    text = (str(error).splitlines() or [type(error).__name__])[0]
+    try:
+        password = psycopg.conninfo.conninfo_to_dict(url).get("password")
+    except psycopg.ProgrammingError:
+        return "the connection string is not valid"
+    return text.replace(str(password), "***") if password else text

@@ -1,0 +1,119 @@
+"""The shadow database: a throw-away server on which a history is replayed, with a stand-in of its platform."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from auditor.facts.provenance import Event, Provenance
+from auditor.facts.regime import read_exposure
+from auditor.model import Unavailable
+from auditor.sources.binaries import asked_extensions
+from auditor.sources.catalog import read_schema
+from auditor.sources.cluster import REPLAY_ROLE, SUPERUSER, start_cluster
+from auditor.sources.database import API_ROLES, Database
+from auditor.sources.replay import Replayer
+from auditor.sources.roles import RoleKeeper
+from auditor.sources.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    from auditor.facts.histories import History
+    from auditor.facts.regime import Exposure
+    from auditor.sources.binaries import Binaries
+    from auditor.sources.cluster import Cluster
+    from auditor.sources.replay import Replay
+
+_SQL = Path(__file__).parent
+_STATEMENT_SECONDS = 20.0
+_MAX_BYTES = 2_000_000_000
+_EVENTS = """
+select statement, dropped, classid::bigint, objid::bigint, tag, coalesce(identity, '')
+from backend_audit_recorder.event order by number
+"""
+
+
+def build_shadow(
+    history: History,
+    binaries: Binaries,
+    config: str | None,
+    stack: ExitStack,
+    *,
+    seconds: float = 300.0,
+    statement_seconds: float = _STATEMENT_SECONDS,
+    max_bytes: int = _MAX_BYTES,
+) -> Database:
+    """Replay one history on a server of its own, which `stack` stops. Raises Unavailable."""
+    asked = {name for text in history.files.values() for name in asked_extensions(text)}
+    cluster = start_cluster(binaries, asked)
+    stack.callback(cluster.close)
+    exposure = read_exposure(config)
+    _prepare(cluster, exposure, supabase=history.supabase)
+    watchdog = Watchdog(cluster, seconds, statement_seconds, max_bytes)
+    stack.callback(watchdog.close)
+    replay = Replayer(cluster, watchdog, RoleKeeper(cluster, supabase=history.supabase)).run(
+        history.files.items()
+    )
+    if watchdog.verdict:
+        raise Unavailable(f"{history.name}: the replay was {watchdog.verdict}")
+    return _database(history, cluster, watchdog, replay, exposure, stack)
+
+
+def _prepare(cluster: Cluster, exposure: Exposure, *, supabase: bool) -> None:
+    """Everything that a superuser does, before the first statement of the history."""
+    scripts = ["recorder.sql"]
+    if supabase:
+        grants = "legacy_grants.sql" if exposure.legacy else "explicit_grants.sql"
+        scripts = ["supabase/platform.sql", "supabase/replay_role.sql", f"supabase/{grants}", *scripts]
+    # CREATEROLE may hand out the right to run programs before version 16 (auditor/sources/roles.py).
+    createrole = "createrole" if cluster.major >= 16 else ""  # noqa: PLR2004
+    with cluster.connect(SUPERUSER) as session:
+        session.execute(f"create role {REPLAY_ROLE} login createdb bypassrls {createrole}".encode())
+        for script in scripts:
+            session.execute((_SQL / script).read_bytes())
+        session.execute(f"alter database postgres owner to {REPLAY_ROLE}".encode())
+        session.execute(f"alter schema public owner to {REPLAY_ROLE}".encode())
+        if cluster.major >= 15:  # noqa: PLR2004 - privileges on settings came with 15
+            session.execute(f"grant set on parameter session_replication_role to {REPLAY_ROLE}".encode())
+
+
+def _database(
+    history: History,
+    cluster: Cluster,
+    watchdog: Watchdog,
+    replay: Replay,
+    exposure: Exposure,
+    stack: ExitStack,
+) -> Database:
+    session = stack.enter_context(cluster.superuser())
+    events = [Event(*row) for row in session.execute(_EVENTS.encode()).fetchall()]
+    api_roles = API_ROLES if history.supabase else ()
+    return Database(
+        name=history.name,
+        unit=history.unit,
+        source="shadow",
+        session=session,
+        supabase=history.supabase,
+        exposure=exposure,
+        api_roles=api_roles,
+        schema=read_schema(session, exposure, api_roles),
+        uncertain=_uncertain(history, replay),
+        provenance=Provenance(replay.statements, events),
+        replay=replay,
+        history=history,
+        cluster=cluster,
+        watchdog=watchdog,
+    )
+
+
+def _uncertain(history: History, replay: Replay) -> dict[str, str]:
+    """Relations that a statement which failed would have changed: what is seen of them may not be the truth."""
+    reasons: dict[str, str] = {}
+    for failure in replay.failures:
+        place = f"{failure.statement.path}:{failure.statement.line}"
+        for relation in failure.relations:
+            reasons.setdefault(relation, f"a statement on it did not replay ({place}: {failure.message})")
+    for path in history.unread:
+        reasons.setdefault("*", f"{path} could not be read")
+    return reasons
