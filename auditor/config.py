@@ -39,9 +39,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
-    fail_on: Severity | str | None = Field(
-        default=None, alias="fail-on", pattern="^(critical|high|medium|low|never)$"
-    )
+    fail_on: Severity | str | None = Field(default=None, alias="fail-on", pattern="^(critical|high|medium|low|never)$")
     min_confidence: Confidence | None = Field(default=None, alias="min-confidence")
     allow_unknown: tuple[str, ...] = Field(default=(), alias="allow-unknown")
     include: tuple[str, ...] = ()

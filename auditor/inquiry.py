@@ -36,9 +36,7 @@ def choose(book: Rulebook, only: tuple[str, ...]) -> set[str]:
     chosen: set[str] = set()
     for name in only:
         page = book.page(name)
-        found = {p.id for p in book.pages if name in {p.kind.value, p.control}} | (
-            {page.id} if page else set()
-        )
+        found = {p.id for p in book.pages if name in {p.kind.value, p.control}} | ({page.id} if page else set())
         if not found:
             known = sorted({n for p in book.pages for n in (p.id, p.control, p.kind.value)})
             close = difflib.get_close_matches(name, known, n=1)
@@ -48,15 +46,12 @@ def choose(book: Rulebook, only: tuple[str, ...]) -> set[str]:
     return chosen
 
 
-def ask_all(
-    book: Rulebook, chosen: set[str], evidence: Evidence
-) -> tuple[dict[str, RuleAnswers], dict[str, str]]:
+def ask_all(book: Rulebook, chosen: set[str], evidence: Evidence) -> tuple[dict[str, RuleAnswers], dict[str, str]]:
     """The answers of every rule, by id, and the databases that could not be had."""
     pages = [page for page in book.pages if page.kind is not Kind.SETTINGS]
     evidence.start(dict.fromkeys(need for page in pages if page.id in chosen for need in NEEDS[page.kind]))
     asked = {
-        page.id: _ask(page, evidence) if page.id in chosen else RuleAnswers(page.id, asked=False)
-        for page in pages
+        page.id: _ask(page, evidence) if page.id in chosen else RuleAnswers(page.id, asked=False) for page in pages
     }
     return asked, _failed(evidence) if any(item.asked for item in asked.values()) else {}
 
@@ -79,10 +74,7 @@ def _ask(page: Page, evidence: Evidence) -> RuleAnswers:
         return RuleAnswers(page.id, not_applicable=str(reason))
     found = ask_rule(page, databases.databases, probed)
     if databases.failed and not found.unavailable:
-        lost = [
-            Answer(f"database {n}", State.UNKNOWN, reason, database=n)
-            for n, reason in databases.failed.items()
-        ]
+        lost = [Answer(f"database {n}", State.UNKNOWN, reason, database=n) for n, reason in databases.failed.items()]
         return RuleAnswers(page.id, [*found.answers, *lost])
     if not found.answers and page.control in _EXPOSURE and not any(d.api_roles for d in databases.databases):
         return RuleAnswers(page.id, unavailable=found.unavailable, not_applicable=_NO_API)

@@ -66,9 +66,7 @@ def judge_rule(page: Page, asked: RuleAnswers, accepted: Mapping[int, str]) -> R
     if asked.unavailable:
         return Ruled(page, Outcome.UNKNOWN, asked.unavailable, empty)
     if asked.not_applicable or not asked.answers:
-        return Ruled(
-            page, Outcome.NOT_APPLICABLE, asked.not_applicable or "nothing of the kind was found", empty
-        )
+        return Ruled(page, Outcome.NOT_APPLICABLE, asked.not_applicable or "nothing of the kind was found", empty)
     failed = [answer for answer in asked.answers if answer.state is State.FAIL]
     opened = tuple(answer for answer in failed if id(answer) not in accepted)
     covered = tuple(answer for answer in failed if id(answer) in accepted)
@@ -86,9 +84,7 @@ def _count(answers: Iterable[Answer]) -> Subjects:
         if key not in worst or _WORST[answer.state] > _WORST[worst[key]]:
             worst[key] = answer.state
     states = Counter(worst.values())
-    return Subjects(
-        total=len(worst), ok=states[State.OK], failed=states[State.FAIL], unknown=states[State.UNKNOWN]
-    )
+    return Subjects(total=len(worst), ok=states[State.OK], failed=states[State.FAIL], unknown=states[State.UNKNOWN])
 
 
 def _outcome(subjects: Subjects, answers: Sequence[Answer]) -> tuple[Outcome, str]:
@@ -135,14 +131,21 @@ def _verdict(control: Control, rules: Sequence[Ruled]) -> tuple[Verdict, str]:
     asked = [rule for rule in rules if rule.outcome is not Outcome.NOT_ASKED]
     if not asked:
         return Verdict.NOT_ASKED, "left out of this scan"
+    return _worst(control, asked) or _best(control, asked)
+
+
+def _worst(control: Control, asked: Sequence[Ruled]) -> tuple[Verdict, str] | None:
+    """Fail outranks unknown, and unknown outranks what is minor."""
     if failing := [rule for rule in asked if _fails(rule, rule.open, control)]:
         return Verdict.PARTIAL if control.share else Verdict.FAIL, _reasons(failing)
     if unknown := [rule for rule in asked if rule.outcome is Outcome.UNKNOWN and rule.page.decisive]:
         return Verdict.UNKNOWN, _reasons(unknown)
-    if minor := [
-        rule for rule in asked if any(severity_of(a, rule.page) is not Severity.INFO for a in rule.open)
-    ]:
+    if minor := [rule for rule in asked if any(severity_of(a, rule.page) is not Severity.INFO for a in rule.open)]:
         return Verdict.PARTIAL, _reasons(minor)
+    return None
+
+
+def _best(control: Control, asked: Sequence[Ruled]) -> tuple[Verdict, str]:
     if accepted := [rule for rule in asked if _fails(rule, rule.accepted, control)]:
         return Verdict.ACCEPTED, _reasons(accepted, accepted=True)
     if all(rule.outcome is Outcome.NOT_APPLICABLE for rule in asked):
@@ -162,9 +165,16 @@ def _reasons(rules: Sequence[Ruled], *, accepted: bool = False) -> str:
     """The sentence behind a verdict: each rule with its figures, or the shared reason once."""
     if accepted:
         return ", ".join(f"{rule.page.id}: {len(rule.accepted)} accepted" for rule in rules)
+    ordered = sorted(rules, key=_weight, reverse=True)
     if len({rule.reason for rule in rules}) == 1:
-        return rules[0].reason
-    return ", ".join(f"{rule.page.id}: {rule.reason}" for rule in rules)
+        return ordered[0].reason
+    return ", ".join(f"{rule.page.id}: {rule.reason}" for rule in ordered)
+
+
+def _weight(rule: Ruled) -> tuple[int, int]:
+    """The rule that weighs most comes first in a sentence."""
+    worst = max((severity_of(answer, rule.page).rank for answer in rule.open), default=-1)
+    return worst, rule.subjects.failed
 
 
 def _proved_exploit(rule: Ruled) -> bool:
@@ -177,6 +187,5 @@ def _proved_exploit(rule: Ruled) -> bool:
 
 def judge_all(book: Rulebook, rules: Sequence[Ruled]) -> list[Judged]:
     return [
-        judge_control(control, [rule for rule in rules if rule.page.control == control.id])
-        for control in book.controls
+        judge_control(control, [rule for rule in rules if rule.page.control == control.id]) for control in book.controls
     ]

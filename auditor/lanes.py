@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - a dataclass field
 from typing import TYPE_CHECKING, Any
 
 from auditor.facts.histories import Histories, find_histories
@@ -14,6 +14,7 @@ from auditor.sources.repository import read_repository
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
+    from auditor.facts.histories import History
     from auditor.sources.binaries import Binaries
     from auditor.sources.database import Database
     from auditor.sources.probes import Probed
@@ -113,9 +114,7 @@ def _histories(evidence: Evidence) -> Histories:
 
 
 def _describe_histories(found: Histories) -> _Described:
-    names = [
-        f"{history.folder} ({history.layout}, {len(history.files)} files)" for history in found.histories
-    ]
+    names = [f"{history.folder} ({history.layout}, {len(history.files)} files)" for history in found.histories]
     aside = [f"{folder}: {reason}" for folder, reason in sorted(found.set_aside.items())]
     return ("available", {"histories": names, "set aside": aside}, None)
 
@@ -129,25 +128,21 @@ def _shadows(target: Target, evidence: Evidence, stack: ExitStack) -> Databases:
     binaries = find_binaries(target.pg_bin)
     result = Databases(set_aside=found.set_aside)
     for history in found.histories:
-        _add(result, history.name, lambda h=history: _shadow(h, binaries, target, evidence, stack))  # type: ignore[misc]
+        try:
+            result.databases.append(_shadow(history, binaries, target, evidence, stack))
+        except Unavailable as reason:
+            result.failed[history.name] = str(reason)
     return result
 
 
-def _shadow(
-    history: Any, binaries: Binaries, target: Target, evidence: Evidence, stack: ExitStack
-) -> Database:
+def _shadow(history: History, binaries: Binaries, target: Target, evidence: Evidence, stack: ExitStack) -> Database:
     from auditor.sources.shadow import build_shadow
 
     repository: Repository = evidence.get("repository")
     config = repository.text(history.config) if history.config else None
-    return build_shadow(history, binaries, config, stack, seconds=target.timeout)
-
-
-def _add(result: Databases, name: str, build: Any) -> None:  # noqa: ANN401 - a function without parameters
-    try:
-        result.databases.append(build())
-    except Unavailable as reason:
-        result.failed[name] = str(reason)
+    database = build_shadow(history, binaries, config, stack, seconds=target.timeout)
+    database.applied = repository.applied or frozenset()
+    return database
 
 
 def _no_history(found: Histories, repository: Repository) -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from auditor.model import Confidence, Kind, Outcome, Severity, Verdict
+from auditor.model import Confidence, Kind, Outcome, Severity, Verdict  # noqa: TC001 - pydantic reads the annotations
 
 SCHEMA_VERSION = "1.0"
 

@@ -34,18 +34,10 @@ _MAX_TEXT = 20_000
 
 def fingerprint_of(page: Page, answer: Answer, seen: Counter[tuple[str, ...]]) -> str:
     """Identity across scans: no line numbers. Twins within one symbol are told apart by their order."""
-    place = (
-        answer.database or ""
-        if isinstance(answer.where, DbObject)
-        else answer.span.path
-        if answer.span
-        else ""
-    )
+    place = answer.database or "" if isinstance(answer.where, DbObject) else answer.span.path if answer.span else ""
     parts = (page.id, answer.unit, place, answer.subject, answer.evidence)
     seen[parts] += 1
-    return hashlib.sha256("\0".join((*parts, str(seen[parts]))).encode("utf-8", "surrogatepass")).hexdigest()[
-        :32
-    ]
+    return hashlib.sha256("\0".join((*parts, str(seen[parts]))).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def build_findings(
@@ -58,9 +50,7 @@ def build_findings(
         for rule in rules
         for answer in sorted((*rule.open, *rule.accepted), key=_order)
     ]
-    return sorted(
-        found, key=lambda f: (-f.severity.rank, -f.confidence.rank, f.rule, f.subject, f.fingerprint)
-    )
+    return sorted(found, key=lambda f: (-f.severity.rank, -f.confidence.rank, f.rule, f.subject, f.fingerprint))
 
 
 def _order(answer: Answer) -> tuple[str, str, str, int]:
@@ -112,8 +102,7 @@ def frame_of(span: FileSpan | None, text: Callable[[str], str | None]) -> list[F
     last_marked = min(span.end_line or span.line, span.line + _MAX_FRAME - 2 * _CONTEXT - 1)
     numbers = range(max(1, span.line - _CONTEXT), min(len(lines), last_marked + _CONTEXT) + 1)
     return [
-        FrameLine(number=n, text=lines[n - 1].rstrip("\r")[:400], marked=span.line <= n <= last_marked)
-        for n in numbers
+        FrameLine(number=n, text=lines[n - 1].rstrip("\r")[:400], marked=span.line <= n <= last_marked) for n in numbers
     ]
 
 
@@ -189,9 +178,7 @@ def build_rules(rules: Sequence[Ruled]) -> list[RuleResult]:
     ]
 
 
-def build_not_checked(
-    rules: Sequence[Ruled], judged: Sequence[Judged], failed: Mapping[str, str]
-) -> list[NotChecked]:
+def build_not_checked(rules: Sequence[Ruled], judged: Sequence[Judged], failed: Mapping[str, str]) -> list[NotChecked]:
     """Everything that was not looked at: controls without a rule, rules not asked for want of evidence, subjects."""
     found = [
         NotChecked(rule="", control=item.control.id, subject=None, reason=item.reason)
@@ -200,13 +187,10 @@ def build_not_checked(
     ]
     for rule in rules:
         if rule.outcome is Outcome.UNKNOWN and not rule.unknown:
-            found.append(
-                NotChecked(rule=rule.page.id, control=rule.page.control, subject=None, reason=rule.reason)
-            )
+            found.append(NotChecked(rule=rule.page.id, control=rule.page.control, subject=None, reason=rule.reason))
         found += [_not_checked(rule.page, answer) for answer in rule.unknown]
     found += [
-        NotChecked(rule="", control="", subject=f"database {name}", reason=reason)
-        for name, reason in failed.items()
+        NotChecked(rule="", control="", subject=f"database {name}", reason=reason) for name, reason in failed.items()
     ]
     return found
 

@@ -10,7 +10,7 @@ import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - a dataclass field
 from typing import Any
 
 from auditor.data import data_folder
@@ -74,7 +74,9 @@ class Page:
     @property
     def markdown(self) -> str:
         """The page's prose without its settings: what `explain` and SARIF's `rule.help` show."""
-        return re.sub(r"^```toml\n.*?^```\n+", "", self.path.read_text("utf-8"), count=1, flags=re.MULTILINE | re.DOTALL)
+        return re.sub(
+            r"^```toml\n.*?^```\n+", "", self.path.read_text("utf-8"), count=1, flags=re.MULTILINE | re.DOTALL
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,15 +44,9 @@ class Waiver:
             return False
         if self.path is not None:
             span = answer.span
-            return (
-                span is not None
-                and span.path == self.path
-                and self._touches(span.line, span.end_line or span.line)
-            )
+            return span is not None and span.path == self.path and self._touches(span.line, span.end_line or span.line)
         path = answer.span.path if answer.span else ""
-        return fnmatchcase(answer.subject, self.subject_glob or "*") and fnmatchcase(
-            path, self.path_glob or "*"
-        )
+        return fnmatchcase(answer.subject, self.subject_glob or "*") and fnmatchcase(path, self.path_glob or "*")
 
     def _touches(self, line: int, end_line: int) -> bool:
         return self.first <= end_line and line <= self.last
@@ -122,9 +116,7 @@ def apply(
     complaints: list[Complaint] = []
     for waiver in waivers:
         page = book.page(waiver.rule)
-        covered = (
-            [a for a in asked[page.id].answers if a.state is State.FAIL] if page and page.id in asked else []
-        )
+        covered = [a for a in asked[page.id].answers if a.state is State.FAIL] if page and page.id in asked else []
         covered = [answer for answer in covered if page and waiver.covers(page.id, page.formerly, answer)]
         if complaint := _complaint(waiver, page, covered, asked, today):
             complaints.append(complaint)

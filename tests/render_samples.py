@@ -71,9 +71,7 @@ def sample_rulebook(folder: Path) -> Rulebook:
         settings = f'control = "{control}"\nseverity = "{severity}"\n{more}'
         path.write_text(f"# {title}\n\n```toml\n{settings}\n```\n{_PROSE}", "utf-8")
         pages.append(read_page(path))
-    return Rulebook(
-        tuple(_control(entry) for entry in _checklist()), tuple(sorted(pages, key=lambda p: p.id))
-    )
+    return Rulebook(tuple(_control(entry) for entry in _checklist()), tuple(sorted(pages, key=lambda p: p.id)))
 
 
 def sample_report() -> Report:
@@ -115,9 +113,7 @@ def hostile_report() -> Report:
         unit=HOSTILE, method="GET", path=HOSTILE, framework=HOSTILE, location=None,
         controls={HOSTILE: HOSTILE},
     )  # fmt: skip
-    note = EvidenceNote(
-        source="replay", status="partial", reason=HOSTILE, seconds=1.0, facts={HOSTILE: [HOSTILE]}
-    )
+    note = EvidenceNote(source="replay", status="partial", reason=HOSTILE, seconds=1.0, facts={HOSTILE: [HOSTILE]})
     return sample_report().model_copy(
         update={"findings": [finding], "not_checked": [row], "endpoints": [endpoint], "evidence": [note]}
     )

@@ -80,9 +80,7 @@ def hostile(tmp_path: Path) -> Page:
 def test_nothing_is_loaded_from_anywhere(page: Page, hostile: Page) -> None:
     for each in (page, hostile):
         assert not [name for _, attrs in each.tags for name in attrs if name in LOADING]
-        assert not {"link", "img", "iframe", "object", "embed", "base", "form"} & {
-            tag for tag, _ in each.tags
-        }
+        assert not {"link", "img", "iframe", "object", "embed", "base", "form"} & {tag for tag, _ in each.tags}
         assert "@import" not in each.blocks["style"]
         assert "url(" not in each.blocks["style"]
         assert "http" not in each.blocks["script"]
@@ -165,9 +163,7 @@ def test_parts_without_content_are_left_out(tmp_path: Path) -> None:
 
 
 def test_hostile_text_stays_text(hostile: Page) -> None:
-    assert (
-        "<script>alert(1)</script> [red]x[/red] \\x1b[31mred\\x1b[0m U+202Etxt.exe </style>" in hostile.words
-    )
+    assert "<script>alert(1)</script> [red]x[/red] \\x1b[31mred\\x1b[0m U+202Etxt.exe </style>" in hostile.words
     assert "\u202e" not in hostile.words
     assert not [value for _, attrs in hostile.tags for value in attrs.values() if "\u202e" in value]
     assert "more characters)" in hostile.words, "a long line of code is cut"

@@ -129,8 +129,6 @@ def test_an_ascii_terminal_gets_ascii() -> None:
 
 
 def test_acting_characters_are_spelt_out_and_plain_ones_kept() -> None:
-    assert visible("a\x1b[0m\r\x9b\u2066\u2028\U000e0041\tb\nü") == (
-        "a\\x1b[0m\\r\\x9bU+2066U+2028U+E0041\tb\nü"
-    )
+    assert visible("a\x1b[0m\r\x9b\u2066\u2028\U000e0041\tb\nü") == ("a\\x1b[0m\\r\\x9bU+2066U+2028U+E0041\tb\nü")
     assert one_line("a\nb\tc") == "a\\nb c"
     assert clip("x" * 500, 10) == "x" * 10 + " … (490 more characters)"

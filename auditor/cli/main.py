@@ -24,9 +24,7 @@ Exit codes, the first that applies:
 """
 
 
-@click.group(
-    epilog=_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
-)
+@click.group(epilog=_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="backend-audit")
 def commands() -> None:
     """Audit a backend: replay its migrations, try to break in, and write one scored security checklist."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
@@ -26,9 +26,7 @@ FORMATS = ("json", "html", "sarif")
     metavar="URL|env:NAME",
     help="Also audit a live server, read-only (env:NAME keeps the URL out of `ps`).",
 )
-@click.option(
-    "--shadow/--no-shadow", default=True, help="Replay the migrations on an embedded server.  [default: on]"
-)
+@click.option("--shadow/--no-shadow", default=True, help="Replay the migrations on an embedded server.  [default: on]")
 @click.option("--pg-bin", metavar="FOLDER", envvar="PG_BIN", help="PostgreSQL server binaries to replay on.")
 @click.option(
     "--only",
@@ -69,9 +67,7 @@ FORMATS = ("json", "html", "sarif")
     metavar="FORMAT=FILE",
     help=f"Write a report: {', '.join(FORMATS)} (repeatable; FILE `-` is stdout).",
 )
-@click.option(
-    "--offline", is_flag=True, help="Allow no connection but the shadow's own socket and --database."
-)
+@click.option("--offline", is_flag=True, help="Allow no connection but the shadow's own socket and --database.")
 @click.option("--explain-score", is_flag=True, help="Show the score's arithmetic.")
 @click.option("-v", "--verbose", is_flag=True, help="Show every finding with its code and proof.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but the gate's sentence.")
@@ -190,7 +186,7 @@ class _Progress:
     def __init__(self, *, quiet: bool) -> None:
         self._shown = sys.stderr.isatty() and not quiet
 
-    def __enter__(self) -> _Progress:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

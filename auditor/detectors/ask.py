@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from auditor.sources.probes import Probed
 
 
+_INDEXES = "indexed-access-paths"
+
+
 class Detector(Protocol):
     """A module of `auditor.detectors.<kind>`; those of kind probe are given what was probed, too."""
 
@@ -33,9 +36,7 @@ def ask_rule(page: Page, databases: Sequence[Database], probed: Mapping[str, Pro
         found = [a for database in databases for a in ask_database(page, database, probed.get(database.name))]
     except Exception as error:  # noqa: BLE001 - a crash must not end the scan, and becomes *unknown* below
         reason = str(error).splitlines()[0] if str(error) else ""
-        return RuleAnswers(
-            page.id, unavailable=f"the rule could not be asked: {type(error).__name__}: {reason}"
-        )
+        return RuleAnswers(page.id, unavailable=f"the rule could not be asked: {type(error).__name__}: {reason}")
     return RuleAnswers(page.id, merge_live(found))
 
 
@@ -44,10 +45,8 @@ def ask_database(page: Page, database: Database, probed: Probed | None = None) -
     for answer in _ask(page, database, probed):
         place = answer.where
         span = place if isinstance(place, FileSpan) else database.locate(place) if place else None
-        full = replace(
-            answer, unit=database.unit, database=database.name, sources=(database.source,), span=span
-        )
-        yield _doubted(full, database)
+        full = replace(answer, unit=database.unit, database=database.name, sources=(database.source,), span=span)
+        yield _doubted(full, page, database)
 
 
 def _ask(page: Page, database: Database, probed: Probed | None) -> Iterable[Answer]:
@@ -85,13 +84,15 @@ def _answer(row: dict[str, Any]) -> Answer:
     )
 
 
-def _doubted(answer: Answer, database: Database) -> Answer:
+def _doubted(answer: Answer, page: Page, database: Database) -> Answer:
     """Unknown instead of a verdict, where a statement that failed would have changed what was asked about."""
     if not database.uncertain or not isinstance(answer.where, DbObject):
         return answer
     relation = (answer.where.relation or answer.where.identity).replace('"', "")
-    reason = database.uncertain.get(relation) or database.uncertain.get("*")
-    return replace(answer, state=State.UNKNOWN, detail=reason, proof=None) if reason else answer
+    doubt = database.uncertain.get(relation) or database.uncertain.get("*")
+    if doubt is None or (doubt.only_indexes and page.control != _INDEXES) or answer.confidence is Confidence.PROVED:
+        return answer
+    return replace(answer, state=State.UNKNOWN, detail=doubt.reason, proof=None)
 
 
 def merge_live(answers: list[Answer]) -> list[Answer]:

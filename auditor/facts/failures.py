@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from auditor.facts.statements import mentioned_relations, relation_name
+
 if TYPE_CHECKING:
     from auditor.facts.statements import Statement
 
@@ -27,10 +29,16 @@ _TYPES = {
 _FUNCTIONS = {
     "moddatetime": "moddatetime", "unaccent": "unaccent", "similarity": "pg_trgm", "word_similarity": "pg_trgm",
     "http_get": "http", "http_post": "http", "uuid_generate_v4": "uuid-ossp", "uuid_generate_v1": "uuid-ossp",
-    "gen_random_bytes": "pgcrypto", "crypt": "pgcrypto", "gen_salt": "pgcrypto", "digest": "pgcrypto", "hmac": "pgcrypto",
+    "gen_random_bytes": "pgcrypto", "crypt": "pgcrypto", "gen_salt": "pgcrypto",
+    "digest": "pgcrypto", "hmac": "pgcrypto",
     "levenshtein": "fuzzystrmatch", "soundex": "fuzzystrmatch", "dmetaphone": "fuzzystrmatch",
     "json_matches_schema": "pg_jsonschema", "jsonb_matches_schema": "pg_jsonschema", "st_point": "postgis",
     "st_makepoint": "postgis", "st_distance": "postgis", "st_dwithin": "postgis", "id_encode": "pg_hashids",
+}  # fmt: skip
+# The field of the grammar's node that names the relation which a statement changes.
+_HOLDS_RELATION = {
+    "alter_table_stmt": "relation", "create_stmt": "relation", "index_stmt": "relation", "rename_stmt": "relation",
+    "create_policy_stmt": "table", "alter_policy_stmt": "table", "view_stmt": "view",
 }  # fmt: skip
 _PATTERNS = (
     (re.compile(r'schema "(\w+)" does not exist'), _SCHEMAS),
@@ -42,6 +50,19 @@ _PATTERNS = (
     ),
     (re.compile(r'extension "([\w-]+)" does not exist'), None),
 )
+
+
+def doubtful(statement: Statement) -> frozenset[str]:
+    """Relations whose state is not known because this statement failed, as `schema.name`; names alone out of DO."""
+    kind = statement.kind
+    if kind in _HOLDS_RELATION:
+        relation = getattr(statement.body, _HOLDS_RELATION[kind])
+        return frozenset({relation_name(relation)} if relation.relname else ())
+    if kind in {"drop_stmt", "grant_stmt"}:
+        return frozenset(mentioned_relations(statement.node))
+    if kind == "do_stmt":  # what it would have done is not known: every table that it names
+        return frozenset(re.findall(r"[a-z_][a-z0-9_]*", statement.text.lower()))
+    return frozenset()
 
 
 def extension_for(sqlstate: str, message: str) -> str | None:

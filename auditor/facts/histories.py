@@ -21,7 +21,9 @@ _POSTGRES = {"postgres", "postgresql", "cockroachdb"}
 _NUMBERED = re.compile(r"^(?:[VU]?\d|R__)", re.IGNORECASE)
 _FOLDERS = {"migrations", "migration", "migrate", "deploy"}
 _SCHEMA_FILES = ("schema.sql", "structure.sql", "init.sql", "database.sql")
-_DOWN = re.compile(r"^--\s*(?:\+goose\s+down|migrate:down|\+migrate\s+down)\b.*", re.IGNORECASE | re.MULTILINE | re.DOTALL)
+_DOWN = re.compile(
+    r"^--\s*(?:\+goose\s+down|migrate:down|\+migrate\s+down)\b.*", re.IGNORECASE | re.MULTILINE | re.DOTALL
+)
 # Words that stand in a Supabase project's migrations and in nobody else's.
 _SUPABASE = re.compile(
     r"\bauth\s*\.\s*(?:uid|jwt|role|email|users)\b|\bstorage\s*\.\s*(?:objects|buckets)\b|\bto\s+(?:anon|authenticated|service_role)\b",
@@ -29,7 +31,8 @@ _SUPABASE = re.compile(
 )
 _OWN_AUTH = re.compile(r"create\s+schema\s+(?:if\s+not\s+exists\s+)?\"?auth\b", re.IGNORECASE)
 _MYSQL = re.compile(
-    r"\bengine\s*=\s*innodb\b|\bauto_increment\b|^\s*create\s+table\s+(?:if\s+not\s+exists\s+)?`", re.IGNORECASE | re.MULTILINE
+    r"\bengine\s*=\s*innodb\b|\bauto_increment\b|^\s*create\s+table\s+(?:if\s+not\s+exists\s+)?`",
+    re.IGNORECASE | re.MULTILINE,
 )
 _SQLITE = re.compile(r"\bautoincrement\b|\bpragma\s+foreign_keys\b|\bwithout\s+rowid\b", re.IGNORECASE)
 
@@ -59,9 +62,7 @@ class Histories:
     set_aside: dict[str, str]
 
 
-def find_histories(
-    paths: Iterable[str], units: tuple[UnitFacts, ...], text: Callable[[str], str | None]
-) -> Histories:
+def find_histories(paths: Iterable[str], units: tuple[UnitFacts, ...], text: Callable[[str], str | None]) -> Histories:
     """Find every history below the scanned folder; `text` reads a file or returns None."""
     known = [path for path in paths if not is_vendored(path)]
     present = set(known)
@@ -166,14 +167,10 @@ def _dialect(folder: str, layout: Layout, present: set[str], text: Callable[[str
     if layout == "prisma":
         lock = f"{folder}/migration_lock.toml"
         schemas = [
-            p
-            for p in present
-            if p.endswith(".prisma") and p.startswith(PurePosixPath(folder).parent.as_posix())
+            p for p in present if p.endswith(".prisma") and p.startswith(PurePosixPath(folder).parent.as_posix())
         ]
         for path in [lock] * (lock in present) + sorted(schemas):
-            if match := re.search(
-                r'provider\s*=\s*"(\w+)"(?![^{]*generator)', _datasource(text(path) or "", path)
-            ):
+            if match := re.search(r'provider\s*=\s*"(\w+)"(?![^{]*generator)', _datasource(text(path) or "", path)):
                 return match[1]
     if layout == "drizzle" and (
         match := re.search(r'"dialect"\s*:\s*"(\w+)"', text(f"{folder}/meta/_journal.json") or "")

@@ -1,4 +1,4 @@
-"""Who a row belongs to, read from the schema: foreign keys first, then what policies compare, names as a last resort."""
+"""Who a row belongs to, read from the schema: foreign keys first, then policies, names as a last resort."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ _OWNER_NAMES = {
     "userid",
     "ownerid",
 }
-_TENANT = r"(?:organi[sz]ation|org|team|workspace|account|tenant|company|household|business|agency|clinic|school|store|shop)"
+_TENANT = (
+    r"(?:organi[sz]ation|org|team|workspace|account|tenant|company|household|business|agency|clinic|school|store|shop)"
+)
 _TENANT_TABLE = re.compile(
     rf"^{_TENANT}s?$|^{_TENANT[:-1]}|company|companie)ies$|^companies$|^agencies$", re.IGNORECASE
 )
@@ -70,9 +72,7 @@ def find_owned(schema: Schema) -> dict[int, Owned]:
             owned[table.oid] = Owned(users, tenant)
         elif _is_tenant(table, schema, people):
             owned[table.oid] = Owned(tenant=table.primary_key[0] if table.primary_key else "id")
-    while grown := {
-        table.oid: found for table in schema.tables.values() if (found := _through(table, owned, schema))
-    }:
+    while grown := {table.oid: found for table in schema.tables.values() if (found := _through(table, owned, schema))}:
         owned |= grown
     return owned
 
@@ -124,12 +124,7 @@ def _holds_id(column: Column) -> bool:
 def _tenant_column(table: Table, schema: Schema, people: set[int]) -> str | None:
     for key in table.foreign_keys:
         target = schema.tables.get(key.target)
-        if (
-            target
-            and target.oid != table.oid
-            and len(key.columns) == 1
-            and _is_tenant(target, schema, people)
-        ):
+        if target and target.oid != table.oid and len(key.columns) == 1 and _is_tenant(target, schema, people):
             return key.columns[0]
     return next((c.name for c in table.columns if _TENANT_COLUMN.match(c.name) and _holds_id(c)), None)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlglot import Expression
+    from sqlglot.expressions import Expression
 
 _AUTH = re.compile(
     r"\bauth\.(?:uid|jwt|role|email)\s*\(|request\.jwt|\bcurrent_setting\s*\(|\bcurrent_user\b|\bsession_user\b",
@@ -89,9 +89,9 @@ def _wrapped_select(node: Expression, _: list[str]) -> Expression | None:
             select.args.get(k) for k in ("from", "from_", "where", "joins", "group")
         )
         inner = select.expressions[0].unalias() if plain else None
-        if isinstance(
-            inner, exp.Boolean | exp.Literal | exp.Paren | exp.Connector | exp.Condition
-        ) and not inner.find(exp.Func, exp.Column):
+        if isinstance(inner, exp.Boolean | exp.Literal | exp.Paren | exp.Connector | exp.Condition) and not inner.find(
+            exp.Func, exp.Column
+        ):
             return exp.paren(inner.copy())
     return None
 
@@ -108,11 +108,7 @@ def _same_sides(node: Expression, nullable: list[str]) -> Expression | None:
     """`id = id`, `id >= id`: true unless null."""
     from sqlglot import exp
 
-    if (
-        isinstance(node, exp.EQ | exp.GTE | exp.LTE)
-        and node.this == node.expression
-        and not _volatile(node.this)
-    ):
+    if isinstance(node, exp.EQ | exp.GTE | exp.LTE) and node.this == node.expression and not _volatile(node.this):
         nullable.extend(column.sql() for column in node.find_all(exp.Column))
         return exp.true()
     return None

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from auditor.facts.statements import Statement
 
 # The object's last change is the place for these kinds; for a table it is where it was created.
+_SAYS_NOTHING = {"comment_stmt", "alter_owner_stmt", "alter_object_schema_stmt"}
 _REPLACED = {"policy", "function", "view", "materialized view"}
 
 
@@ -65,7 +66,8 @@ class Provenance:
     def statements_of(self, place: DbObject) -> list[Statement]:
         """Every statement that made or changed an object, in order."""
         numbers = dict.fromkeys(self._by_object.get((place.classid, place.objid), ()))
-        return [self._statements[number] for number in numbers]
+        made = (self._statements[number] for number in numbers)
+        return [statement for statement in made if statement.kind not in _SAYS_NOTHING]
 
     def span(self, place: DbObject) -> FileSpan | None:
         """Where to look: the statement that last set what the finding is about, narrowed to a column if it has one."""
@@ -95,9 +97,7 @@ def table_commands(statement: Statement) -> list[Any]:
     """The commands of an ALTER TABLE, each with its `subtype`; empty for every other statement."""
     if statement.kind != "alter_table_stmt":
         return []
-    return [
-        item.alter_table_cmd for item in statement.body.cmds if item.WhichOneof("node") == "alter_table_cmd"
-    ]
+    return [item.alter_table_cmd for item in statement.body.cmds if item.WhichOneof("node") == "alter_table_cmd"]
 
 
 def command_name(command: Any) -> str:  # noqa: ANN401 - a protobuf AlterTableCmd
@@ -134,6 +134,6 @@ def _location(item: Any, column: str) -> int | None:  # noqa: ANN401 - a protobu
     kind = item.WhichOneof("node")
     if kind == "column_def" and item.column_def.colname == column:
         return int(item.column_def.location)
-    if kind == "constraint" and column in names(item.constraint.fk_attrs):
+    if kind == "constraint" and column in (*names(item.constraint.fk_attrs), *names(item.constraint.keys)):
         return int(item.constraint.location)
     return None

@@ -1,4 +1,4 @@
-"""What `supabase/config.toml` says about exposure: the API's schemas, and whether new tables are exposed by themselves."""
+"""What `supabase/config.toml` says about exposure: the API's schemas, and whether new tables are exposed."""
 
 from __future__ import annotations
 
@@ -25,17 +25,11 @@ def read_exposure(config: str | None) -> Exposure:
     try:
         api = tomllib.loads(config).get("api", {}) if config else {}
     except tomllib.TOMLDecodeError as error:
-        return Exposure(
-            _DEFAULT_SCHEMAS, legacy=True, reason=f"config.toml does not parse ({error}); defaults assumed"
-        )
+        return Exposure(_DEFAULT_SCHEMAS, legacy=True, reason=f"config.toml does not parse ({error}); defaults assumed")
     api = api if isinstance(api, dict) else {}
     schemas = api.get("schemas")
-    chosen = (
-        tuple(str(name) for name in schemas) if isinstance(schemas, list) and schemas else _DEFAULT_SCHEMAS
-    )
+    chosen = tuple(str(name) for name in schemas) if isinstance(schemas, list) and schemas else _DEFAULT_SCHEMAS
     if "auto_expose_new_tables" in api:
         legacy = api["auto_expose_new_tables"] is not False
         return Exposure(chosen, legacy, f"config.toml sets auto_expose_new_tables = {str(legacy).lower()}")
-    return Exposure(
-        chosen, legacy=True, reason="new tables assumed to be granted to the API roles, as until 2026"
-    )
+    return Exposure(chosen, legacy=True, reason="new tables assumed to be granted to the API roles, as until 2026")

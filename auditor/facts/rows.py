@@ -3,6 +3,8 @@
 A *world* is a user with everything that belongs to them; ids are uuid5 and times fixed, so two scans are the same.
 """
 
+# ruff: noqa: E501 - tables are easier to read in long lines
+
 from __future__ import annotations
 
 import re
@@ -87,9 +89,7 @@ def order_tables(schema: Schema) -> list[Table]:
     return ordered
 
 
-def draft_row(
-    table: Table, schema: Schema, world: World, owner_columns: tuple[str, ...], tenant: str | None
-) -> Draft:
+def draft_row(table: Table, schema: Schema, world: World, owner_columns: tuple[str, ...], tenant: str | None) -> Draft:
     """The first try: foreign keys to the world's own rows, owner and tenant columns, and what has no default."""
     draft = Draft(table, world, {})
     for column in table.columns:
@@ -98,9 +98,9 @@ def draft_row(
         if _wants_value(column):
             draft.values[column.name] = value_for(table, column, world, 0)
     for name in owner_columns:
-        if (column := table.column(name)) and _fits_id(column):
+        if (owner := table.column(name)) and _fits_id(owner):
             draft.values[name] = world.user
-    if tenant and tenant not in table.primary_key and (column := table.column(tenant)) and _fits_id(column):
+    if tenant and tenant not in table.primary_key and (holder := table.column(tenant)) and _fits_id(holder):
         draft.values[tenant] = world.uuid("tenant")
     _follow_keys(draft, schema)
     return draft
@@ -158,12 +158,8 @@ def _private_first(labels: list[str]) -> list[str]:
 
 def _listed(table: Table, column: Column) -> list[str]:
     """The literals of CHECK constraints on a column: `status in ('draft', 'live')`."""
-    texts = [
-        check for check in table.checks.values() if re.search(rf'\b"?{re.escape(column.name)}"?\b', check)
-    ]
-    return [
-        match[1].replace("''", "'") for text in texts for match in _LITERALS.finditer(text) if "~" not in text
-    ]
+    texts = [check for check in table.checks.values() if re.search(rf'\b"?{re.escape(column.name)}"?\b', check)]
+    return [match[1].replace("''", "'") for text in texts for match in _LITERALS.finditer(text) if "~" not in text]
 
 
 def _personal(value: Any, column: Column, world: World) -> Any:  # noqa: ANN401 - any SQL value

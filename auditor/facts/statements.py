@@ -8,7 +8,9 @@ from typing import Any
 
 _LEADING = re.compile(rb"(?:\s+|--[^\n]*(?:\n|$)|/\*(?:[^*]|\*(?!/))*\*/|;)+")
 _PSQL = re.compile(r"^[ \t]*\\[^\n]*$", re.MULTILINE)
-_COPY_DATA = re.compile(r"^(COPY\b[^;]*\bFROM\s+stdin\b[^;]*;)[ \t]*\n(.*?)^\\\.[ \t]*$", re.IGNORECASE | re.MULTILINE | re.DOTALL)
+_COPY_DATA = re.compile(
+    r"^(COPY\b[^;]*\bFROM\s+stdin\b[^;]*;)[ \t]*\n(.*?)^\\\.[ \t]*$", re.IGNORECASE | re.MULTILINE | re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)

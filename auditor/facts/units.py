@@ -1,5 +1,7 @@
 """Units of a repository (each package, each Supabase project) with their stack, and what role a path plays."""
 
+# ruff: noqa: E501 - tables are easier to read in long lines
+
 from __future__ import annotations
 
 import json
@@ -84,9 +86,7 @@ def find_units(paths: tuple[str, ...], manifests: dict[str, str]) -> tuple[UnitF
         match = re.match(r"(?:(.*)/)?supabase/(?:migrations|functions)/", path)
         if match and not is_vendored(path):
             found.setdefault(match[1] or ".", (set(), set()))[0].add("Supabase")
-    return tuple(
-        UnitFacts(path, tuple(sorted(s)), tuple(sorted(m))) for path, (s, m) in sorted(found.items())
-    )
+    return tuple(UnitFacts(path, tuple(sorted(s)), tuple(sorted(m))) for path, (s, m) in sorted(found.items()))
 
 
 def unit_of(path: str, units: tuple[UnitFacts, ...]) -> str:
@@ -99,17 +99,9 @@ def _manifest(path: str, text: str) -> tuple[str | None, set[str]]:
     place = PurePosixPath(path)
     folder = place.parent.as_posix()
     if place.name == "config.toml":
-        return (
-            (place.parent.parent.as_posix(), {"Supabase"})
-            if place.parent.name == "supabase"
-            else (None, set())
-        )
+        return (place.parent.parent.as_posix(), {"Supabase"}) if place.parent.name == "supabase" else (None, set())
     if place.name == "schema.prisma":
-        return (
-            (place.parent.parent.as_posix(), {"Prisma"})
-            if place.parent.name == "prisma"
-            else (folder, {"Prisma"})
-        )
+        return (place.parent.parent.as_posix(), {"Prisma"}) if place.parent.name == "prisma" else (folder, {"Prisma"})
     return folder, {_STACK[name] for name in _dependencies(place.name, text) if name in _STACK}
 
 

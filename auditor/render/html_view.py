@@ -115,8 +115,7 @@ def jump_links(report: Report) -> dict[str, list[Link]]:
         places.setdefault(row.control, Counter())["n", "not checked", row.rule] += 1
     return {
         control: [
-            Link(f"{anchor}={rule}", f"{rule}: {count} {words}")
-            for (anchor, words, rule), count in counts.items()
+            Link(f"{anchor}={rule}", f"{rule}: {count} {words}") for (anchor, words, rule), count in counts.items()
         ]
         for control, counts in places.items()
     }

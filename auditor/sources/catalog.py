@@ -1,5 +1,7 @@
 """Reads the schema of a database as data (`auditor.facts.schema`)."""
 
+# ruff: noqa: E501 - queries are easier to read in long lines
+
 from __future__ import annotations
 
 from collections import defaultdict

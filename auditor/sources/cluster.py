@@ -30,11 +30,11 @@ REPLAY_ROLE = "postgres"
 DATABASE = "postgres"
 _PREFIX = "backend-audit-"
 _START_SECONDS = 30
+_OTHERS_READ = 0o005
 # Kilobytes of address space and 512-byte blocks of one file, per server process: a bomb costs its own statement.
 _LIMITS = "ulimit -c 0; ulimit -f 4194304; ulimit -v 6291456 2>/dev/null;"
 _KEEPER = (
-    _LIMITS
-    + ' "$@" </dev/null & server=$!; read -r _; kill -QUIT $server 2>/dev/null; wait $server; rm -rf "$FOLDER"'
+    _LIMITS + ' "$@" </dev/null & server=$!; read -r _; kill -QUIT $server 2>/dev/null; wait $server; rm -rf "$FOLDER"'
 )
 _SETTINGS = {
     "listen_addresses": "",
@@ -84,9 +84,7 @@ class Cluster:
 
     def superuser(self) -> psycopg.Connection[Any]:
         """A session for catalog queries only: nothing that a migration made is on its search path."""
-        return self.connect(
-            SUPERUSER, search_path="pg_catalog", row_security="off", statement_timeout="60000"
-        )
+        return self.connect(SUPERUSER, search_path="pg_catalog", row_security="off", statement_timeout="60000")
 
     @property
     def bytes_on_disk(self) -> int:
@@ -110,11 +108,9 @@ class Cluster:
 def start_cluster(found: Binaries, asked_extensions: set[str]) -> Cluster:
     """Make and start a server; raises Unavailable with the reason when it cannot be had."""
     account = _account()
-    folder = _make_folder(account)
+    folder = _make_folder()
     try:
-        programs = private_installation(
-            found, folder / "i", asked_extensions, readable=_readable(found, account)
-        )
+        programs = private_installation(found, folder / "i", asked_extensions, readable=_readable(found, account))
         _hand_over(folder, account)
         _initialise(programs, folder, account)
         cluster = Cluster(folder, found.major, _launch(programs, folder, account))
@@ -136,12 +132,10 @@ def _account() -> pwd.struct_passwd | None:
     try:
         return pwd.getpwnam("nobody")
     except KeyError:
-        raise Unavailable(
-            "PostgreSQL refuses to run as root, and there is no user 'nobody' to run it as"
-        ) from None
+        raise Unavailable("PostgreSQL refuses to run as root, and there is no user 'nobody' to run it as") from None
 
 
-def _make_folder(account: pwd.struct_passwd | None) -> Path:
+def _make_folder() -> Path:
     _remove_stale(Path(tempfile.gettempdir()))
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     (folder / "owner.pid").write_text(str(os.getpid()))
@@ -163,11 +157,7 @@ def _remove_stale(parent: Path) -> None:
     for folder in parent.glob(f"{_PREFIX}*"):
         owner = folder / "owner.pid"
         with contextlib.suppress(OSError, ValueError):
-            if (
-                not folder.is_symlink()
-                and owner.stat().st_uid == os.geteuid()
-                and not _alive(int(owner.read_text()))
-            ):
+            if not folder.is_symlink() and owner.stat().st_uid == os.geteuid() and not _alive(int(owner.read_text())):
                 shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -186,14 +176,14 @@ def _readable(found: Binaries, account: pwd.struct_passwd | None) -> bool:
     if account is None:
         return True
     return all(
-        folder.stat().st_mode & 0o005 == 0o005
+        folder.stat().st_mode & _OTHERS_READ == _OTHERS_READ
         for place in (found.lib, found.share)
         for folder in (place, *place.parents)
     )
 
 
 def _initialise(programs: Path, folder: Path, account: pwd.struct_passwd | None) -> None:
-    command = [
+    command: list[str | Path] = [
         programs / "initdb", "--no-sync", "--no-instructions", "--username", SUPERUSER, "--auth", "trust",
         "--encoding", "UTF8", "--locale", "C", "--pgdata", folder / "d",
     ]  # fmt: skip
@@ -265,8 +255,6 @@ def _size(folder: Path) -> int:
         for entry in entries:
             with contextlib.suppress(OSError):  # files come and go below a running server
                 total += (
-                    _size(Path(entry.path))
-                    if entry.is_dir(follow_symlinks=False)
-                    else entry.stat().st_blocks * 512
+                    _size(Path(entry.path)) if entry.is_dir(follow_symlinks=False) else entry.stat().st_blocks * 512
                 )
     return total

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from auditor.data import data_folder
-from auditor.model import FileSpan
 
 if TYPE_CHECKING:
     import psycopg
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from auditor.facts.provenance import Provenance
     from auditor.facts.regime import Exposure
     from auditor.facts.schema import Schema
-    from auditor.model import DbObject
+    from auditor.model import DbObject, FileSpan
     from auditor.sources.cluster import Cluster
     from auditor.sources.replay import Replay
     from auditor.sources.watchdog import Watchdog
@@ -24,9 +23,18 @@ if TYPE_CHECKING:
 PLATFORM_SCHEMAS = (
     "auth", "storage", "realtime", "_realtime", "extensions", "graphql", "graphql_public", "vault", "pgbouncer", "cron",
     "net", "pgmq", "pgsodium", "pgsodium_masks", "pgtle", "supabase_functions", "supabase_migrations", "_analytics",
-    "backend_audit_recorder", "pg_catalog", "information_schema", "pg_toast", "hdb_catalog", "drizzle", "topology", "tiger",
+    "backend_audit_recorder", "pg_catalog", "information_schema", "pg_toast", "hdb_catalog", "drizzle",
+    "topology", "tiger",
 )  # fmt: skip
 API_ROLES = ("anon", "authenticated")
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Why the state of a relation is not known; an index that failed leaves everything but its indexes known."""
+
+    reason: str
+    only_indexes: bool = False
 
 
 @dataclass(slots=True)
@@ -43,7 +51,7 @@ class Database:
     exposure: Exposure
     api_roles: tuple[str, ...]
     schema: Schema
-    uncertain: dict[str, str] = field(default_factory=dict)
+    uncertain: dict[str, Doubt] = field(default_factory=dict)
     applied: frozenset[str] = frozenset()
     provenance: Provenance | None = None
     replay: Replay | None = None

@@ -101,9 +101,7 @@ def paths_on_default_branch(top: Path, root: Path) -> frozenset[str] | None:
     ):
         try:
             base = run_git(top, "merge-base", "HEAD", branch).decode().strip()
-            raw = run_git(
-                top, "ls-tree", "-r", "-z", "--name-only", base, "--", root.relative_to(top).as_posix() + "/"
-            )
+            raw = run_git(top, "ls-tree", "-r", "-z", "--name-only", base, "--", root.relative_to(top).as_posix() + "/")
         except GitError:
             continue
         prefix = "" if root == top else root.relative_to(top).as_posix() + "/"

@@ -1,8 +1,8 @@
-"""The live database: its catalog, read in one read-only transaction. Nothing is ever written, no user code is called."""
+"""The live database: its catalog, read in one read-only transaction. Nothing is written, no user code is called."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import psycopg
 
@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS = 10
 _STATEMENT_MS = 30_000
-_ROLES = "select coalesce(array_agg(rolname::text order by rolname), '{}') from pg_catalog.pg_roles where rolname = any (%s)"
-_PLATFORM = "select to_regprocedure('auth.uid()') is not null, current_setting('server_version_num')::int, current_database()"
+_ROLES = (
+    "select coalesce(array_agg(rolname::text order by rolname), '{}') from pg_catalog.pg_roles where rolname = any (%s)"
+)
+_PLATFORM = (
+    "select to_regprocedure('auth.uid()') is not null, current_setting('server_version_num')::int, current_database()"
+)
 
 
 def connect_live(url: str, config: str | None, stack: ExitStack) -> Database:
@@ -31,7 +35,7 @@ def connect_live(url: str, config: str | None, stack: ExitStack) -> Database:
         session.execute("set local lock_timeout = 2000")
         supabase, version, name = _one(session, _PLATFORM)
         roles = session.execute(_ROLES.encode(), (list(API_ROLES),)).fetchone()
-        api_roles = tuple(roles[0]) if roles else ()
+        api_roles = tuple(cast("list[str]", roles[0])) if roles else ()
         exposure = read_exposure(config)
         schema = read_schema(session, exposure, api_roles)
     except psycopg.Error as error:

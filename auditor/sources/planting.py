@@ -44,9 +44,7 @@ class Planter:
         self._schema = database.schema
         self._owned = owned
         self._watchdog = database.watchdog
-        self.session = database.cluster.connect(
-            REPLAY_ROLE, statement_timeout="5000", client_min_messages="error"
-        )
+        self.session = database.cluster.connect(REPLAY_ROLE, statement_timeout="5000", client_min_messages="error")
         self.planted = Planted((World("a"), World("b")))
 
     def run(self) -> Planted:
@@ -86,9 +84,7 @@ class Planter:
             world.rows[table.oid] = row
             return
         owned = self._owned.get(table.oid, Owned())
-        draft = draft_row(
-            table, self._schema, world, owned.users, owned.tenant if not owned.through else None
-        )
+        draft = draft_row(table, self._schema, world, owned.users, owned.tenant if not owned.through else None)
         reason = self._attempts(draft)
         if reason and not self._force(draft):
             self.planted.failed[table.oid] = reason
@@ -162,9 +158,7 @@ def insert_text(table: Table, values: dict[str, Any], session: psycopg.Connectio
         return sql.SQL("insert into {} default values").format(_name(table)).as_string(session)
     columns = sql.SQL(", ").join(map(sql.Identifier, values))
     literals = sql.SQL(", ").join(literal(table, name, value) for name, value in values.items())
-    return (
-        sql.SQL("insert into {} ({}) values ({})").format(_name(table), columns, literals).as_string(session)
-    )
+    return sql.SQL("insert into {} ({}) values ({})").format(_name(table), columns, literals).as_string(session)
 
 
 def literal(table: Table, name: str, value: Any) -> sql.Literal:  # noqa: ANN401 - any JSON value

@@ -81,9 +81,7 @@ def probe(database: Database) -> Probed:
     honest = sum(1 for result in tables.values() if result.unplanted is None and not result.forced)
     return Probed(
         tables,
-        [
-            f"rows planted in {honest} of {len(tables)} exposed tables, {_forced(tables)} more with triggers off"
-        ],
+        [f"rows planted in {honest} of {len(tables)} exposed tables, {_forced(tables)} more with triggers off"],
     )
 
 
@@ -98,9 +96,7 @@ class _Prober:
         self._database = database
         self._planted = planted
         self._watchdog = database.watchdog
-        self._session = database.cluster.connect(
-            _LOGIN, statement_timeout="5000", client_min_messages="error"
-        )
+        self._session = database.cluster.connect(_LOGIN, statement_timeout="5000", client_min_messages="error")
         stranger = planted.worlds[1]
         self._anon = Caller("anon", "anon", json.dumps({"role": "anon"}))
         self._stranger = Caller("stranger", "authenticated", json.dumps(_claims(stranger)))
@@ -121,12 +117,7 @@ class _Prober:
 
     def _granted(self, table: Table) -> list[tuple[Caller, str]]:
         callers = (self._anon, self._stranger)
-        return [
-            (c, command)
-            for c in callers
-            for command in COMMANDS
-            if command in table.privileges.get(c.role, ())
-        ]
+        return [(c, command) for c in callers for command in COMMANDS if command in table.privileges.get(c.role, ())]
 
     def _plan(self, table: Table, caller: Caller, command: str) -> Attempt:
         """EXPLAIN finds infinite recursion at plan time, with no rows at all."""
@@ -144,9 +135,7 @@ class _Prober:
         script = self._script(table, caller, statement, rows=True)
         return Attempt(caller.name, command, *_reading(command, count, error), script)
 
-    def _statement(
-        self, table: Table, command: str, row: dict[str, Any] | None, *, plan: bool = False
-    ) -> str:
+    def _statement(self, table: Table, command: str, row: dict[str, Any] | None, *, plan: bool = False) -> str:
         name = sql.Identifier(table.schema, table.name)
         if command == "SELECT":
             wanted = sql.SQL("*") if plan else sql.SQL("count(*)")
@@ -174,9 +163,7 @@ class _Prober:
         tests = [sql.SQL("{} = {}").format(sql.Identifier(key), sql.Literal(row[key])) for key in keys]
         return sql.SQL(" where ") + sql.SQL(" and ").join(tests) if tests else sql.SQL("")
 
-    def _change(
-        self, table: Table, row: dict[str, Any] | None, *, plan: bool
-    ) -> tuple[sql.Composable, sql.Composable]:
+    def _change(self, table: Table, row: dict[str, Any] | None, *, plan: bool) -> tuple[sql.Composable, sql.Composable]:
         """A column that may be written, preferably a harmless one, set to the value that the row has."""
         usable = [c for c in table.columns if not c.generated and not c.identity_always]
         keys = {name for group in (table.primary_key, *table.unique) for name in group}
@@ -198,9 +185,7 @@ class _Prober:
         unique = {name for group in (table.primary_key, *table.unique) for name in group}
         return {name: row[name] for name in values if name not in unique and row.get(name) is not None}
 
-    def _act(
-        self, caller: Caller, statement: str, *, counted: bool = False
-    ) -> tuple[int, psycopg.Error | None]:
+    def _act(self, caller: Caller, statement: str, *, counted: bool = False) -> tuple[int, psycopg.Error | None]:
         """Run one statement as a caller, and roll it back; the rows it counted or touched."""
         try:
             with self._watchdog.watch(self._session), self._session.transaction(force_rollback=True):
@@ -241,11 +226,7 @@ class _Prober:
             if oid not in wanted and oid in self._database.schema.tables:
                 wanted.add(oid)
                 waiting += [key.target for key in self._database.schema.tables[oid].foreign_keys]
-        made = [
-            text
-            for (name, oid), text in self._planted.statements.items()
-            if name == world.name and oid in wanted
-        ]
+        made = [text for (name, oid), text in self._planted.statements.items() if name == world.name and oid in wanted]
         return [*(text for name, text in self._planted.users.items() if name == world.name), *made]
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 
-from auditor.facts.failures import cause_of, extension_for
-from auditor.facts.statements import mentioned_relations, split_statements
+from auditor.facts.failures import cause_of, doubtful, extension_for
+from auditor.facts.statements import split_statements
 from auditor.sources.cluster import REPLAY_ROLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Generator, Iterable
 
     from auditor.facts.statements import Statement
     from auditor.sources.cluster import Cluster
@@ -121,11 +121,7 @@ class Replayer:
 
     def _transaction(self, statement: Statement) -> None:
         """A file's own BEGIN and COMMIT: the replay has a transaction of its own, so they only mark its ends."""
-        kind = (
-            statement.body.DESCRIPTOR.fields_by_name["kind"]
-            .enum_type.values_by_number[statement.body.kind]
-            .name
-        )
+        kind = statement.body.DESCRIPTOR.fields_by_name["kind"].enum_type.values_by_number[statement.body.kind].name
         if kind == "TRANS_STMT_COMMIT":
             self._control("commit")
             self._control("begin")
@@ -175,10 +171,11 @@ class Replayer:
         if not rows:
             self._session.execute(text)
             return
-        with self._session.cursor() as cursor, contextlib.closing(cursor.stream(text)) as stream:
-            for count, _ in enumerate(
-                stream
-            ):  # one row at a time: a billion of them must not fill our memory
+        with (
+            self._session.cursor() as cursor,
+            contextlib.closing(cast("Generator[Any]", cursor.stream(text))) as stream,
+        ):
+            for count, _ in enumerate(stream):  # one row at a time: a billion of them must not fill our memory
                 if count >= _MAX_ROWS:
                     raise psycopg.errors.ProgramLimitExceeded("returns too many rows")
 
@@ -215,18 +212,12 @@ class Replayer:
                 self._control("begin")
             except psycopg.OperationalError:
                 reason = self._watchdog.verdict or "the server ended"
-        self._fail(
-            statement, error.sqlstate or "57P01", reason or "its session was ended: it did not stop in time"
-        )
+        self._fail(statement, error.sqlstate or "57P01", reason or "its session was ended: it did not stop in time")
         self._replay.stopped = reason
 
     def _fail(self, statement: Statement, sqlstate: str, message: str) -> None:
         cause = cause_of(statement, sqlstate, message)
-        # Rows that could not be written change nothing that a rule asks about.
-        touched = (
-            set() if cause == "seed data" or statement.node is None else mentioned_relations(statement.node)
-        )
-        self._replay.failures.append(Failure(statement, sqlstate, message, cause, frozenset(touched)))
+        self._replay.failures.append(Failure(statement, sqlstate, message, cause, doubtful(statement)))
 
 
 def _not_executed(statement: Statement) -> str | None:

@@ -9,7 +9,7 @@ import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from auditor.facts.units import find_units, is_vendored
 from auditor.sources.git import GitError, git_top, head_commit, listed_files, paths_on_default_branch
@@ -91,9 +91,7 @@ def read_repository(root: Path, include: Iterable[str] = (), exclude: Iterable[s
         git_prefix=root.relative_to(top).as_posix() + "/" if top and top != root else "",
     )
     manifests = {
-        path: repository.text(path) or ""
-        for path in kept
-        if Path(path).name in _MANIFESTS and not is_vendored(path)
+        path: repository.text(path) or "" for path in kept if Path(path).name in _MANIFESTS and not is_vendored(path)
     }
     repository.units = find_units(kept, manifests)
     return repository
@@ -105,9 +103,7 @@ def _chosen(paths: Iterable[str], include: Iterable[str], exclude: Iterable[str]
     wanted = pathspec.PathSpec.from_lines("gitwildmatch", include) if include else None
     unwanted = pathspec.PathSpec.from_lines("gitwildmatch", exclude)
     return [
-        path
-        for path in sorted(paths)
-        if (wanted is None or wanted.match_file(path)) and not unwanted.match_file(path)
+        path for path in sorted(paths) if (wanted is None or wanted.match_file(path)) and not unwanted.match_file(path)
     ]
 
 
@@ -141,7 +137,7 @@ def _walk(root: Path) -> list[str]:
     import pathspec
 
     found: list[str] = []
-    rules: dict[str, pathspec.PathSpec] = {}
+    rules: dict[str, Any] = {}
     for folder, folders, files in os.walk(root):
         base = Path(folder).relative_to(root).as_posix()
         base = "" if base == "." else base + "/"
@@ -157,5 +153,5 @@ def _walk(root: Path) -> list[str]:
     return found
 
 
-def _ignored(path: str, rules: dict[str, pathspec.PathSpec]) -> bool:  # type: ignore[name-defined]  # noqa: F821
+def _ignored(path: str, rules: dict[str, Any]) -> bool:
     return any(path.startswith(base) and spec.match_file(path[len(base) :]) for base, spec in rules.items())

@@ -86,4 +86,4 @@ def _flags(options: Any) -> sql.Composable:  # noqa: ANN401 - a list of protobuf
             raise PermissionError(f"permission denied to set {element.defname}")
         if element.defname in _FLAGS:
             words.append(_FLAGS[element.defname][0 if element.arg.boolean.boolval else 1])
-    return sql.SQL(" ".join(words))  # type: ignore[arg-type]  # words of the table above, never of the history
+    return sql.SQL(" ").join(sql.SQL(word) for word in words)  # words of the table above, never of the history

@@ -11,7 +11,7 @@ from auditor.model import Unavailable
 from auditor.sources.binaries import asked_extensions
 from auditor.sources.catalog import read_schema
 from auditor.sources.cluster import REPLAY_ROLE, SUPERUSER, start_cluster
-from auditor.sources.database import API_ROLES, Database
+from auditor.sources.database import API_ROLES, Database, Doubt
 from auditor.sources.replay import Replayer
 from auditor.sources.roles import RoleKeeper
 from auditor.sources.watchdog import Watchdog
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from auditor.facts.histories import History
     from auditor.facts.regime import Exposure
+    from auditor.facts.schema import Schema
     from auditor.sources.binaries import Binaries
     from auditor.sources.cluster import Cluster
     from auditor.sources.replay import Replay
@@ -52,9 +53,7 @@ def build_shadow(
     _prepare(cluster, exposure, supabase=history.supabase)
     watchdog = Watchdog(cluster, seconds, statement_seconds, max_bytes)
     stack.callback(watchdog.close)
-    replay = Replayer(cluster, watchdog, RoleKeeper(cluster, supabase=history.supabase)).run(
-        history.files.items()
-    )
+    replay = Replayer(cluster, watchdog, RoleKeeper(cluster, supabase=history.supabase)).run(history.files.items())
     if watchdog.verdict:
         raise Unavailable(f"{history.name}: the replay was {watchdog.verdict}")
     return _database(history, cluster, watchdog, replay, exposure, stack)
@@ -89,6 +88,7 @@ def _database(
     session = stack.enter_context(cluster.superuser())
     events = [Event(*row) for row in session.execute(_EVENTS.encode()).fetchall()]
     api_roles = API_ROLES if history.supabase else ()
+    schema = read_schema(session, exposure, api_roles)
     return Database(
         name=history.name,
         unit=history.unit,
@@ -97,8 +97,8 @@ def _database(
         supabase=history.supabase,
         exposure=exposure,
         api_roles=api_roles,
-        schema=read_schema(session, exposure, api_roles),
-        uncertain=_uncertain(history, replay),
+        schema=schema,
+        uncertain=_uncertain(history, replay, schema),
         provenance=Provenance(replay.statements, events),
         replay=replay,
         history=history,
@@ -107,13 +107,18 @@ def _database(
     )
 
 
-def _uncertain(history: History, replay: Replay) -> dict[str, str]:
+def _uncertain(history: History, replay: Replay, schema: Schema) -> dict[str, Doubt]:
     """Relations that a statement which failed would have changed: what is seen of them may not be the truth."""
-    reasons: dict[str, str] = {}
+    doubts: dict[str, Doubt] = {}
+    by_name = {table.name: table.identity.replace('"', "") for table in schema.tables.values()}
     for failure in replay.failures:
         place = f"{failure.statement.path}:{failure.statement.line}"
+        reason = f"a statement on it did not replay ({place}: {failure.message})"
+        only_indexes = failure.statement.kind == "index_stmt"
         for relation in failure.relations:
-            reasons.setdefault(relation, f"a statement on it did not replay ({place}: {failure.message})")
+            name = by_name.get(relation, "") if failure.statement.kind == "do_stmt" else relation
+            if name and (name not in doubts or not only_indexes):
+                doubts[name] = Doubt(reason, only_indexes=only_indexes)
     for path in history.unread:
-        reasons.setdefault("*", f"{path} could not be read")
-    return reasons
+        doubts.setdefault("*", Doubt(f"{path} could not be read"))
+    return doubts

@@ -23,9 +23,7 @@ class Watchdog:
     stops the server when the whole takes too long or fills the disk. `verdict` says what was stopped, and why.
     """
 
-    def __init__(
-        self, cluster: Cluster, total_seconds: float, statement_seconds: float, max_bytes: int
-    ) -> None:
+    def __init__(self, cluster: Cluster, total_seconds: float, statement_seconds: float, max_bytes: int) -> None:
         self._cluster = cluster
         self._end = time.monotonic() + total_seconds
         self._total = total_seconds

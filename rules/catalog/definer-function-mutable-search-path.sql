@@ -19,7 +19,7 @@ select 'function' as kind, j.identity, case when j.pinned then 'ok' else 'fail' 
       else 'no API role can call it' end
   end as detail,
   case when not j.pinned then
-    case when j.served and j.callers is not null and not j.by_trigger then 'high' else 'medium' end
+    case when j.served and j.callers is not null and not j.by_trigger then 'high' when j.by_trigger then 'low' else 'medium' end
   end as severity,
   'pg_proc'::regclass::oid::bigint as classid, j.oid::bigint as objid, 'security definer without search_path' as evidence
 from judged j

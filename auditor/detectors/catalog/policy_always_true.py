@@ -28,9 +28,7 @@ def ask(database: Database) -> Iterator[Answer]:
             yield policy_answer(table, policy, None, ok="its predicate depends on the row or the caller")
             continue
         severity = _severity(table, policy, owned.get(table.oid), database)
-        yield policy_answer(
-            table, policy, _fault(policy, clause, database), severity=severity, evidence=clause
-        )
+        yield policy_answer(table, policy, _fault(policy, clause, database), severity=severity, evidence=clause)
 
 
 def _always_true(policy: Policy) -> str | None:
@@ -71,10 +69,4 @@ def _severity(table: Table, policy: Policy, owned: Owned | None, database: Datab
         return Severity.HIGH
     if owned is None:
         return Severity.INFO
-    return (
-        Severity.HIGH
-        if owned.tenant
-        else Severity.MEDIUM
-        if data_class(table) == "personal"
-        else Severity.LOW
-    )
+    return Severity.HIGH if owned.tenant else Severity.MEDIUM if data_class(table) == "personal" else Severity.LOW

@@ -34,9 +34,7 @@ def ask(database: Database) -> Iterator[Answer]:
 
 def _answer(subject: str, failure: Failure) -> Answer:
     statement = failure.statement
-    touched = (
-        f"; not known because of it: {', '.join(sorted(failure.relations))}" if failure.relations else ""
-    )
+    touched = f"; not known because of it: {', '.join(sorted(failure.relations))}" if failure.relations else ""
     return Answer(
         subject,
         State.FAIL,

@@ -40,12 +40,8 @@ def _answer(result: TableProbe) -> Answer:
             evidence=_verbs(done),
         )
     if open_ones := [attempt for attempt in tried if attempt.state == "unknown"]:
-        return Answer(
-            place.subject, State.UNKNOWN, f"{open_ones[0].command} as anon: {open_ones[0].seen}", place
-        )
-    return Answer(
-        place.subject, State.OK, "anon writes nothing" if tried else "anon holds no write privilege", place
-    )
+        return Answer(place.subject, State.UNKNOWN, f"{open_ones[0].command} as anon: {open_ones[0].seen}", place)
+    return Answer(place.subject, State.OK, "anon writes nothing" if tried else "anon holds no write privilege", place)
 
 
 def _verbs(done: list[Attempt]) -> str:

@@ -72,9 +72,7 @@ def _severity(result: TableProbe, seen: list[Attempt]) -> tuple[Severity | None,
 
 def _read_policies(table: Table, seen: list[Attempt]) -> list[Policy]:
     roles = {"public", *(_ROLE[attempt.caller] for attempt in seen)}
-    return [
-        p for p in table.policies if p.permissive and p.command in {"select", "all"} and roles & set(p.roles)
-    ]
+    return [p for p in table.policies if p.permissive and p.command in {"select", "all"} and roles & set(p.roles)]
 
 
 def _declared_open(policy: Policy) -> bool:

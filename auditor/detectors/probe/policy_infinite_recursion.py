@@ -30,6 +30,4 @@ def _answer(result: TableProbe) -> Answer:
     callers = " and ".join(dict.fromkeys(plan.caller for plan in failed))
     proof = Proof(failed[0].script, failed[0].seen, "a plan")
     detail = f"{', '.join(commands)} as {callers} fails: {failed[0].seen}"
-    return Answer(
-        place.subject, State.FAIL, detail, place, confidence=Confidence.PROVED, proof=proof, evidence="42P17"
-    )
+    return Answer(place.subject, State.FAIL, detail, place, confidence=Confidence.PROVED, proof=proof, evidence="42P17")
