@@ -45,7 +45,7 @@ def audit(
         evidence.start(("repository",))
         repository: Repository = evidence.get("repository")
         refuse_emptiness(repository, request.target)
-        asked, failed = ask_all(book, pages, evidence)
+        asked = ask_all(book, pages, evidence)
         access = access_rows(evidence) if any(item.asked for item in asked.values()) else []
         notes = evidence.notes()
     accepted, complaints = _suppressed(request, book, asked, repository)
@@ -66,7 +66,7 @@ def audit(
         controls=report_builder.build_controls(judged, book),
         rules=report_builder.build_rules(rules),
         findings=findings,
-        not_checked=report_builder.build_not_checked(rules, judged, failed),
+        not_checked=report_builder.build_not_checked(rules, judged),
         endpoints=[],
         access=report_builder.build_access(access),
     )

@@ -46,22 +46,11 @@ def choose(book: Rulebook, only: tuple[str, ...]) -> set[str]:
     return chosen
 
 
-def ask_all(book: Rulebook, chosen: set[str], evidence: Evidence) -> tuple[dict[str, RuleAnswers], dict[str, str]]:
-    """The answers of every rule, by id, and the databases that could not be had."""
+def ask_all(book: Rulebook, chosen: set[str], evidence: Evidence) -> dict[str, RuleAnswers]:
+    """The answers of every rule, by id."""
     pages = [page for page in book.pages if page.kind is not Kind.SETTINGS]
     evidence.start(dict.fromkeys(need for page in pages if page.id in chosen for need in NEEDS[page.kind]))
-    asked = {
-        page.id: _ask(page, evidence) if page.id in chosen else RuleAnswers(page.id, asked=False) for page in pages
-    }
-    return asked, _failed(evidence) if any(item.asked for item in asked.values()) else {}
-
-
-def _failed(evidence: Evidence) -> dict[str, str]:
-    try:
-        databases: Databases = evidence.get("databases")
-    except (Unavailable, NotApplicable):
-        return {}
-    return databases.failed
+    return {page.id: _ask(page, evidence) if page.id in chosen else RuleAnswers(page.id, asked=False) for page in pages}
 
 
 def _ask(page: Page, evidence: Evidence) -> RuleAnswers:

@@ -164,11 +164,11 @@ def _fails(rule: Ruled, answers: Sequence[Answer], control: Control) -> bool:
 def _reasons(rules: Sequence[Ruled], *, accepted: bool = False) -> str:
     """The sentence behind a verdict: each rule with its figures, or the shared reason once."""
     if accepted:
-        return ", ".join(f"{rule.page.id}: {len(rule.accepted)} accepted" for rule in rules)
+        return ", ".join(f"{len(rule.accepted)} accepted ({rule.page.id})" for rule in rules)
     ordered = sorted(rules, key=_weight, reverse=True)
     if len({rule.reason for rule in rules}) == 1:
         return ordered[0].reason
-    return ", ".join(f"{rule.page.id}: {rule.reason}" for rule in ordered)
+    return ", ".join(f"{rule.reason} ({rule.page.id})" for rule in ordered)
 
 
 def _weight(rule: Ruled) -> tuple[int, int]:

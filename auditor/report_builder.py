@@ -178,10 +178,10 @@ def build_rules(rules: Sequence[Ruled]) -> list[RuleResult]:
     ]
 
 
-def build_not_checked(rules: Sequence[Ruled], judged: Sequence[Judged], failed: Mapping[str, str]) -> list[NotChecked]:
+def build_not_checked(rules: Sequence[Ruled], judged: Sequence[Judged]) -> list[NotChecked]:
     """Everything that was not looked at: controls without a rule, rules not asked for want of evidence, subjects."""
     found = [
-        NotChecked(rule="", control=item.control.id, subject=None, reason=item.reason)
+        NotChecked(rule=item.control.id, control=item.control.id, subject=None, reason=item.reason)
         for item in judged
         if not any(rule.page.control == item.control.id for rule in rules)
     ]
@@ -189,9 +189,6 @@ def build_not_checked(rules: Sequence[Ruled], judged: Sequence[Judged], failed: 
         if rule.outcome is Outcome.UNKNOWN and not rule.unknown:
             found.append(NotChecked(rule=rule.page.id, control=rule.page.control, subject=None, reason=rule.reason))
         found += [_not_checked(rule.page, answer) for answer in rule.unknown]
-    found += [
-        NotChecked(rule="", control="", subject=f"database {name}", reason=reason) for name, reason in failed.items()
-    ]
     return found
 
 

@@ -101,7 +101,8 @@ class Rulebook:
         return next((page for page in self.pages if rule == page.id or rule in page.formerly), None)
 
     def rules_of(self, control: str) -> tuple[Page, ...]:
-        return tuple(page for page in self.pages if page.control == control)
+        """The rules that a control's verdict rests on; notes on settings only stand beside it."""
+        return tuple(p for p in self.pages if p.control == control and p.kind is not Kind.SETTINGS)
 
 
 @cache

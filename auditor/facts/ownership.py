@@ -62,6 +62,12 @@ class Owned:
         return f"rows belong to a row of {self.through}"
 
 
+def always_a_tenants(table: Table, owned: Owned) -> bool:
+    """Whether every row belongs to a tenant: where the column may be null, some rows are everybody's."""
+    column = table.column(owned.tenant) if owned.tenant else None
+    return column is not None and column.not_null
+
+
 def find_owned(schema: Schema) -> dict[int, Owned]:
     """Owned tables by oid, ownership followed along foreign keys. Tables that are not in it are shared by everybody."""
     owned: dict[int, Owned] = {}

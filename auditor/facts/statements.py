@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 _LEADING = re.compile(rb"(?:\s+|--[^\n]*(?:\n|$)|/\*(?:[^*]|\*(?!/))*\*/|;)+")
@@ -108,6 +108,20 @@ def _statement(number: int, path: str, line: int, end_line: int, text: str) -> S
         return Statement(number, path, line, end_line, text, error=error.message)
     node = parsed.stmts[0].stmt if parsed.stmts else None
     return Statement(number, path, line, end_line, text, node)
+
+
+def as_btree(statement: Statement) -> Statement:
+    """A CREATE INDEX as a plain btree: servers before 18 refuse the access methods of the stand-ins."""
+    import postgast
+
+    parsed = postgast.parse(statement.text)
+    node = parsed.stmts[0].stmt
+    node.index_stmt.access_method = "btree"
+    node.index_stmt.ClearField("options")
+    for item in node.index_stmt.index_params:
+        item.index_elem.ClearField("opclass")
+        item.index_elem.ClearField("opclassopts")
+    return replace(statement, text=postgast.deparse(parsed))
 
 
 def relation_name(relation: Any, default_schema: str = "public") -> str:  # noqa: ANN401 - a protobuf RangeVar

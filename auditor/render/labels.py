@@ -5,6 +5,7 @@ A tone is the name of a colour; it never stands alone: every mark has a symbol a
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -94,11 +95,10 @@ def figures(control: ControlResult) -> str:
     subjects = control.subjects
     if not subjects.total:
         return control.reason
-    count, word = _leading_count(control)
-    share = f"{count} of {subjects.total}"
-    if share in control.reason:
+    if re.search(r"\d of \d", control.reason):  # each rule's own denominator says more than their sum
         return control.reason
-    return f"{share} {word}" + (f": {control.reason}" if control.reason else "")
+    count, word = _leading_count(control)
+    return f"{count} of {subjects.total} {word}" + (f": {control.reason}" if control.reason else "")
 
 
 def _leading_count(control: ControlResult) -> tuple[int, str]:

@@ -100,11 +100,17 @@ def _top_findings(report: Report, screen: Screen, room: int) -> None:
     screen.blank()
     screen.line(*_findings_head(report, found), fit="cut")
     count = max(_FEWEST, min(_TOP, room // 2))
-    for finding in found[:count]:
+    for finding in _varied(found)[:count]:
         _brief(finding, screen)
     if rest := len(found) - count:
         more = f"… and {rest} more: " if rest > 0 else ""
         screen.line((f"  {more}-v shows all, -o html=FILE writes them with evidence", "dim"), fit="cut")
+
+
+def _varied(found: list[Finding]) -> list[Finding]:
+    """The worst finding of each rule first: five times the same fault would hide the four others."""
+    first = list({finding.rule: finding for finding in reversed(found)}.values())
+    return labels.by_severity(first) + [finding for finding in found if finding not in first]
 
 
 def _findings_head(report: Report, found: list[Finding]) -> list[tuple[str, str]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 
 from auditor.facts.failures import cause_of, doubtful, extension_for
-from auditor.facts.statements import split_statements
+from auditor.facts.statements import as_btree, split_statements
 from auditor.sources.cluster import REPLAY_ROLE
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ _RETURNS_ROWS = {
     "call_stmt",
 }
 _MAX_ROWS = 1000
+_VERSION = re.compile(r"""\bversion\s+(?:'[^']*'|"[^"]*"|[\w.]+)""", re.IGNORECASE)
 # They open connections or need another server: recorded, never executed.
 _CONNECTS = {
     "create_foreign_server_stmt", "alter_foreign_server_stmt", "create_user_mapping_stmt", "alter_user_mapping_stmt",
@@ -143,6 +145,8 @@ class Replayer:
             self._control("begin")
             if error:
                 self._fail(statement, error.sqlstate or "", _first_line(error))
+        elif sqlstate == "XX000" and "non-btree AM" in str(error):
+            self._attempt(as_btree(statement), tries - 1)
         elif tries and (extension := extension_for(sqlstate, str(error))) and self._enable(extension):
             self._attempt(statement, tries - 1)
         else:
@@ -153,7 +157,7 @@ class Replayer:
         return self._session.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
 
     def _execute(self, statement: Statement, *, savepoint: bool) -> psycopg.Error | None:
-        text = f"/*audit:{statement.number}*/{statement.text}".encode()
+        text = f"/*audit:{statement.number}*/{_runnable(statement)}".encode()
         try:
             with self._watchdog.watch(self._session):
                 if savepoint:
@@ -218,6 +222,11 @@ class Replayer:
     def _fail(self, statement: Statement, sqlstate: str, message: str) -> None:
         cause = cause_of(statement, sqlstate, message)
         self._replay.failures.append(Failure(statement, sqlstate, message, cause, doubtful(statement)))
+
+
+def _runnable(statement: Statement) -> str:
+    """The statement's text; an extension's version is whatever this server has."""
+    return _VERSION.sub("", statement.text) if statement.kind == "create_extension_stmt" else statement.text
 
 
 def _not_executed(statement: Statement) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditor.detectors.policies import exposed_policies, policy_answer, reached_roles
-from auditor.facts.ownership import data_class, find_owned
+from auditor.facts.ownership import always_a_tenants, data_class, find_owned
 from auditor.facts.predicates import truth_of
 from auditor.model import Severity
 
@@ -69,4 +69,6 @@ def _severity(table: Table, policy: Policy, owned: Owned | None, database: Datab
         return Severity.HIGH
     if owned is None:
         return Severity.INFO
-    return Severity.HIGH if owned.tenant else Severity.MEDIUM if data_class(table) == "personal" else Severity.LOW
+    if always_a_tenants(table, owned):
+        return Severity.HIGH
+    return Severity.MEDIUM if owned.tenant or data_class(table) == "personal" else Severity.LOW

@@ -28,11 +28,12 @@ def _faults(statement: Statement, database: Database) -> list[str]:
     assert database.provenance
     provenance = database.provenance
     if statement.kind in {"drop_stmt", "alter_table_stmt", "do_stmt"}:
-        return [
-            f"drops {_DROPS[event.tag]} {event.identity} with its data"
+        lost = [
+            f"{_DROPS[event.tag]} {event.identity}"
             for event in provenance.dropped_by(statement)
-            if _DROPS.get(event.tag) and _older(statement, event.identity, event.tag, provenance)
+            if event.tag in _DROPS and _older(statement, event.identity, event.tag, provenance)
         ]
+        return [f"drops {', '.join(sorted(lost))} with the data"] if lost else []
     if statement.kind == "truncate_stmt":
         names = [relation_name(item.range_var) for item in statement.body.relations]
         return [f"empties {name}" for name in names if _older(statement, name, "table", provenance)]

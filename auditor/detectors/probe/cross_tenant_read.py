@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditor.detectors.policies import table_place
-from auditor.facts.ownership import data_class
+from auditor.facts.ownership import always_a_tenants, data_class
 from auditor.facts.predicates import only_own_columns, truth_of
 from auditor.model import Answer, Confidence, Proof, Severity, State
 
@@ -65,9 +65,9 @@ def _severity(result: TableProbe, seen: list[Attempt]) -> tuple[Severity | None,
     assert result.owned
     if all(not truth_of(policy.using or "").value for policy in opened):
         return Severity.LOW, f": policy {opened[0].name!r} publishes rows by their own columns"
-    if result.owned.tenant:
+    if always_a_tenants(table, result.owned):
         return Severity.HIGH, named
-    return (Severity.MEDIUM if data_class(table) == "personal" else Severity.LOW), named
+    return (Severity.MEDIUM if result.owned.tenant or data_class(table) == "personal" else Severity.LOW), named
 
 
 def _read_policies(table: Table, seen: list[Attempt]) -> list[Policy]:

@@ -1,0 +1,51 @@
+# `make demo` and `make test` make their own virtual environment in .venv; PYTHON chooses the interpreter.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := demo-report.html
+
+.PHONY: demo test check format generate rule clean
+
+demo: $(VENV)/.installed
+	@$(BIN)/backend-audit scan fixtures/leaky -o html=$(DEMO); \
+	code=$$?; \
+	if [ $$code -ne 1 ]; then echo "the demo's scan ended with $$code, expected 1 (a failed gate)"; exit 1; fi; \
+	echo; echo "HTML report: $(CURDIR)/$(DEMO)"
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n auto
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tests.generate --check
+	$(BIN)/python -m pytest -n auto
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# What is derived from the code: the JSON schema, the rule index and the help text in the README.
+generate: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.generate
+
+# make rule kind=catalog id=some-fault
+rule: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.new_rule $(kind) $(id)
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "backend-audit needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf $(VENV) $(DEMO) build dist

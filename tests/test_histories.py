@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from auditor.facts.histories import Histories, find_histories
+from auditor.facts.regime import read_exposure
+from auditor.facts.units import find_units, is_test, unit_of
+
+CREATE = "create table a (id int);"
+
+
+def _find(files: dict[str, str]) -> Histories:
+    units = find_units(tuple(files), {p: t for p, t in files.items() if p.endswith(("package.json", "config.toml"))})
+    return find_histories(sorted(files), units, files.get)
+
+
+def test_supabase_in_order_with_its_config() -> None:
+    found = _find(
+        {
+            "apps/web/package.json": '{"dependencies": {"@supabase/supabase-js": "2"}}',
+            "apps/web/supabase/config.toml": "",
+            "apps/web/supabase/migrations/20240102_b.sql": CREATE,
+            "apps/web/supabase/migrations/20240101_a.sql": CREATE,
+            "apps/web/supabase/migrations/notes.sql": "not numbered",
+        }
+    )
+    (history,) = found.histories
+    assert history.layout == "supabase"
+    assert [path.rsplit("/", 1)[1] for path in history.files] == ["20240101_a.sql", "20240102_b.sql"]
+    assert history.unit == "apps/web"
+    assert history.config == "apps/web/supabase/config.toml"
+    assert history.supabase
+
+
+def test_prisma_by_folder_and_provider() -> None:
+    files = {
+        "prisma/schema.prisma": 'datasource db {\n  provider = "postgresql"\n}\ngenerator c {\n  provider = "js"\n}',
+        "prisma/migrations/20240102_b/migration.sql": CREATE,
+        "prisma/migrations/20240101_a/migration.sql": CREATE,
+    }
+    (history,) = _find(files).histories
+    assert history.layout == "prisma"
+    assert not history.supabase
+    assert list(history.files)[0].startswith("prisma/migrations/20240101_a")
+    files["prisma/migrations/migration_lock.toml"] = 'provider = "mysql"'
+    assert _find(files).histories == ()
+    assert "mysql" in _find(files).set_aside["prisma/migrations"]
+
+
+def test_drizzle_follows_its_journal() -> None:
+    journal = {"dialect": "postgresql", "entries": [{"idx": 1, "tag": "0001_z"}, {"idx": 0, "tag": "0000_y"}]}
+    files = {
+        "drizzle/meta/_journal.json": json.dumps(journal),
+        "drizzle/0001_z.sql": CREATE,
+        "drizzle/0000_y.sql": CREATE,
+    }
+    (history,) = _find(files).histories
+    assert list(history.files) == ["drizzle/0000_y.sql", "drizzle/0001_z.sql"]
+    files["drizzle/meta/_journal.json"] = json.dumps({**journal, "dialect": "sqlite"})
+    assert _find(files).histories == ()
+
+
+@pytest.mark.parametrize(
+    ("names", "order"),
+    [
+        (["V10__b.sql", "V2__a.sql", "R__c.sql"], ["V2__a.sql", "V10__b.sql", "R__c.sql"]),
+        (["000002_b.up.sql", "000001_a.up.sql", "000001_a.down.sql"], ["000001_a.up.sql", "000002_b.up.sql"]),
+    ],
+)
+def test_plain_sql_is_ordered_by_version(names: list[str], order: list[str]) -> None:
+    (history,) = _find({f"db/migrations/{name}": CREATE for name in names}).histories
+    assert [path.rsplit("/", 1)[1] for path in history.files] == order
+
+
+def test_the_way_down_is_cut_off() -> None:
+    text = "-- +goose Up\ncreate table a (id int);\n-- +goose Down\ndrop table a;\n"
+    (history,) = _find({"migrations/001_a.sql": text}).histories
+    assert "drop" not in history.files["migrations/001_a.sql"]
+
+
+def test_a_schema_file_counts_only_without_migrations() -> None:
+    files = {"schema.sql": CREATE, "supabase/migrations/1_a.sql": CREATE}
+    assert [history.layout for history in _find(files).histories] == ["supabase"]
+    assert [history.layout for history in _find({"schema.sql": CREATE}).histories] == ["schema"]
+
+
+def test_examples_vendored_and_other_dialects_are_set_aside() -> None:
+    found = _find(
+        {
+            "node_modules/x/migrations/1_a.sql": CREATE,
+            "examples/x/migrations/1_a.sql": CREATE,
+            "db/migrations/1_a.sql": "create table a (id integer primary key autoincrement);",
+        }
+    )
+    assert found.histories == ()
+    assert set(found.set_aside) == {"examples/x/migrations", "db/migrations"}
+
+
+def test_a_repository_with_an_auth_schema_of_its_own_gets_no_stand_in() -> None:
+    text = "create schema auth; create function auth.uid() returns uuid language sql as 'select null::uuid';"
+    (history,) = _find({"migrations/1_a.sql": text}).histories
+    assert not history.supabase
+
+
+def test_units_with_their_stack() -> None:
+    manifests = {
+        "package.json": '{"dependencies": {"hono": "4"}}',
+        "services/api/pyproject.toml": '[project]\ndependencies = ["fastapi>=0.1", "psycopg[binary]"]',
+        "broken/package.json": "{",
+        "odd/package.json": "[" * 100_000,
+    }
+    units = find_units(tuple(manifests), manifests)
+    assert {unit.path: unit.stack for unit in units} == {
+        ".": ("Hono",),
+        "services/api": ("FastAPI", "PostgreSQL"),
+        "broken": (),
+        "odd": (),
+    }
+    assert unit_of("services/api/main.py", units) == "services/api"
+    assert unit_of("src/a.ts", units) == "."
+    assert is_test("src/a.test.ts")
+    assert not is_test("src/latest.ts")
+
+
+def test_exposure_comes_from_the_config_and_never_goes_quiet() -> None:
+    assert read_exposure(None).schemas == ("public", "graphql_public")
+    assert read_exposure("[api]\nschemas = ['app']").schemas == ("app",)
+    assert read_exposure("[api]\nschemas = []").schemas == ("public", "graphql_public")
+    assert read_exposure(None).legacy
+    assert not read_exposure("[api]\nauto_expose_new_tables = false").legacy
+    broken = read_exposure("[api")
+    assert broken.legacy
+    assert "does not parse" in broken.reason

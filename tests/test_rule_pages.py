@@ -1,0 +1,123 @@
+"""Every example of every rule page is a test, and the pages themselves are guarded."""
+
+from __future__ import annotations
+
+import re
+from contextlib import ExitStack
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from auditor import suppress
+from auditor.config import read_settings
+from auditor.data import data_folder
+from auditor.detectors.ask import ask_database, find_detector
+from auditor.facts.histories import History
+from auditor.model import Kind, RuleAnswers, State
+from auditor.rulebook import Example, Page, load_rulebook, read_examples
+from auditor.sources.binaries import find_binaries
+from auditor.sources.probes import probe
+from auditor.sources.shadow import build_shadow
+
+if TYPE_CHECKING:
+    from auditor.model import Answer
+
+BOOK = load_rulebook()
+FOLDER = "supabase/migrations"
+EXAMPLES = [
+    pytest.param(page, example, id=f"{page.id}: {example.verdict}: {example.title}")
+    for page in BOOK.pages
+    for example in read_examples(page)
+]
+_DATABASE = {Kind.CATALOG, Kind.PROBE, Kind.MIGRATION}
+
+
+def _answers(page: Page, example: Example) -> list[Answer]:
+    files = {
+        path if path.startswith(FOLDER) else f"{FOLDER}/{path}": text for path, text in sorted(example.files.items())
+    }
+    history = History("supabase", FOLDER, ".", files, (), supabase=True)
+    with ExitStack() as stack:
+        database = build_shadow(history, find_binaries(None), None, stack)
+        probed = probe(database) if page.kind is Kind.PROBE else None
+        return list(ask_database(page, database, probed))
+
+
+def _wanted_lines(example: Example) -> set[tuple[str, int]]:
+    return {(path if path.startswith(FOLDER) else f"{FOLDER}/{path}", line) for path, line in example.marks}
+
+
+@pytest.mark.parametrize(("page", "example"), [p for p in EXAMPLES if p.values[0].kind in _DATABASE])  # type: ignore[union-attr]
+def test_example(page: Page, example: Example) -> None:
+    answers = _answers(page, example)
+    assert answers, "the rule asked about nothing"
+    failed = [answer for answer in answers if answer.state is State.FAIL]
+    lines = {(answer.span.path, answer.span.line) for answer in failed if answer.span}
+    subjects = {answer.subject for answer in failed}
+    if example.verdict == "bad":
+        assert example.found <= subjects
+        assert lines == _wanted_lines(example) or (not example.marks and subjects == example.found)
+    elif example.verdict == "good":
+        assert not failed, failed
+    else:
+        assert not (lines & _wanted_lines(example)), "a known miss is found now: make this example a bad one"
+
+
+@pytest.mark.parametrize(("page", "example"), [p for p in EXAMPLES if p.values[0].kind is Kind.SETTINGS])  # type: ignore[union-attr]
+def test_suppression_example(page: Page, example: Example, tmp_path: Path) -> None:
+    waivers = []
+    for path, text in example.files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+        waivers += suppress.from_text(path, text)
+    waivers += suppress.from_settings(read_settings(tmp_path).ignore, "backend-audit.toml")
+    asked = {rule.id: RuleAnswers(rule.id) for rule in BOOK.pages}
+    _, complaints = suppress.apply(BOOK, asked, waivers, date(2026, 6, 1))
+    found = {f"suppression {c.waiver.rule}" for c in complaints if c.rule == page.id}
+    assert found == set(example.found)
+
+
+@pytest.mark.parametrize("page", BOOK.pages, ids=lambda page: page.id)
+def test_page_is_complete(page: Page) -> None:
+    examples = read_examples(page)
+    bad = [example for example in examples if example.verdict == "bad"]
+    assert bad, "no bad example"
+    assert all(example.marks or example.found for example in bad), "a bad example without a mark"
+    assert page.kind is Kind.SETTINGS or any(example.verdict == "good" for example in examples), "no good example"
+    assert page.control in {control.id for control in BOOK.controls}
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", page.id)
+    assert page.description
+    assert page.fix
+    assert not page.title.endswith(".")
+
+
+@pytest.mark.parametrize("page", [page for page in BOOK.pages if page.kind in _DATABASE], ids=lambda page: page.id)
+def test_page_has_one_detector(page: Page) -> None:
+    module = Path("auditor/detectors") / page.kind.value / f"{page.detector_stem}.py"
+    exists = (Path(__file__).parent.parent / module).is_file()
+    assert exists != (page.sql is not None), "exactly one detector: a query beside the page, or a module"
+    if exists:
+        assert callable(find_detector(page).ask)
+
+
+def test_detectors_have_pages() -> None:
+    stems = {(page.kind.value, page.detector_stem) for page in BOOK.pages}
+    root = Path(__file__).parent.parent / "auditor" / "detectors"
+    modules = {(path.parent.name, path.stem) for path in root.glob("*/*.py") if path.stem != "__init__"}
+    assert modules <= stems
+    queries = {path.stem for path in data_folder("rules").glob("*/*.sql") if not path.stem.startswith("_")}
+    assert queries <= {page.id for page in BOOK.pages}
+
+
+def test_ids_are_unique_also_among_former_names() -> None:
+    names = [name for page in BOOK.pages for name in (page.id, *page.formerly)]
+    assert len(names) == len(set(names))
+
+
+def test_the_checklist_has_its_controls() -> None:
+    assert len(BOOK.controls) == 23  # the design's table
+    assert len({control.id for control in BOOK.controls}) == 23
+    answered = {answer for control in BOOK.controls for answer in control.answers}
+    assert {"npm audit clean", "RLS on all tables", "restrictive CORS", "empty catch", "N+1 queries"} <= answered
