@@ -7,9 +7,11 @@ database, a program, a cache or a path outside the scanned folder.
 from __future__ import annotations
 
 import difflib
+import os
+import stat
 import tomllib
 from datetime import date  # noqa: TC003 - pydantic reads the annotation
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -48,35 +50,59 @@ class Settings(BaseModel):
 
 
 # Keys that other tools of this kind take from the repository and that this one takes from its user only.
-_USER_ONLY = {"database", "pg-bin", "pg_bin", "cache", "advisories", "offline", "online", "binaries"}
+_USER_ONLY = {
+    "database", "database-url", "pg-bin", "cache", "cache-dir", "advisories", "offline", "online", "binaries", "output",
+}  # fmt: skip
 
 
 def read_settings(root: Path) -> Settings:
     """The settings of the repository at `root`; raises UsageError naming file and key when they are wrong."""
-    for name, table in ((FILE_NAME, ()), ("pyproject.toml", ("tool", "backend-audit"))):
-        path = root / name
-        if path.is_file() and not path.is_symlink() and path.stat().st_size <= _MAX_BYTES:
-            values = _table(path, table)
-            if values is not None:
-                return _settings(values, name)
+    for name, keys in ((FILE_NAME, ()), ("pyproject.toml", ("tool", "backend-audit"))):
+        values = _table(root / name, keys)
+        if values is not None:
+            return _settings(values, name)
     return Settings()
 
 
 def _table(path: Path, keys: tuple[str, ...]) -> dict[str, Any] | None:
+    """The table of settings in a file, None where it has none."""
     try:
-        values: Any = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        text = _text(path)
+        values: Any = None if text is None else tomllib.loads(text)
+    except (ValueError, RecursionError, OSError) as error:
         if not keys:
-            raise UsageError(f"{path.name}: {error}") from error
+            raise UsageError(f"{path.name}: {_reason(error)}") from error
         return None  # a pyproject.toml that does not parse is its owner's matter, not this tool's
     for key in keys:
         values = values.get(key) if isinstance(values, dict) else None
-    return values if isinstance(values, dict) else None
+    if keys and values is not None and not isinstance(values, dict):
+        raise UsageError(f"{path.name}: [{'.'.join(keys)}] is not a table")
+    return cast("dict[str, Any] | None", values)
+
+
+def _text(path: Path) -> str | None:
+    """The text of a regular file; None without one, an error for a link, a device or a file without end."""
+    if not os.path.lexists(path):
+        return None
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("not a regular file; links are not followed")
+    if status.st_size > _MAX_BYTES:
+        raise ValueError(f"larger than {_MAX_BYTES // 1_000_000} MB")
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file:
+        return file.read().decode("utf-8-sig")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deep"
+    return (error.strerror or "cannot be read") if isinstance(error, OSError) else str(error)
 
 
 def _settings(values: dict[str, Any], name: str) -> Settings:
     for key in values:
-        if key in _USER_ONLY:
+        if key.lower().replace("_", "-") in _USER_ONLY:
             raise UsageError(f"{name}: '{key}' may not be set by a repository; pass it on the command line")
     try:
         return Settings.model_validate(values)

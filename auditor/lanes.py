@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path  # noqa: TC003 - a dataclass field
 from typing import TYPE_CHECKING, Any
 
+from auditor.facts.deep_syntax import TOO_DEEP
 from auditor.facts.histories import Histories, find_histories
 from auditor.model import NotApplicable, NothingToScan, Unavailable
 from auditor.plan import Evidence, Source
-from auditor.sources.repository import read_repository
+from auditor.sources.repository import MANIFESTS, read_repository
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -94,13 +95,16 @@ def _repository(target: Target) -> Repository:
 
 def refuse_emptiness(repository: Repository, target: Target) -> None:
     """Raise NothingToScan when no file is of a kind that any rule reads."""
-    if target.database is None and not any(path.endswith(_UNDERSTOOD) for path in repository.files):
+    named = (*repository.files, *repository.skipped)  # what could not be read is there all the same
+    if target.database is None and not any(path.endswith(_UNDERSTOOD) for path in named):
         raise NothingToScan(f"nothing to scan: no source, SQL or configuration file below {target.root}")
 
 
 def _describe_repository(repository: Repository) -> _Described:
     skipped = [f"{path}: {reason}" for path, reason in sorted(repository.skipped.items())]
-    facts = {"files": len(repository.files), "listed by": repository.listed_by, "skipped": skipped[:50]}
+    facts: dict[str, Any] = {"files": len(repository.files), "listed by": repository.listed_by}
+    counts = {"left out by include and exclude": repository.excluded, "tracked but missing": repository.missing}
+    facts |= {name: count for name, count in counts.items() if count} | {"skipped": skipped[:50]}
     return (
         "partial" if skipped else "available",
         facts,
@@ -110,7 +114,9 @@ def _describe_repository(repository: Repository) -> _Described:
 
 def _histories(evidence: Evidence) -> Histories:
     repository: Repository = evidence.get("repository")
-    return find_histories(repository.files, repository.units, repository.text)
+    # A migration that cannot be read is still a part of its history, which is then not wholly known.
+    unread = [path for path in repository.skipped if path.endswith(".sql")]
+    return find_histories(sorted({*repository.files, *unread}), repository.units, repository.text)
 
 
 def _describe_histories(found: Histories) -> _Described:
@@ -127,12 +133,25 @@ def _shadows(target: Target, evidence: Evidence, stack: ExitStack) -> Databases:
         _no_history(found, evidence.get("repository"))
     binaries = find_binaries(target.pg_bin)
     result = Databases(set_aside=found.set_aside)
+    repository: Repository = evidence.get("repository")
     for history in found.histories:
+        if reasons := [f"{path}: {repository.skipped.get(path, 'cannot be read')}" for path in history.unread]:
+            result.failed[history.name] = "a migration could not be read: " + "; ".join(reasons)
         try:
-            result.databases.append(_shadow(history, binaries, target, evidence, stack))
+            database = _shadow(history, binaries, target, evidence, stack) if history.files else None
         except Unavailable as reason:
             result.failed[history.name] = str(reason)
+        else:
+            result.databases += [database] if database else []
+            result.failed |= _too_deep(database) if database else {}
     return result
+
+
+def _too_deep(database: Database) -> dict[str, str]:
+    """A statement that this tool could not parse, but a server might: what it would have done is not known."""
+    failures = database.replay.failures if database.replay else []
+    deep = [failure.statement for failure in failures if failure.statement.error == TOO_DEEP]
+    return {database.name: f"{one.path}: {TOO_DEEP}" for one in deep}
 
 
 def _shadow(history: History, binaries: Binaries, target: Target, evidence: Evidence, stack: ExitStack) -> Database:
@@ -149,10 +168,21 @@ def _no_history(found: Histories, repository: Repository) -> None:
     dialects = [f"{folder}: {reason}" for folder, reason in found.set_aside.items() if "PostgreSQL" in reason]
     if dialects:
         raise NotApplicable("; ".join(sorted(dialects)))
+    doubtful = [
+        f"{path} ({reason})" for path, reason in sorted(repository.skipped.items()) if _may_hold_migrations(path)
+    ]
+    doubtful += [f"{path} (does not parse)" for unit in repository.units for path in unit.unread]
+    if doubtful:
+        raise Unavailable(f"no migrations were found, and some files could not be read: {', '.join(doubtful[:5])}")
     stack = {label for unit in repository.units for label in unit.stack}
     if repository.units and not stack & _DATABASE_STACKS:
         raise NotApplicable("no unit of this repository uses a PostgreSQL database")
     raise Unavailable("no migrations were found; --database audits a server instead")
+
+
+def _may_hold_migrations(path: str) -> bool:
+    name = path.rsplit("/", 1)[-1]
+    return name.endswith((".sql", "migrations", "migration", "drizzle", "prisma", "supabase")) or name in MANIFESTS
 
 
 def _live(target: Target, evidence: Evidence, stack: ExitStack) -> Databases:

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from auditor.judge import severity_of
-from auditor.model import Severity, State
+from auditor.model import Kind, Severity, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from auditor.model import Answer, RuleAnswers
     from auditor.rulebook import Page, Rulebook
 
-_INLINE = re.compile(r"(?:--|//|#|/\*)\s*backend-audit:\s*ignore\[([a-z0-9-]+)\](.*)$")
-_UNTIL = re.compile(r"\buntil=(\d{4}-\d{2}-\d{2})\b")
+# Wider than what is honoured: a note that is almost right is reported and not passed over.
+_INLINE = re.compile(r"(?:--|//|#|/\*)[ \t]*backend-audit:[ \t]*ignore\b(?:[ \t]*\[([^\]]*)\])?(.*)")
+_UNTIL = re.compile(r"\buntil[ \t]*=[ \t]*\"?([^\s\"*]+)")
+_NO_DATE = date.min
 _REASON = re.compile(r'\breason="([^"]{3,})"')
 _COMMENT_ONLY = re.compile(r"^\s*(?:--|//|#|/\*)")
 
@@ -75,7 +77,7 @@ def from_text(path: str, text: str) -> list[Waiver]:
     """The inline suppressions of one file; one on a line of its own covers the next line that is no comment."""
     if "backend-audit:" not in text:
         return []
-    lines = text.splitlines()
+    lines = text.split("\n")  # as statements count them: other separators must not move a note to another line
     found = []
     for number, line in enumerate(lines, 1):
         if match := _INLINE.search(line):
@@ -91,7 +93,7 @@ def _inline(path: str, number: int, lines: list[str], match: re.Match[str]) -> W
     reason = _REASON.search(match[2])
     until = _UNTIL.search(match[2])
     return Waiver(
-        rule=match[1],
+        rule=(match[1] or "").strip(),
         reason=reason[1] if reason else "",
         until=_date(until[1]) if until else None,
         written_at=f"{path}:{number}",
@@ -105,7 +107,7 @@ def _date(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        return date.min  # no such day: counts as expired, and is reported as that
+        return _NO_DATE
 
 
 def apply(
@@ -128,19 +130,40 @@ def apply(
 def _complaint(
     waiver: Waiver, page: Page | None, covered: list[Answer], asked: Mapping[str, RuleAnswers], today: date
 ) -> Complaint | None:
+    faulty = _faulty(waiver, page, covered, today)
+    if faulty or page is None:
+        return faulty
+    known = asked.get(page.id)
+    if page.kind is Kind.SETTINGS:
+        return Complaint("suppression-unused", waiver, f"{waiver.rule} is about suppressions and cannot be suppressed")
+    # What is not known may be the very thing that was accepted.
+    undecided = known is None or not known.asked or known.unavailable or any(map(_is_unknown, known.answers))
+    if not covered and not undecided:
+        return Complaint("suppression-unused", waiver, f"{_shown(waiver)} covers no finding")
+    return None
+
+
+def _is_unknown(answer: Answer) -> bool:
+    return answer.state is State.UNKNOWN
+
+
+def _faulty(waiver: Waiver, page: Page | None, covered: list[Answer], today: date) -> Complaint | None:
+    """A suppression that is not honoured, whatever it covers."""
+    if not waiver.rule:
+        return Complaint("suppression-incomplete", waiver, "it names no rule: write ignore[rule-id]")
     if page is None:
         return Complaint("suppression-unused", waiver, f"no rule is named {waiver.rule}")
+    if waiver.until == _NO_DATE:
+        return Complaint("suppression-incomplete", waiver, f"{_shown(waiver)}: until= is no date (write YYYY-MM-DD)")
     if waiver.expired(today):
-        return Complaint("suppression-expired", waiver, f"ignore[{waiver.rule}] ended on {waiver.until}")
-    if not waiver.reason:
-        return Complaint("suppression-incomplete", waiver, f"ignore[{waiver.rule}] gives no reason")
+        return Complaint("suppression-expired", waiver, f"{_shown(waiver)} ended on {waiver.until}")
+    if not waiver.reason.strip():
+        return Complaint("suppression-incomplete", waiver, f'{_shown(waiver)} gives no reason="…"')
     if waiver.until is None and any(severity_of(a, page).rank >= Severity.HIGH.rank for a in covered):
-        return Complaint(
-            "suppression-incomplete",
-            waiver,
-            f"ignore[{waiver.rule}] needs an end date (until=) from severity high on",
-        )
-    known = asked.get(page.id)
-    if not covered and known and known.asked and not known.unavailable:
-        return Complaint("suppression-unused", waiver, f"ignore[{waiver.rule}] covers no finding")
+        detail = f"{_shown(waiver)} needs an end date (until=) from severity high on"
+        return Complaint("suppression-incomplete", waiver, detail)
     return None
+
+
+def _shown(waiver: Waiver) -> str:
+    return f"ignore[{waiver.rule}]"

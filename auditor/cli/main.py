@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
+import signal
 import sys
+import traceback
+from typing import NoReturn
 
 import click
 
@@ -38,30 +42,46 @@ def main() -> None:
     """Run the command line; the only place of the package that exits."""
     if os.name == "nt":
         _end(3, "backend-audit runs on Linux and macOS; on Windows use it inside WSL")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 is no reason to fail
+    # A pipeline that is cancelled sends SIGTERM: the servers are stopped then, as on Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    code = _run()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _pipe_closed()
+    sys.exit(code)
+
+
+def _run() -> int:
     try:
         code = commands.main(standalone_mode=False)
-    except click.exceptions.Abort:
-        _end(130, "interrupted")
-    except KeyboardInterrupt:
+    except (click.exceptions.Abort, KeyboardInterrupt):
         _end(130, "interrupted")
     except click.ClickException as error:
         error.show()
-        sys.exit(2)
+        return 2
     except UsageError as error:
         _end(2, str(error))
     except NothingToScan as error:
         _end(5, str(error))
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(3)
+    except (BrokenPipeError, SystemExit):  # click and rich end with 1 on a closed pipe, which would say "gate failed"
+        _pipe_closed()
     except Exception as error:
         if os.environ.get("BACKEND_AUDIT_DEBUG"):
-            raise
+            traceback.print_exc()
         _end(3, f"backend-audit failed: {type(error).__name__}: {error} (BACKEND_AUDIT_DEBUG=1 shows where)")
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0
 
 
-def _end(code: int, message: str) -> None:
+def _pipe_closed() -> NoReturn:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(3)
+
+
+def _end(code: int, message: str) -> NoReturn:
     # The message may hold a name from the repository: no control character of it reaches the terminal.
     plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
     click.echo(f"backend-audit: {plain}", err=True)

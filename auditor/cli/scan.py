@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 from pathlib import Path
@@ -9,14 +10,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from auditor.cli.outputs import FORMATS, read_outputs, write_output
 from auditor.model import Confidence, Severity, UsageError
 
 if TYPE_CHECKING:
     from auditor.report import Report
     from auditor.rulebook import Rulebook
-    from auditor.sources.repository import Repository
-
-FORMATS = ("json", "html", "sarif")
 
 
 @click.command()
@@ -76,13 +75,13 @@ def scan(path: Path, **options: Any) -> int:  # noqa: ANN401 - click's options, 
     from auditor.audit import audit
     from auditor.rulebook import load_rulebook
 
-    outputs = [_output(text) for text in options["output"]]
     request = _request(path, options)
+    outputs = read_outputs(options["output"], request.target.root)
     book = load_rulebook()
     with _Progress(quiet=options["quiet"]) as progress:
         report, repository = audit(request, book, progress.say)
     for form, file in outputs:
-        _write(form, file, report, book, repository)
+        write_output(form, file, _render(form, report, book, repository.git_prefix))
     _print(report, options, to_stderr=any(file == "-" for _, file in outputs))
     return report.gate.exit_code
 
@@ -92,11 +91,16 @@ def _request(path: Path, options: dict[str, Any]) -> Any:  # noqa: ANN401 - a Re
     from auditor.config import read_settings
     from auditor.gate import GateSettings
     from auditor.lanes import Target
+    from auditor.sources.globs import chosen_spec
 
     if not path.is_dir():
         raise UsageError(f"{path}: {'not a folder' if path.exists() else 'no such folder'}")
     root = path.resolve()
     settings = read_settings(root)
+    include = options["include"] or settings.include
+    exclude = (*settings.exclude, *options["exclude"])
+    for option, globs in (("--include", include), ("--exclude", exclude)):
+        chosen_spec(globs, option)  # a glob that cannot be used is a usage error, and found before the scan
     fail_on = options["fail_on"] or settings.fail_on or "high"
     target = Target(
         root=root,
@@ -104,8 +108,8 @@ def _request(path: Path, options: dict[str, Any]) -> Any:  # noqa: ANN401 - a Re
         shadow=options["shadow"],
         pg_bin=options["pg_bin"],
         timeout=options["timeout"],
-        include=options["include"] or settings.include,
-        exclude=(*settings.exclude, *options["exclude"]),
+        include=include,
+        exclude=exclude,
     )
     gate = GateSettings(
         fail_on=None if fail_on == "never" else Severity(fail_on),
@@ -121,7 +125,9 @@ def _controls(names: tuple[str, ...]) -> tuple[str, ...]:
     known = {"all", *(control.id for control in load_rulebook().controls)}
     for name in names:
         if name not in known:
-            raise UsageError(f"--allow-unknown: no control is named '{name}'")
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean '{close[0]}'?" if close else ""
+            raise UsageError(f"--allow-unknown: no control is named '{name}'{hint}")
     return names
 
 
@@ -131,27 +137,9 @@ def _database(text: str | None) -> str | None:
         if not value:
             raise UsageError(f"--database: the environment variable {text[4:]} is not set")
         return value
+    if text is not None and not text.strip():  # `--database "$URL"` with URL unset must not pass for a live audit
+        raise UsageError("--database: the URL is empty")
     return text
-
-
-def _output(text: str) -> tuple[str, str]:
-    form, separator, file = text.partition("=")
-    if form not in FORMATS or not separator or not file:
-        raise UsageError(f"-o {text}: write FORMAT=FILE with FORMAT one of {', '.join(FORMATS)}")
-    if file != "-" and not Path(file).absolute().parent.is_dir():
-        raise UsageError(f"-o {text}: there is no folder {Path(file).absolute().parent}")
-    return form, file
-
-
-def _write(form: str, file: str, report: Report, book: Rulebook, repository: Repository) -> None:
-    text = _render(form, report, book, repository.git_prefix)
-    if file == "-":
-        click.echo(text, nl=False)
-        return
-    try:
-        Path(file).write_text(text, "utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise UsageError(f"-o {form}={file}: {error.strerror}") from error
 
 
 def _render(form: str, report: Report, book: Rulebook, prefix: str) -> str:
@@ -172,9 +160,11 @@ def _print(report: Report, options: dict[str, Any], *, to_stderr: bool) -> None:
     from rich.console import Console
 
     from auditor.render import terminal
+    from auditor.render.safe_text import one_line
 
     if options["quiet"]:
-        click.echo(f"backend-audit: {report.gate.reason}", err=True)
+        # The sentence names a subject of the repository: no control character of it reaches the terminal.
+        click.echo(f"backend-audit: {one_line(report.gate.reason)}", err=True)
         return
     console = Console(stderr=to_stderr, highlight=False)
     terminal.render(report, console, verbose=options["verbose"], explain_score=options["explain_score"])

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
+from auditor.facts.statements import split_statements
 from auditor.facts.units import is_example, is_test, is_vendored, unit_of
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from auditor.facts.units import UnitFacts
 
 Layout = Literal["supabase", "prisma", "drizzle", "sql", "schema"]
+_MAX_LOCK = 5000
 _POSTGRES = {"postgres", "postgresql", "cockroachdb"}
 _NUMBERED = re.compile(r"^(?:[VU]?\d|R__)", re.IGNORECASE)
 _FOLDERS = {"migrations", "migration", "migrate", "deploy"}
@@ -30,11 +32,15 @@ _SUPABASE = re.compile(
     re.IGNORECASE,
 )
 _OWN_AUTH = re.compile(r"create\s+schema\s+(?:if\s+not\s+exists\s+)?\"?auth\b", re.IGNORECASE)
-_MYSQL = re.compile(
-    r"\bengine\s*=\s*innodb\b|\bauto_increment\b|^\s*create\s+table\s+(?:if\s+not\s+exists\s+)?`",
+_FOREIGN = re.compile(
+    r"\bengine\s*=\s*innodb\b|\bauto_increment\b|^[ \t]*create\s+table\s+(?:if\s+not\s+exists\s+)?`"
+    r"|\bautoincrement\b|\bpragma\s+foreign_keys\b|\bwithout\s+rowid\b",
     re.IGNORECASE | re.MULTILINE,
 )
-_SQLITE = re.compile(r"\bautoincrement\b|\bpragma\s+foreign_keys\b|\bwithout\s+rowid\b", re.IGNORECASE)
+_PLAINLY_POSTGRES = re.compile(
+    r"\b(?:row\s+level\s+security|create\s+(?:policy|extension)|plpgsql|timestamptz|jsonb|bigserial|bytea)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +129,7 @@ def _journal_tags(text: str) -> list[str]:
     try:
         entries = json.loads(text)["entries"]
         return [str(entry["tag"]) for entry in sorted(entries, key=lambda entry: int(entry["idx"]))]
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return []
 
 
@@ -180,9 +186,10 @@ def _dialect(folder: str, layout: Layout, present: set[str], text: Callable[[str
 
 
 def _datasource(text: str, path: str) -> str:
+    # What a hostile file repeats without end costs a search more than its length: look at a sane length only.
     if path.endswith(".toml"):
-        return text
-    match = re.search(r"^\s*datasource\s+\w+\s*\{[^}]*\}", text, re.MULTILINE)
+        return text[:_MAX_LOCK]
+    match = re.search(r"^[ \t]*datasource[ \t]+\w+\s*\{[^{}]*\}", text, re.MULTILINE)
     return match[0] if match else ""
 
 
@@ -198,7 +205,7 @@ def _history(
     texts = {path: text(path) for path in paths}
     files = {path: _DOWN.sub("", content) for path, content in texts.items() if content is not None}
     everything = "\n".join(files.values())
-    if layout != "supabase" and files and (_MYSQL.search(everything) or _SQLITE.search(everything)):
+    if layout != "supabase" and _is_foreign(files, everything):
         return None
     supabase = layout == "supabase" or bool(_SUPABASE.search(everything))
     config = f"{PurePosixPath(folder).parent.as_posix()}/config.toml" if layout == "supabase" else None
@@ -210,4 +217,16 @@ def _history(
         unread=tuple(path for path, content in texts.items() if content is None),
         supabase=supabase and not _OWN_AUTH.search(everything),
         config=config if config in present else None,
+    )
+
+
+def _is_foreign(files: dict[str, str], everything: str) -> bool:
+    """Whether the texts are MySQL's or SQLite's: a comment with their words must not set a Postgres history aside."""
+    if _PLAINLY_POSTGRES.search(everything):
+        return False
+    return any(
+        statement.error and _FOREIGN.search(statement.text)
+        for path, text in files.items()
+        if _FOREIGN.search(text)
+        for statement in split_statements(path, text)
     )

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _TIME = "2026-01-01 00:00:00+00"
 _PRIVATE = ("draft", "private", "pending", "inactive", "unpublished", "hidden", "member", "user", "viewer")
 _OPEN_NAME = re.compile(r"public|publish|visible|shared|listed|open|active|approved|featured", re.IGNORECASE)
+_RANDOM = re.compile(r"random|uuid|now\(|clock_|current_timestamp|timeofday", re.IGNORECASE)
+_FIRST_ID = {False: 900_000, True: 30_000}  # ids that no seed uses, the second for smallint
 _LITERALS = re.compile(r"'((?:[^']|'')*)'::(?:text|character varying|bpchar|\w+)")
 _CANDIDATES: dict[str, tuple[Any, ...]] = {
     "N": (1, 0, 2, 5, 10, 50, 100, 1000, 12, 2026, 0.5, -1),
@@ -93,9 +95,9 @@ def draft_row(table: Table, schema: Schema, world: World, owner_columns: tuple[s
     """The first try: foreign keys to the world's own rows, owner and tenant columns, and what has no default."""
     draft = Draft(table, world, {})
     for column in table.columns:
-        if column.generated or column.identity_always:
-            continue
-        if _wants_value(column):
+        if counts_up(table, column):
+            draft.values[column.name] = _FIRST_ID[column.type == "smallint"] + ord(world.name)
+        elif _wants_value(column) and not column.generated and not column.identity_always:
             draft.values[column.name] = value_for(table, column, world, 0)
     for name in owner_columns:
         if (owner := table.column(name)) and _fits_id(owner):
@@ -106,9 +108,17 @@ def draft_row(table: Table, schema: Schema, world: World, owner_columns: tuple[s
     return draft
 
 
+def counts_up(table: Table, column: Column) -> bool:
+    """A key that a sequence fills: written out, a transcript finds the row again on another replay."""
+    counter = column.identity_always or (column.category == "N" and "nextval(" in (column.default or ""))
+    return column.name in table.primary_key and (counter or column.identity)
+
+
 def _wants_value(column: Column) -> bool:
     if column.category == "B" and _OPEN_NAME.search(column.name):
         return True  # a row that its owner did not publish: the default may be open
+    if column.default is not None and _RANDOM.search(column.default):
+        return True  # two scans must plant the same rows
     return column.not_null and column.default is None
 
 

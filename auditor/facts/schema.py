@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`type` is the base type's name (domains resolved), `elements` of an enum, `length` the typmod limit or 0."""
+    """A column. `type` is the base type's name, `domain` that of its domain if it has one, `elements` the labels of an
+    enum, `length` the limit of a varchar or char, else 0.
+    """
 
     name: str
     type: str
@@ -16,6 +18,8 @@ class Column:
     default: str | None
     generated: bool
     identity_always: bool
+    identity: bool = False
+    domain: str = ""
     elements: tuple[str, ...] = ()
     length: int = 0
 

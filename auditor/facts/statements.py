@@ -6,11 +6,13 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-_LEADING = re.compile(rb"(?:\s+|--[^\n]*(?:\n|$)|/\*(?:[^*]|\*(?!/))*\*/|;)+")
+from auditor.facts.deep_syntax import TOO_DEEP, is_too_deep, parse_tree
+
+# To the server a lone carriage return ends a comment, too.
+_LEADING = re.compile(rb"(?:\s+|--[^\n\r]*|/\*(?:[^*]|\*(?!/))*\*/|;)+")
 _PSQL = re.compile(r"^[ \t]*\\[^\n]*$", re.MULTILINE)
-_COPY_DATA = re.compile(
-    r"^(COPY\b[^;]*\bFROM\s+stdin\b[^;]*;)[ \t]*\n(.*?)^\\\.[ \t]*$", re.IGNORECASE | re.MULTILINE | re.DOTALL
-)
+_COPY = re.compile(r"COPY\b[^;\n]*\bFROM[ \t]+stdin\b[^;\n]*;[ \t]*\r?", re.IGNORECASE)
+_COPY_END = re.compile(r"\\\.[ \t]*\r?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ def split_statements(path: str, text: str, first_number: int = 0) -> list[Statem
     """All statements of one file, also of one that does not parse as a whole (then scanned, each tried alone)."""
     import postgast
 
+    if is_too_deep(text):
+        return [_broken(path, text, first_number, TOO_DEEP)]
     plain = _without_psql(text)
     try:
         pieces = postgast.split(plain, method="parser")
@@ -66,10 +70,27 @@ def _without_psql(text: str) -> str:
     text = text.replace("\0", " ").removeprefix("\ufeff")
     if "\\" not in text:
         return text
-    text = _COPY_DATA.sub(lambda m: " " * len(m[1]) + "\n" * (m[0].count("\n")), text)
+    text = _without_copy_data(text)
     outside = _PSQL.sub("", text)
     # A line that starts with a backslash inside a string or a function body is not psql's.
     return outside if _parses(outside) and not _parses(text) else text
+
+
+def _without_copy_data(text: str) -> str:
+    """Blank each `COPY … FROM stdin;` with its data: line by line, because a pattern over all may never end."""
+    lines = text.split("\n")
+    ends = iter([n for n, line in enumerate(lines) if _COPY_END.fullmatch(line)])
+    end = next(ends, None)
+    start = 0
+    while end is not None and start < len(lines):
+        if _COPY.fullmatch(lines[start]):
+            while end is not None and end < start:
+                end = next(ends, None)
+            if end is not None:
+                lines[start : end + 1] = [""] * (end + 1 - start)
+                start = end
+        start += 1
+    return "\n".join(lines)
 
 
 def _parses(text: str) -> bool:
@@ -103,7 +124,7 @@ def _statement(number: int, path: str, line: int, end_line: int, text: str) -> S
     import postgast
 
     try:
-        parsed = postgast.parse(text)
+        parsed = parse_tree(text)
     except postgast.PgQueryError as error:
         return Statement(number, path, line, end_line, text, error=error.message)
     node = parsed.stmts[0].stmt if parsed.stmts else None

@@ -9,7 +9,10 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _VENDORED = {
     "node_modules",
@@ -52,11 +55,12 @@ _STACK = {
 
 @dataclass(frozen=True, slots=True)
 class UnitFacts:
-    """One package: its folder (`.` for the root), what it is built with, and whether its manifest could be read."""
+    """One package: its folder (`.` for the root), what it is built with, its manifests, and those that do not parse."""
 
     path: str
     stack: tuple[str, ...]
     manifests: tuple[str, ...]
+    unread: tuple[str, ...] = ()
 
 
 def is_vendored(path: str) -> bool:
@@ -73,20 +77,24 @@ def is_example(path: str) -> bool:
     return not _EXAMPLE.isdisjoint(part.lower() for part in PurePosixPath(path).parts[:-1])
 
 
-def find_units(paths: tuple[str, ...], manifests: dict[str, str]) -> tuple[UnitFacts, ...]:
-    """Units by their manifests; `manifests` maps the path of each to its text."""
-    found: dict[str, tuple[set[str], set[str]]] = {}
+def find_units(paths: tuple[str, ...], manifests: Mapping[str, str | None]) -> tuple[UnitFacts, ...]:
+    """Units by their manifests; `manifests` maps the path of each to its text, None where that could not be read."""
+    found: dict[str, tuple[set[str], set[str], set[str]]] = {}
     for path, text in manifests.items():
         folder, stack = _manifest(path, text)
         if folder is not None:
-            known = found.setdefault(folder, (set(), set()))
-            known[0].update(stack)
+            known = found.setdefault(folder, (set(), set(), set()))
+            known[0].update(stack or ())
             known[1].add(path)
+            known[2].update([path] if stack is None else ())
     for path in paths:  # a Supabase project may have no config.toml
         match = re.match(r"(?:(.*)/)?supabase/(?:migrations|functions)/", path)
         if match and not is_vendored(path):
-            found.setdefault(match[1] or ".", (set(), set()))[0].add("Supabase")
-    return tuple(UnitFacts(path, tuple(sorted(s)), tuple(sorted(m))) for path, (s, m) in sorted(found.items()))
+            found.setdefault(match[1] or ".", (set(), set(), set()))[0].add("Supabase")
+    return tuple(
+        UnitFacts(path, tuple(sorted(stack)), tuple(sorted(read)), tuple(sorted(unread)))
+        for path, (stack, read, unread) in sorted(found.items())
+    )
 
 
 def unit_of(path: str, units: tuple[UnitFacts, ...]) -> str:
@@ -95,40 +103,44 @@ def unit_of(path: str, units: tuple[UnitFacts, ...]) -> str:
     return max(holders, key=lambda unit: 0 if unit == "." else len(unit), default=".")
 
 
-def _manifest(path: str, text: str) -> tuple[str | None, set[str]]:
+def _manifest(path: str, text: str | None) -> tuple[str | None, set[str] | None]:
+    """The unit's folder (None: no manifest of a unit) and its stack (None: the manifest does not parse)."""
     place = PurePosixPath(path)
     folder = place.parent.as_posix()
     if place.name == "config.toml":
         return (place.parent.parent.as_posix(), {"Supabase"}) if place.parent.name == "supabase" else (None, set())
     if place.name == "schema.prisma":
         return (place.parent.parent.as_posix(), {"Prisma"}) if place.parent.name == "prisma" else (folder, {"Prisma"})
-    return folder, {_STACK[name] for name in _dependencies(place.name, text) if name in _STACK}
+    names = None if text is None else _dependencies(place.name, text)
+    return folder, None if names is None else {_STACK[name] for name in names if name in _STACK}
 
 
-def _dependencies(name: str, text: str) -> set[str]:
+def _dependencies(name: str, text: str) -> set[str] | None:
     try:
         if name in {"package.json", "deno.json"}:
             return _npm(json.loads(text))
         if name == "pyproject.toml":
             return _python(tomllib.loads(text))
     except (ValueError, RecursionError):
-        return set()
+        return None
     return {match[0].lower() for match in re.finditer(r"^[A-Za-z0-9_.-]+", text, re.MULTILINE)}
 
 
 def _npm(manifest: Any) -> set[str]:  # noqa: ANN401 - JSON of any shape
-    if not isinstance(manifest, dict):
-        return set()
-    tables = (manifest.get(key) for key in ("dependencies", "devDependencies", "peerDependencies"))
-    found = {name for table in tables if isinstance(table, dict) for name in table}
-    imports = manifest.get("imports")
-    values = imports.values() if isinstance(imports, dict) else ()
-    return found | {match[1] for value in values if (match := re.match(r"(?:npm|jsr):(@?[^@]+)", str(value)))}
+    tables = (_table(manifest, key) for key in ("dependencies", "devDependencies", "peerDependencies"))
+    values = _table(manifest, "imports").values()
+    imported = {match[1] for value in values if (match := re.match(r"(?:npm|jsr):(@?[^@]+)", str(value)))}
+    return {name for table in tables for name in table} | imported
 
 
 def _python(manifest: dict[str, Any]) -> set[str]:
-    project = manifest.get("project")
-    listed = project.get("dependencies", []) if isinstance(project, dict) else []
-    found = {match[0].lower() for item in listed if (match := re.match(r"[A-Za-z0-9_.-]+", str(item)))}
-    poetry = manifest.get("tool", {}).get("poetry", {}) if isinstance(manifest.get("tool"), dict) else {}
-    return found | {str(name).lower() for name in poetry.get("dependencies", {})}
+    listed = _table(manifest, "project").get("dependencies")
+    named = (re.match(r"[A-Za-z0-9_.-]+", str(item)) for item in listed) if isinstance(listed, list) else ()
+    poetry = _table(_table(_table(manifest, "tool"), "poetry"), "dependencies")
+    return {match[0].lower() for match in named if match} | {name.lower() for name in poetry}
+
+
+def _table(values: Any, key: str) -> dict[str, Any]:  # noqa: ANN401 - JSON or TOML of any shape
+    """The table under a key; an empty one where the document has something else there."""
+    table = values.get(key) if isinstance(values, dict) else None
+    return table if isinstance(table, dict) else {}

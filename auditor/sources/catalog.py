@@ -26,7 +26,7 @@ order by r.identity
 """
 _COLUMNS = """
 select a.attrelid::bigint as oid, a.attname::text as name, a.attnotnull or t.typnotnull as not_null,
-  pg_get_expr(d.adbin, d.adrelid) as default, a.attgenerated <> '' as generated, a.attidentity = 'a' as identity_always,
+  pg_get_expr(d.adbin, d.adrelid) as default, a.attgenerated <> '' as generated, a.attidentity = 'a' as identity_always, a.attidentity <> '' as identity, case when t.typtype = 'd' then t.typname::text else '' end as domain,
   format_type(coalesce(nullif(t.typbasetype, 0), t.oid), null) as type, t.typcategory::text as category,
   case when a.atttypmod > 4 and t.typname in ('varchar', 'bpchar') then a.atttypmod - 4 else 0 end as length,
   (select array_agg(e.enumlabel::text order by e.enumsortorder) from pg_enum e where e.enumtypid = t.oid) as elements
@@ -122,7 +122,9 @@ def _column(row: dict[str, Any]) -> Column:
         not_null=row["not_null"],
         default=row["default"],
         generated=row["generated"],
+        domain=row["domain"],
         identity_always=row["identity_always"],
+        identity=row["identity"],
         elements=tuple(row["elements"] or ()),
         length=row["length"],
     )

@@ -2,110 +2,112 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from auditor.sources.git_folder import GitError
 
-_SECONDS = 60
-# A hostile .git/config can name programs (fsmonitor, hooks, ssh, pagers) and files outside the tree: none is used.
+if TYPE_CHECKING:
+    from auditor.sources.git_folder import GitFolder
+
+_SECONDS = 30
+# The config is ours already (git_folder.py); these are the second wall.
 _SAFE = (
     "core.fsmonitor=false",
+    "core.untrackedCache=false",
     "core.hooksPath=/dev/null",
     "core.attributesFile=/dev/null",
     "core.excludesFile=/dev/null",
-    "core.sshCommand=false",
-    "core.pager=cat",
     "core.quotePath=false",
-    "protocol.allow=never",
-    "extensions.partialClone=",
+)
+_ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "LC_ALL": "C",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    # No object is ever fetched: older versions know only the second, which outranks any protocol.*.allow.
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "none",
+    "GIT_TERMINAL_PROMPT": "0",
+}
+_BRANCHES = (
+    "refs/remotes/origin/HEAD",
+    "refs/remotes/origin/main",
+    "refs/remotes/origin/master",
+    "refs/heads/main",
+    "refs/heads/master",
 )
 
 
-class GitError(Exception):
-    """git is missing, timed out, or refused; the text is its first line."""
-
-
-def git_top(root: Path) -> Path | None:
-    """The work tree that holds `root`: the nearest folder up with a real `.git` folder.
-
-    A `.git` that is a file or a link may lead anywhere outside the tree, so it counts as no repository.
-    """
-    for folder in (root, *root.parents):
-        place = folder / ".git"
-        if place.is_symlink() or place.is_file():
-            return None
-        if (place / "HEAD").is_file():
-            return folder
-    return None
-
-
-def run_git(top: Path, *arguments: str) -> bytes:
+def run_git(folder: GitFolder, *arguments: str) -> bytes:
     """The output of one git command that reads; raises GitError."""
-    command = ["git", *(part for key in (*_SAFE, f"safe.directory={top}") for part in ("-c", key))]
-    command += ["--no-optional-locks", f"--git-dir={top / '.git'}", f"--work-tree={top}", *arguments]
-    environment = {
-        "PATH": "/usr/bin:/bin:/usr/local/bin:/opt/homebrew/bin",
-        "LC_ALL": "C",
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": "/dev/null",
-        "GIT_NO_LAZY_FETCH": "1",
-        "GIT_TERMINAL_PROMPT": "0",
-    }
+    safe = (part for key in (*_SAFE, f"safe.directory={folder.top}") for part in ("-c", key))
+    places = (f"--git-dir={folder.private}", f"--work-tree={folder.top}")
     try:
         answer = subprocess.run(
-            command,
+            [_program(folder.top), *safe, "--no-optional-locks", "--no-pager", *places, *arguments],
             capture_output=True,
             check=False,
             timeout=_SECONDS,
-            env=environment,
-            cwd=top,
+            env=_ENVIRONMENT | {"GIT_INDEX_FILE": str(folder.index)},
+            cwd=folder.top,
             stdin=subprocess.DEVNULL,
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise GitError(f"git: {error}") from error
+    except subprocess.TimeoutExpired as error:
+        raise GitError(f"git did not answer within {_SECONDS} s") from error
+    except OSError as error:
+        raise GitError(f"git could not be started: {error.strerror}") from error
     if answer.returncode:
         lines = answer.stderr.decode("utf-8", "replace").strip().splitlines()
         raise GitError(lines[0] if lines else f"git ended with {answer.returncode}")
     return answer.stdout
 
 
-def listed_files(top: Path, root: Path) -> list[str]:
-    """Tracked and untracked files that are not ignored, below `root` and relative to it."""
-    inside = root.relative_to(top).as_posix()
-    raw = run_git(top, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", inside)
-    prefix = "" if inside == "." else inside + "/"
-    paths = {name.decode("utf-8", "surrogateescape") for name in raw.split(b"\0") if name}
-    return sorted(path.removeprefix(prefix) for path in paths)
+def _program(top: Path) -> str:
+    """Git from the user's PATH, but never one that the scanned tree brings along (`node_modules/.bin`, `.`)."""
+    folders = [Path(name) for name in os.get_exec_path() if Path(name).is_absolute()]
+    trusted = [str(folder) for folder in folders if not folder.resolve().is_relative_to(top)]
+    found = shutil.which("git", path=os.pathsep.join(trusted) or os.devnull)
+    if not found:
+        raise GitError("git is not on PATH")
+    return found
 
 
-def head_commit(top: Path) -> str | None:
-    try:
-        return run_git(top, "rev-parse", "--verify", "HEAD").decode().strip()
-    except GitError:
-        return None
+def listed_files(folder: GitFolder, root: Path) -> list[str]:
+    """Tracked and untracked files that are not ignored, below `root` and relative to it.
+
+    The names come from an index that anybody may have written: they are names to be checked, not paths to open.
+    """
+    inside = root.relative_to(folder.top).as_posix()
+    raw = run_git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", inside)
+    return sorted(set(_names(raw, inside)))
 
 
-def paths_on_default_branch(top: Path, root: Path) -> frozenset[str] | None:
+def paths_on_default_branch(folder: GitFolder, root: Path) -> frozenset[str] | None:
     """Files below `root` as the default branch's fork point has them; None when no such branch is known.
 
     What is missing there is new: it is under review now and has not been applied.
     """
-    for branch in (
-        "refs/remotes/origin/HEAD",
-        "refs/remotes/origin/main",
-        "refs/remotes/origin/master",
-        "main",
-        "master",
-    ):
+    head = folder.ref("HEAD")
+    inside = root.relative_to(folder.top).as_posix()
+    for branch in _BRANCHES:
+        tip = folder.ref(branch)
+        if not head or not tip:
+            continue
         try:
-            base = run_git(top, "merge-base", "HEAD", branch).decode().strip()
-            raw = run_git(top, "ls-tree", "-r", "-z", "--name-only", base, "--", root.relative_to(top).as_posix() + "/")
+            base = run_git(folder, "merge-base", head, tip).decode().strip()
+            below = () if inside == "." else ("--", inside + "/")
+            return frozenset(_names(run_git(folder, "ls-tree", "-r", "-z", "--name-only", base, *below), inside))
         except GitError:
             continue
-        prefix = "" if root == top else root.relative_to(top).as_posix() + "/"
-        return frozenset(
-            name.decode("utf-8", "surrogateescape").removeprefix(prefix) for name in raw.split(b"\0") if name
-        )
     return None
+
+
+def _names(raw: bytes, inside: str) -> list[str]:
+    prefix = "" if inside == "." else inside + "/"
+    return [name.decode("utf-8", "surrogateescape").removeprefix(prefix) for name in raw.split(b"\0") if name]

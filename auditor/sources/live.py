@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
+from urllib.parse import parse_qs, quote, unquote
 
 import psycopg
 
@@ -40,6 +41,8 @@ def connect_live(url: str, config: str | None, stack: ExitStack) -> Database:
         schema = read_schema(session, exposure, api_roles)
     except psycopg.Error as error:
         raise Unavailable(f"the live database cannot be read: {explain(error, url)}") from None
+    except ValueError:  # a NUL or a character that no encoding has; the text of the error may quote the URL
+        raise Unavailable("the live database cannot be read: the connection string is not valid") from None
     return Database(
         name=f"live {name} (PostgreSQL {version // 10000})",
         unit=".",
@@ -72,7 +75,22 @@ def explain(error: psycopg.Error, url: str) -> str:
     """The error's first line without the password of `url`."""
     text = (str(error).splitlines() or [type(error).__name__])[0]
     try:
-        password = psycopg.conninfo.conninfo_to_dict(url).get("password")
-    except psycopg.ProgrammingError:
+        parts = psycopg.conninfo.conninfo_to_dict(url)
+    except psycopg.Error:
         return "the connection string is not valid"
-    return text.replace(str(password), "***") if password else text
+    written = _written_password(url)
+    if unquote(written) != (parts.get("password") or "") and "://" in url:
+        # libpq took a piece of the password for a host, a port or a database, and would name it.
+        return "the connection string is not valid: write special characters of the password as %XX"
+    for secret in (written, parts.get("password"), parts.get("sslpassword")):
+        text = text.replace(str(secret), "***") if secret else text
+    return text
+
+
+def _written_password(url: str) -> str:
+    """What stands between the user's name and the last `@` of a URL, or in its query."""
+    user, _, host = url.partition("://")[2].rpartition("@")
+    if ":" in user:
+        return user.partition(":")[2]
+    query = parse_qs(host.partition("?")[2], keep_blank_values=True)
+    return quote(query["password"][-1]) if "password" in query else ""

@@ -25,6 +25,7 @@ _MAX_TRIES = 80
 class Planted:
     """What was planted: per world the statement that made each table's row (by oid), and why some could not be made.
 
+    `found` are rows that a trigger made for the user, with the column that holds the user's id;
     `forced` are tables whose rows needed triggers and foreign keys switched off.
     """
 
@@ -32,6 +33,7 @@ class Planted:
     users: dict[str, str] = field(default_factory=dict)
     statements: dict[tuple[str, int], str] = field(default_factory=dict)
     failed: dict[int, str] = field(default_factory=dict)
+    found: dict[tuple[str, int], str] = field(default_factory=dict)
     forced: set[int] = field(default_factory=set)
 
 
@@ -82,6 +84,7 @@ class Planter:
             return
         if (row := self._existing(table, world)) is not None:
             world.rows[table.oid] = row
+            self.planted.found[world.name, table.oid] = self._owned[table.oid].users[0]
             return
         owned = self._owned.get(table.oid, Owned())
         draft = draft_row(table, self._schema, world, owned.users, owned.tenant if not owned.through else None)
@@ -158,7 +161,10 @@ def insert_text(table: Table, values: dict[str, Any], session: psycopg.Connectio
         return sql.SQL("insert into {} default values").format(_name(table)).as_string(session)
     columns = sql.SQL(", ").join(map(sql.Identifier, values))
     literals = sql.SQL(", ").join(literal(table, name, value) for name, value in values.items())
-    return sql.SQL("insert into {} ({}) values ({})").format(_name(table), columns, literals).as_string(session)
+    always = any(column.identity_always and column.name in values for column in table.columns)
+    overriding = sql.SQL(" overriding system value" if always else "")
+    pattern = sql.SQL("insert into {} ({}){} values ({})")
+    return pattern.format(_name(table), columns, overriding, literals).as_string(session)
 
 
 def literal(table: Table, name: str, value: Any) -> sql.Literal:  # noqa: ANN401 - any JSON value
@@ -177,6 +183,8 @@ def _learn(draft: Draft, error: psycopg.Error) -> bool:
         return _fill(draft, diag.column_name)
     if state == "23514" and diag.table_name == table.name:
         return next_try(draft, columns_of_check(table, diag.constraint_name or ""))
+    if state == "23514" and diag.datatype_name:
+        return next_try(draft, [column.name for column in table.columns if column.domain == diag.datatype_name])
     if state == "23505" and diag.table_name == table.name:
         return next_try(draft, [name for group in table.unique for name in group if not _is_key(table, name)])
     if state[:2] == "22":

@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from auditor.facts.ownership import find_owned
-from auditor.facts.rows import World, draft_row
+from auditor.facts.rows import World, counts_up, draft_row
 from auditor.sources.planting import Planter, insert_text, literal
 
 if TYPE_CHECKING:
@@ -153,6 +153,9 @@ class _Prober:
     def _where(self, table: Table, row: dict[str, Any] | None) -> sql.Composable:
         if row is None:
             return sql.SQL("")
+        owner = self._planted.worlds[0]
+        if column := self._planted.found.get((owner.name, table.oid)):  # its key is whatever the trigger made up
+            return sql.SQL(" where {} = {}").format(sql.Identifier(column), sql.Literal(owner.user))
         keys = [
             key
             for key in table.primary_key or tuple(row)
@@ -177,7 +180,9 @@ class _Prober:
         world = World("c", dict(owner.rows), owner=owner.name)
         owned = find_owned(self._database.schema).get(table.oid)
         draft = draft_row(table, self._database.schema, world, owned.users if owned else (), None)
-        return insert_text(table, draft.values | self._learned(table, draft.values), self._session)
+        values = draft.values | self._learned(table, draft.values)
+        counters = {column.name for column in table.columns if counts_up(table, column)}
+        return insert_text(table, {k: v for k, v in values.items() if k not in counters}, self._session)
 
     def _learned(self, table: Table, values: dict[str, Any]) -> dict[str, Any]:
         """What the planted row needed beyond the first draft, such as a value that a CHECK allows."""
@@ -207,14 +212,40 @@ class _Prober:
 
     def _script(self, table: Table, caller: Caller, statement: str, *, rows: bool) -> str:
         lines = ["begin;"]
+        made_by_triggers = self._trigger_rows() if rows else []
         if rows:
+            lines += [f"{text};" for name, text in self._planted.users.items() if name == self._planted.worlds[0].name]
+            lines += [query for _, _, query in made_by_triggers]
             lines += [f"{text};" for text in self._ancestry(table)]
         claims = sql.Literal(caller.claims).as_string(self._session)
         lines += [
             f"set local role {caller.role};",
             f"select set_config('request.jwt.claims', {claims}, true);",
         ]
-        return "\n".join([*lines, f"{statement};", "rollback;"])
+        text = "\n".join([*lines, f"{statement};", "rollback;"])
+        for value, variable, _ in made_by_triggers:
+            text = text.replace(f"'{value}'", f":'{variable}'")
+        return text
+
+    def _trigger_rows(self) -> list[tuple[str, str, str]]:
+        """Ids that a trigger made up for the owner: value, psql variable, and the query that reads it."""
+        owner = self._planted.worlds[0]
+        found = []
+        for (world, oid), column in self._planted.found.items():
+            table = self._database.schema.tables[oid]
+            key = table.primary_key[0] if len(table.primary_key) == 1 else ""
+            value = owner.rows[oid].get(key) if world == owner.name else None
+            if isinstance(value, str) and value != owner.user:
+                variable = f"{table.name}_{key}"
+                query = sql.SQL("select {} as {} from {} where {} = {} limit 1 \\gset").format(
+                    sql.Identifier(key),
+                    sql.Identifier(variable),
+                    sql.Identifier(table.schema, table.name),
+                    sql.Identifier(column),
+                    sql.Literal(owner.user),
+                )
+                found.append((value, variable, query.as_string(self._session)))
+        return found
 
     def _ancestry(self, table: Table) -> list[str]:
         """The statements that planted the owner's row and everything it refers to, in order."""
@@ -226,8 +257,7 @@ class _Prober:
             if oid not in wanted and oid in self._database.schema.tables:
                 wanted.add(oid)
                 waiting += [key.target for key in self._database.schema.tables[oid].foreign_keys]
-        made = [text for (name, oid), text in self._planted.statements.items() if name == world.name and oid in wanted]
-        return [*(text for name, text in self._planted.users.items() if name == world.name), *made]
+        return [text for (name, oid), text in self._planted.statements.items() if name == world.name and oid in wanted]
 
 
 def _claims(world: World) -> dict[str, Any]:

@@ -8,11 +8,14 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from auditor.facts.units import find_units, is_vendored
-from auditor.sources.git import GitError, git_top, head_commit, listed_files, paths_on_default_branch
+from auditor.sources.git import listed_files, paths_on_default_branch
+from auditor.sources.git_folder import GitError, git_top, private_git
+from auditor.sources.globs import chosen_spec
+from auditor.sources.walk import walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from auditor.facts.units import UnitFacts
 
 MAX_BYTES = 10_000_000
-_MANIFESTS = {
+MANIFESTS = {
     "package.json",
     "pyproject.toml",
     "requirements.txt",
@@ -35,7 +38,8 @@ class Repository:
     """Files of the scanned folder, relative paths with forward slashes, sorted.
 
     `skipped` maps what was left out to the reason. `applied` are the files that the default branch already has,
-    None when git does not say.
+    None when git does not say. `excluded` counts what --include, --exclude or the settings left out, `missing` what
+    git tracks and the folder does not have.
     """
 
     root: Path
@@ -46,112 +50,153 @@ class Repository:
     listed_by: str
     git_prefix: str = ""
     units: tuple[UnitFacts, ...] = ()
+    excluded: int = 0
+    missing: int = 0
+    _names: dict[str, str] = field(default_factory=dict)
     _texts: dict[str, str | None] = field(default_factory=dict)
 
     def text(self, path: str) -> str | None:
         """The file's text, or None (and a line in `skipped`) when it cannot be read as UTF-8 text."""
         if path not in self._texts:
-            self._texts[path] = self._read(path)
+            self._texts[path] = None if path in self.skipped else self._read(path)
         return self._texts[path]
 
     def _read(self, path: str) -> str | None:
+        place = self.root / self._names.get(path, path)
         try:
-            handle = os.open(self.root / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            handle = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             self.skipped[path] = f"cannot be read: {error.strerror}"
             return None
         with os.fdopen(handle, "rb") as file:
             data = file.read(MAX_BYTES + 1)
         try:
-            return data.decode("utf-8")
+            return data.decode("utf-8-sig")  # a byte order mark is no part of any language read here
         except UnicodeDecodeError as error:
             self.skipped[path] = f"not valid UTF-8 at byte {error.start}"
             return None
 
 
+@dataclass(slots=True)
+class _Listing:
+    """The raw names of a folder, who listed them, and what git knows besides."""
+
+    names: list[str]
+    listed_by: str
+    unread: dict[str, str] = field(default_factory=dict)
+    top: Path | None = None
+    commit: str | None = None
+    applied: frozenset[str] | None = None
+
+
 def read_repository(root: Path, include: Iterable[str] = (), exclude: Iterable[str] = ()) -> Repository:
     """List the files below `root`, an existing folder."""
     root = root.resolve()
-    top = git_top(root)
-    listed_by = "git"
-    try:
-        paths = listed_files(top, root) if top else _walk(root)
-        listed_by = "git" if top else "walk"
-    except GitError as error:
-        top, paths, listed_by = None, _walk(root), f"walk ({error})"
-    skipped: dict[str, str] = {}
-    kept = tuple(path for path in _chosen(paths, include, exclude) if _regular(root, path, skipped))
+    listing = _listing(root)
+    names = _presentable(listing.names)
+    chosen = _chosen(sorted(names), include, exclude)
+    skipped = {presentable(path): reason for path, reason in listing.unread.items()}
+    kept, missing = _regular(root, chosen, names, skipped)
     repository = Repository(
         root=root,
         files=kept,
         skipped=skipped,
-        commit=head_commit(top) if top else None,
-        applied=paths_on_default_branch(top, root) if top else None,
-        listed_by=listed_by,
-        git_prefix=root.relative_to(top).as_posix() + "/" if top and top != root else "",
+        commit=listing.commit,
+        applied=listing.applied,
+        listed_by=listing.listed_by,
+        git_prefix=presentable(root.relative_to(listing.top).as_posix()) + "/"
+        if listing.top and listing.top != root
+        else "",
+        excluded=len(names) - len(chosen),
+        missing=missing,
+        _names={path: name for path, name in names.items() if path != name},
     )
-    manifests = {
-        path: repository.text(path) or "" for path in kept if Path(path).name in _MANIFESTS and not is_vendored(path)
-    }
+    manifests = {path: repository.text(path) for path in kept if Path(path).name in MANIFESTS and not is_vendored(path)}
     repository.units = find_units(kept, manifests)
     return repository
 
 
-def _chosen(paths: Iterable[str], include: Iterable[str], exclude: Iterable[str]) -> list[str]:
-    import pathspec
-
-    wanted = pathspec.PathSpec.from_lines("gitwildmatch", include) if include else None
-    unwanted = pathspec.PathSpec.from_lines("gitwildmatch", exclude)
-    return [
-        path for path in sorted(paths) if (wanted is None or wanted.match_file(path)) and not unwanted.match_file(path)
-    ]
-
-
-def _regular(root: Path, path: str, skipped: dict[str, str]) -> bool:
-    """Whether `path` is a regular file of sane size that really lies below the root."""
-    reason = _refusal(root, path)
-    if reason:
-        skipped[path] = reason
-    return not reason
-
-
-def _refusal(root: Path, path: str) -> str:
-    place = root / path
+def _listing(root: Path) -> _Listing:
+    """By git where it can be asked; else by a walk, and why."""
     try:
-        status = place.lstat()
-    except OSError as error:
-        return "" if error.errno == 2 and not os.path.lexists(place) else f"cannot be read: {error.strerror}"  # noqa: PLR2004
-    if stat.S_ISLNK(status.st_mode):
-        return "symbolic link"
-    if not stat.S_ISREG(status.st_mode):
-        return "not a regular file"
-    if Path(os.path.realpath(place)) != place:
-        return "reached through a symbolic link"
-    if status.st_size > MAX_BYTES:
-        return f"larger than {MAX_BYTES // 1_000_000} MB"
-    return ""
+        top = git_top(root)
+        if top is None:
+            return _walked(root, "walk")
+        with private_git(top) as folder:
+            names = listed_files(folder, root)
+            if not names:  # a folder that the repository around it ignores
+                return _walked(root, "walk (git lists no file here)")
+            applied = paths_on_default_branch(folder, root)
+            shown = None if applied is None else frozenset(map(presentable, applied))
+            return _Listing(names, "git", {}, top, folder.ref("HEAD"), shown)
+    except (GitError, OSError) as error:
+        return _walked(root, f"walk ({presentable(str(error))})")
 
 
-def _walk(root: Path) -> list[str]:
-    """All files below a folder that is no git work tree, less what its .gitignore files name."""
-    import pathspec
+def _walked(root: Path, listed_by: str) -> _Listing:
+    names, unread = walk(root)
+    return _Listing(names, listed_by, unread)
 
-    found: list[str] = []
-    rules: dict[str, Any] = {}
-    for folder, folders, files in os.walk(root):
-        base = Path(folder).relative_to(root).as_posix()
-        base = "" if base == "." else base + "/"
-        if ".gitignore" in files and not (Path(folder) / ".gitignore").is_symlink():
-            lines = (Path(folder) / ".gitignore").read_text("utf-8", "replace").splitlines()
-            rules[base] = pathspec.PathSpec.from_lines("gitwildmatch", lines)
-        folders[:] = sorted(
-            name
-            for name in folders
-            if name not in {".git", "node_modules", ".venv"} and not _ignored(f"{base}{name}/", rules)
-        )
-        found += [f"{base}{name}" for name in sorted(files) if not _ignored(base + name, rules)]
+
+def presentable(name: str) -> str:
+    """A name that every report can carry: bytes that are not UTF-8 are spelt out."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _presentable(names: Iterable[str]) -> dict[str, str]:
+    """Presentable name to real name; where two would be the same, the one that is really called so keeps it."""
+    found: dict[str, str] = {}
+    for name in sorted(names, key=lambda name: presentable(name) != name):
+        shown = presentable(name)
+        while shown in found:
+            shown += "'"
+        found[shown] = name
     return found
 
 
-def _ignored(path: str, rules: dict[str, Any]) -> bool:
-    return any(path.startswith(base) and spec.match_file(path[len(base) :]) for base, spec in rules.items())
+def _chosen(paths: list[str], include: Iterable[str], exclude: Iterable[str]) -> list[str]:
+    wanted = chosen_spec(include, "--include") if include else None
+    unwanted = chosen_spec(exclude, "--exclude")
+    return [path for path in paths if (wanted is None or wanted.match_file(path)) and not unwanted.match_file(path)]
+
+
+def _regular(
+    root: Path, paths: Iterable[str], names: dict[str, str], skipped: dict[str, str]
+) -> tuple[tuple[str, ...], int]:
+    """The paths that are regular files of sane size really below the root, and how many do not exist."""
+    kept, missing = [], 0
+    parents: dict[str, bool] = {}
+    for path in paths:
+        try:
+            reason = _refusal(root, names[path], parents)
+        except (FileNotFoundError, NotADirectoryError):
+            missing += 1
+            continue
+        except OSError as error:
+            reason = f"cannot be read: {error.strerror}"
+        if reason:
+            skipped[path.rstrip("/") or path] = reason
+        else:
+            kept.append(path)
+    return tuple(kept), missing
+
+
+def _refusal(root: Path, name: str, parents: dict[str, bool]) -> str:
+    """Why a listed name is not read. An index can name any file of the machine, so the name itself is checked too."""
+    inner = PurePosixPath(name)
+    if inner.is_absolute() or ".." in inner.parts:
+        return "outside the scanned folder"
+    place = root / inner
+    status = place.lstat()
+    folder = str(place.parent)
+    if folder not in parents:
+        parents[folder] = os.path.realpath(folder) == folder
+    if not parents[folder]:
+        return "reached through a symbolic link"
+    if stat.S_ISLNK(status.st_mode):
+        return "symbolic link"
+    if stat.S_ISDIR(status.st_mode):
+        return "a git repository of its own: scan it by itself"
+    if not stat.S_ISREG(status.st_mode):
+        return "not a regular file"
+    return f"larger than {MAX_BYTES // 1_000_000} MB" if status.st_size > MAX_BYTES else ""

@@ -1,0 +1,154 @@
+"""A private stand-in for an untrusted `.git` folder, holding only what the questions of this tool need.
+
+The real one has a config that names programs and other files to read, and can lead git out of the tree by alternates,
+`commondir`, links, or into a FIFO. git is given a folder of ours instead: its own config, the index, the objects by
+links to regular files, and no refs at all (they are read here).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import tempfile
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_SMALL, _LARGE = 100_000, 100_000_000
+_MAX_SYMREFS = 5
+
+
+class GitError(Exception):
+    """git is missing, timed out, or refused; the text is its first line."""
+
+
+@dataclass(frozen=True, slots=True)
+class GitFolder:
+    """The work tree `top`, its real `.git`, and the private one that git is given."""
+
+    top: Path
+    real: Path
+    private: Path
+
+    @property
+    def index(self) -> Path:
+        return self.real / "index" if _is_plain(self.real / "index") else self.private / "index"
+
+    def ref(self, name: str) -> str | None:
+        """The commit that a ref such as `HEAD` leads to, or None."""
+        for _ in range(_MAX_SYMREFS):
+            data = read_plain(self.real / name, _SMALL)
+            text = data.decode("utf-8", "replace").strip() if data else self._packed(name)
+            if not text.startswith("ref:"):
+                return text if _OID.fullmatch(text) else None
+            name = text.removeprefix("ref:").strip()
+            if not name.startswith("refs/") or ".." in name or "\0" in name:
+                return None
+        return None
+
+    def _packed(self, name: str) -> str:
+        for line in (read_plain(self.real / "packed-refs", _LARGE) or b"").splitlines():
+            oid, _, ref = line.partition(b" ")
+            if ref == name.encode():
+                return oid.decode("ascii", "replace")
+        return ""
+
+
+def git_top(root: Path) -> Path | None:
+    """The work tree that holds `root`: the nearest folder up with a `.git`, None without one.
+
+    Raises GitError where it is a file or a link: that may lead anywhere outside the tree.
+    """
+    for folder in (root, *root.parents):
+        place = folder / ".git"
+        if place.is_symlink() or place.is_file():
+            kind = "a symbolic link" if place.is_symlink() else "a file"
+            raise GitError(f".git is {kind} that leads elsewhere, which is not followed")
+        if (place / "HEAD").is_file():
+            return folder
+    return None
+
+
+@contextmanager
+def private_git(top: Path) -> Iterator[GitFolder]:
+    """The stand-in for `top/.git`, for as long as git is asked."""
+    real = top / ".git"
+    if os.path.lexists(real / "index") and not _is_plain(real / "index"):
+        raise GitError("the index of .git is not a regular file")
+    with tempfile.TemporaryDirectory(prefix="backend-audit-git-") as name:
+        private = Path(name)
+        (private / "config").write_text(_config(read_plain(real / "config", _SMALL) or b""))
+        (private / "HEAD").write_text("ref: refs/heads/none\n")
+        (private / "refs").mkdir()
+        (private / "info").mkdir()
+        for file in ("info/exclude", "shallow"):
+            if data := read_plain(real / file, _SMALL):
+                (private / file).write_bytes(data)
+        _link_files(real, private, prefix="sharedindex.")
+        _link_objects(real / "objects", private / "objects")
+        yield GitFolder(top, real, private)
+
+
+def _config(theirs: bytes) -> str:
+    """Our own config; of theirs it takes over what says how data are stored, and nothing that acts."""
+
+    def says(key: str, value: str) -> bool:
+        return re.search(rf"^[ \t]*{key}[ \t]*=[ \t]*{value}\b", text, re.MULTILINE | re.IGNORECASE) is not None
+
+    text = theirs.decode("utf-8", "replace")
+    lines = ["[core]", "repositoryformatversion = 1", "bare = false"]
+    lines += [f"{key} = true" for key in ("ignorecase", "precomposeunicode") if says(key, "true")]
+    lines += ["[extensions]", "objectFormat = sha256"] if says("objectformat", "sha256") else []
+    return "\n".join([*lines, ""])
+
+
+def _link_objects(source: Path, target: Path) -> None:
+    """Link the object files; `info` stays out, and with it alternates, which name folders elsewhere."""
+    target.mkdir()
+    if not _is_folder(source):
+        return
+    with os.scandir(source) as entries:
+        loose = [e.name for e in entries if re.fullmatch("[0-9a-f]{2}", e.name) and e.is_dir(follow_symlinks=False)]
+    for name in loose:
+        with os.scandir(source / name) as entries:
+            if all(entry.is_file(follow_symlinks=False) for entry in entries):
+                (target / name).symlink_to(source / name)
+    (target / "pack").mkdir()
+    if _is_folder(source / "pack"):
+        _link_files(source / "pack", target / "pack", prefix="pack-")
+
+
+def _link_files(source: Path, target: Path, prefix: str) -> None:
+    with os.scandir(source) as entries:
+        names = [e.name for e in entries if e.name.startswith(prefix) and e.is_file(follow_symlinks=False)]
+    for name in names:
+        (target / name).symlink_to(source / name)
+
+
+def _is_folder(place: Path) -> bool:
+    return os.path.realpath(place) == str(place) and place.is_dir()
+
+
+def _is_plain(place: Path) -> bool:
+    """Whether this is a regular file that no link on the way leads to."""
+    with suppress(OSError):
+        return stat.S_ISREG(place.lstat().st_mode) and os.path.realpath(place) == str(place)
+    return False
+
+
+def read_plain(place: Path, limit: int) -> bytes | None:
+    """The bytes of a regular file of at most `limit` bytes that no link leads to; None for anything else."""
+    if not _is_plain(place) or place.stat().st_size > limit:
+        return None
+    try:
+        handle = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with os.fdopen(handle, "rb") as file:
+        return file.read(limit)

@@ -1,0 +1,131 @@
+"""Both fixtures, scanned whole: the leaky one shows every fault that was put in, the sound one none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from auditor.audit import Request, audit
+from auditor.lanes import Target
+from auditor.model import Verdict
+from auditor.render import json_report
+from auditor.report import Report
+from auditor.rulebook import load_rulebook
+
+ROOT = Path(__file__).resolve().parent.parent / "fixtures"
+DATABASE_CONTROLS = {
+    "rls-on-all-tables", "tenant-isolation", "least-privilege-database", "safe-migrations", "indexed-access-paths",
+}  # fmt: skip
+OLD_SERVER = Path("/usr/lib/postgresql/15/bin")
+M = "supabase/migrations"
+# What was put into the leaky fixture: rule, subject, file and line of the statement to blame.
+PLANTED = [
+    ("rls-disabled", "table public.api_keys", "20250203140000_webhooks_and_api_keys.sql", 26),
+    ("rls-disabled", "table public.audit_log", "20250217093000_audit_log.sql", 1),
+    ("rls-enabled-no-policy", "table public.webhook_deliveries", "20250203140000_webhooks_and_api_keys.sql", None),
+    ("policy-on-rls-disabled-table", "table public.webhooks", "20250415101500_webhook_delivery_stats.sql", 5),
+    ("policy-infinite-recursion", "table public.members", "20250110090000_init.sql", None),
+    ("cross-tenant-read", "table public.projects", "20250112100000_projects_and_tasks.sql", None),
+    ("cross-tenant-read", "table public.tasks", "20250112100000_projects_and_tasks.sql", None),
+    ("anon-can-write-rows", "table public.projects", "20250112100000_projects_and_tasks.sql", None),
+    ("definer-view-exposed", "view public.project_overview", "20250402150000_project_overview.sql", 8),
+    ("migration-destructive", None, "20250402150000_project_overview.sql", 24),
+    ("migration-destructive", None, "20250415101500_webhook_delivery_stats.sql", 9),
+    ("migration-destructive", None, "20250415101500_webhook_delivery_stats.sql", 10),
+    ("migration-disables-rls-or-drops-policy", None, "20250415101500_webhook_delivery_stats.sql", 5),
+    ("migration-replay-failure", None, "20250415101500_webhook_delivery_stats.sql", 30),
+    ("policy-references-user-metadata", None, "20250110090000_init.sql", 91),
+    ("policy-always-true", None, "20250112100000_projects_and_tasks.sql", 44),
+    ("policy-always-true", None, "20250112100000_projects_and_tasks.sql", 49),
+    ("policy-always-true", None, "20250118083000_invitations_and_email_queue.sql", 37),
+    ("policy-always-true", None, "20250310113000_billing.sql", 30),
+    ("definer-function-mutable-search-path", None, "20250110090000_init.sql", 38),
+    ("foreign-key-unindexed", None, "20250112100000_projects_and_tasks.sql", None),
+    ("duplicate-index", None, "20250402150000_project_overview.sql", None),
+    ("policy-auth-call-per-row", None, "20250112100000_projects_and_tasks.sql", None),
+]
+
+
+def _scan(name: str, pg_bin: str | None = None) -> Report:
+    return audit(Request(Target(ROOT / name, pg_bin=pg_bin)), load_rulebook())[0]
+
+
+@pytest.fixture(scope="module", params=["newest", "15"])
+def server(request: pytest.FixtureRequest) -> str | None:
+    if request.param == "newest":
+        return None
+    if not OLD_SERVER.is_dir():
+        pytest.skip("no PostgreSQL 15 on this machine")
+    return str(OLD_SERVER)
+
+
+@pytest.fixture(scope="module")
+def leaky(server: str | None) -> Report:
+    return _scan("leaky", server)
+
+
+@pytest.fixture(scope="module")
+def sound(server: str | None) -> Report:
+    return _scan("sound", server)
+
+
+@pytest.mark.parametrize(("rule", "subject", "file", "line"), PLANTED)
+def test_every_planted_fault_is_found(
+    leaky: Report, rule: str, subject: str | None, file: str, line: int | None
+) -> None:
+    found = [
+        finding
+        for finding in leaky.findings
+        if finding.rule == rule and finding.location and finding.location.path == f"{M}/{file}"
+    ]
+    assert [
+        finding
+        for finding in found
+        if subject in {None, finding.subject}
+        and finding.location
+        and (line is None or finding.location.line <= line <= (finding.location.end_line or finding.location.line))
+    ], [(finding.subject, finding.location) for finding in found]
+
+
+def test_leaky_fails_its_database_controls(leaky: Report) -> None:
+    verdicts = {control.id: control.verdict for control in leaky.controls}
+    assert {verdicts[name] for name in DATABASE_CONTROLS - {"indexed-access-paths"}} == {Verdict.FAIL}
+    assert leaky.gate.exit_code == 1
+    assert leaky.score.max <= 39
+
+
+def test_sound_passes_its_database_controls(sound: Report) -> None:
+    assert {control.id for control in sound.controls if control.verdict is Verdict.PASS} == DATABASE_CONTROLS
+    assert [finding for finding in sound.findings if finding.severity != "info"] == []
+    # Controls that have no rule yet make the scan incomplete, never a pass.
+    assert sound.gate.exit_code == 4
+
+
+def test_every_finding_on_the_database_has_file_and_line(leaky: Report) -> None:
+    assert [finding.subject for finding in leaky.findings if finding.location is None] == []
+    assert len({finding.fingerprint for finding in leaky.findings}) == len(leaky.findings)
+
+
+def test_proofs_are_transcripts(leaky: Report) -> None:
+    proved = [finding for finding in leaky.findings if finding.confidence == "proved"]
+    assert {finding.rule for finding in proved} == {
+        "anon-can-write-rows",
+        "cross-tenant-read",
+        "policy-infinite-recursion",
+    }
+    for finding in proved:
+        assert finding.proof
+        assert finding.proof.script.startswith("begin;")
+        assert finding.proof.script.endswith("rollback;")
+        assert finding.proof.seen
+
+
+def test_two_scans_give_the_same_report() -> None:
+    first, second = (_without_seconds(_scan("leaky")) for _ in range(2))
+    assert first == second
+
+
+def _without_seconds(report: Report) -> str:
+    notes = [note.model_copy(update={"seconds": 0.0}) for note in report.evidence]
+    return json_report.render(report.model_copy(update={"evidence": notes}))
