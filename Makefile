@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo-report.html
 
-.PHONY: demo test check format generate rule clean
+.PHONY: demo test check lint format generate rule clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/backend-audit scan fixtures/leaky -o html=$(DEMO); \
@@ -15,13 +15,15 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n auto
 
-check: $(VENV)/.installed-dev
+# What CI runs: format, lint, types, layers, derived files, tests.
+check: lint test
+
+lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.generate --check
-	$(BIN)/python -m pytest -n auto
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .

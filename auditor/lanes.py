@@ -151,7 +151,7 @@ def _too_deep(database: Database) -> dict[str, str]:
     """A statement that this tool could not parse, but a server might: what it would have done is not known."""
     failures = database.replay.failures if database.replay else []
     deep = [failure.statement for failure in failures if failure.statement.error == TOO_DEEP]
-    return {database.name: f"{one.path}: {TOO_DEEP}" for one in deep}
+    return {database.name: f"{deep[0].path}: {TOO_DEEP}"} if deep else {}
 
 
 def _shadow(history: History, binaries: Binaries, target: Target, evidence: Evidence, stack: ExitStack) -> Database:

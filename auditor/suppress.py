@@ -68,7 +68,7 @@ class Complaint:
 
 def from_settings(entries: Iterable[Suppression], file: str) -> list[Waiver]:
     return [
-        Waiver(entry.rule, entry.reason, entry.until, file, subject_glob=entry.subject, path_glob=entry.path)
+        Waiver(entry.rule, entry.reason, entry.until, f"{file}:1", subject_glob=entry.subject, path_glob=entry.path)
         for entry in entries
     ]
 
@@ -157,12 +157,11 @@ def _faulty(waiver: Waiver, page: Page | None, covered: list[Answer], today: dat
         return Complaint("suppression-incomplete", waiver, f"{_shown(waiver)}: until= is no date (write YYYY-MM-DD)")
     if waiver.expired(today):
         return Complaint("suppression-expired", waiver, f"{_shown(waiver)} ended on {waiver.until}")
-    if not waiver.reason.strip():
-        return Complaint("suppression-incomplete", waiver, f'{_shown(waiver)} gives no reason="…"')
-    if waiver.until is None and any(severity_of(a, page).rank >= Severity.HIGH.rank for a in covered):
-        detail = f"{_shown(waiver)} needs an end date (until=) from severity high on"
-        return Complaint("suppression-incomplete", waiver, detail)
-    return None
+    dateless = waiver.until is None and any(severity_of(a, page).rank >= Severity.HIGH.rank for a in covered)
+    if waiver.reason.strip() and not dateless:
+        return None
+    lack = "needs an end date (until=) from severity high on" if waiver.reason.strip() else "gives no reason"
+    return Complaint("suppression-incomplete", waiver, f"{_shown(waiver)} {lack}")
 
 
 def _shown(waiver: Waiver) -> str:

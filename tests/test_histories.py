@@ -92,10 +92,11 @@ def test_examples_vendored_and_other_dialects_are_set_aside() -> None:
             "node_modules/x/migrations/1_a.sql": CREATE,
             "examples/x/migrations/1_a.sql": CREATE,
             "db/migrations/1_a.sql": "create table a (id integer primary key autoincrement);",
+            "ch/migrations/1_a.sql": "create table a (id String) ENGINE = ReplacingMergeTree order by id;",
         }
     )
     assert found.histories == ()
-    assert set(found.set_aside) == {"examples/x/migrations", "db/migrations"}
+    assert set(found.set_aside) == {"examples/x/migrations", "db/migrations", "ch/migrations"}
 
 
 def test_a_repository_with_an_auth_schema_of_its_own_gets_no_stand_in() -> None:

@@ -43,6 +43,8 @@ def test_numbers_go_on_over_files() -> None:
 def test_relations_that_a_statement_names() -> None:
     node = split_statements("a.sql", "drop table notes, private.x")[0].node
     assert mentioned_relations(node) == {"public.notes", "private.x"}
+    policy = split_statements("a.sql", 'drop policy if exists "own rows" on app.notes')[0].node
+    assert mentioned_relations(policy) == {"app.notes"}
 
 
 def test_an_index_of_a_stand_in_becomes_a_btree() -> None:

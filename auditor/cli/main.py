@@ -69,7 +69,7 @@ def _run() -> int:
         _end(5, str(error))
     except (BrokenPipeError, SystemExit):  # click and rich end with 1 on a closed pipe, which would say "gate failed"
         _pipe_closed()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the last resort; said and given a code
         if os.environ.get("BACKEND_AUDIT_DEBUG"):
             traceback.print_exc()
         _end(3, f"backend-audit failed: {type(error).__name__}: {error} (BACKEND_AUDIT_DEBUG=1 shows where)")

@@ -29,7 +29,7 @@ def _output(text: str, root: Path) -> tuple[str, str]:
     form, separator, file = text.partition("=")
     if form not in FORMATS or not separator or not file:
         raise UsageError(f"-o {text}: write FORMAT=FILE with FORMAT one of {', '.join(FORMATS)}")
-    if file != "-" and (fault := _fault(Path(os.path.abspath(file)), root)):
+    if file != "-" and (fault := _fault(Path.cwd() / os.path.normpath(file), root)):
         raise UsageError(f"-o {text}: {fault}")
     return form, file
 

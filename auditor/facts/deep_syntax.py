@@ -27,7 +27,7 @@ _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 def parse_tree(text: str) -> Any:  # noqa: ANN401 - a protobuf message
     """Like `postgast.parse`, for every depth. Raises PgQueryError where the grammar refuses the text."""
     import postgast
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     try:
         return postgast.parse(text)
@@ -102,17 +102,17 @@ def is_too_deep(text: str) -> bool:
         return False
     levels, sets = [0], 0
     for match in _TOKEN.finditer(text):
-        token = match[0]
-        if token == "(":
+        part = match[0]
+        if part == "(":
             levels.append(0)
-        elif token == ")" and len(levels) > 1:
+        elif part == ")" and len(levels) > 1:
             levels.pop()
-        elif token in ",;":
+        elif part in ",;":
             levels[-1] = 0
-            sets = 0 if token == ";" else sets
+            sets = 0 if part == ";" else sets
         elif match["set"]:
             sets += 1
-        elif token[0] not in "'\"$)" and not token.startswith(("--", "/*")):
+        elif part[0] not in "'\"$)" and not part.startswith(("--", "/*")):
             levels[-1] += 1
         if levels[-1] + sets + len(levels) > _LEVELS:
             return True

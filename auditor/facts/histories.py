@@ -31,10 +31,13 @@ _SUPABASE = re.compile(
     r"\bauth\s*\.\s*(?:uid|jwt|role|email|users)\b|\bstorage\s*\.\s*(?:objects|buckets)\b|\bto\s+(?:anon|authenticated|service_role)\b",
     re.IGNORECASE,
 )
+# A repository that makes an auth schema of its own must not get the stand-in, unless it leans on the platform's functions.
 _OWN_AUTH = re.compile(r"create\s+schema\s+(?:if\s+not\s+exists\s+)?\"?auth\b", re.IGNORECASE)
+_OWN_UID = re.compile(r"create\s+(?:or\s+replace\s+)?function\s+\"?auth\"?\s*\.\s*\"?uid\b", re.IGNORECASE)
+_CALLS_UID = re.compile(r"\bauth\s*\.\s*(?:uid|jwt|role)\s*\(", re.IGNORECASE)
 _FOREIGN = re.compile(
     r"\bengine\s*=\s*innodb\b|\bauto_increment\b|^[ \t]*create\s+table\s+(?:if\s+not\s+exists\s+)?`"
-    r"|\bautoincrement\b|\bpragma\s+foreign_keys\b|\bwithout\s+rowid\b",
+    r"|\bengine\s*=\s*\w*mergetree\b|\bon\s+cluster\b|\bautoincrement\b|\bpragma\s+foreign_keys\b|\bwithout\s+rowid\b",
     re.IGNORECASE | re.MULTILINE,
 )
 _PLAINLY_POSTGRES = re.compile(
@@ -215,7 +218,7 @@ def _history(
         unit=unit_of(paths[0], units),
         files=files,
         unread=tuple(path for path, content in texts.items() if content is None),
-        supabase=supabase and not _OWN_AUTH.search(everything),
+        supabase=supabase and not _own_auth(everything),
         config=config if config in present else None,
     )
 
@@ -230,3 +233,7 @@ def _is_foreign(files: dict[str, str], everything: str) -> bool:
         if _FOREIGN.search(text)
         for statement in split_statements(path, text)
     )
+
+
+def _own_auth(text: str) -> bool:
+    return bool(_OWN_UID.search(text) or (_OWN_AUTH.search(text) and not _CALLS_UID.search(text)))

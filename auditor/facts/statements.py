@@ -165,7 +165,16 @@ def mentioned_relations(node: Any) -> set[str]:  # noqa: ANN401 - any protobuf n
         if kind == "RangeVar":
             found.add(relation_name(item))
         elif kind == "DropStmt":
-            for target in item.objects:
-                if target.WhichOneof("node") == "list" and (parts := names(target.list.items)):
-                    found.add(".".join(parts[-2:]) if len(parts) > 1 else f"public.{parts[0]}")
+            found |= {name for target in item.objects if (name := _dropped_relation(item, target))}
     return found
+
+
+def _dropped_relation(drop: Any, target: Any) -> str | None:  # noqa: ANN401 - protobuf messages
+    """The table of `drop table`, and also of `drop policy p on t`, whose name comes last."""
+    if target.WhichOneof("node") != "list":
+        return None
+    field = drop.DESCRIPTOR.fields_by_name["remove_type"]
+    what = field.enum_type.values_by_number[drop.remove_type].name
+    parts = names(target.list.items)
+    parts = parts[:-1] if what in {"OBJECT_POLICY", "OBJECT_TRIGGER", "OBJECT_RULE"} else parts
+    return ".".join(("public", *parts)[-2:]) if parts else None

@@ -10,6 +10,7 @@ import contextlib
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -31,10 +32,12 @@ DATABASE = "postgres"
 _PREFIX = "backend-audit-"
 _START_SECONDS = 30
 _OTHERS_READ = 0o005
-# Kilobytes of address space and 512-byte blocks of one file, per server process: a bomb costs its own statement.
-_LIMITS = "ulimit -c 0; ulimit -f 4194304; ulimit -v 6291456 2>/dev/null;"
+# Kilobytes of address space and 512-byte blocks of one file, per server process: a bomb costs its own statement, and
+# no row or message can be larger than the server's memory, so this bounds ours as well.
+_LIMITS = "ulimit -c 0; ulimit -f 4194304; ulimit -v 2097152 2>/dev/null;"
 _KEEPER = (
-    _LIMITS + ' "$@" </dev/null & server=$!; read -r _; kill -QUIT $server 2>/dev/null; wait $server; rm -rf "$FOLDER"'
+    _LIMITS + " trap : HUP INT TERM;"  # a signal ends the wait as the pipe does, instead of orphaning the server
+    ' "$@" </dev/null & server=$!; read -r _; kill -QUIT $server 2>/dev/null; wait $server; rm -rf "$FOLDER"'
 )
 _SETTINGS = {
     "listen_addresses": "",
@@ -55,6 +58,19 @@ _SETTINGS = {
     "log_min_messages": "fatal",
     "idle_in_transaction_session_timeout": "0",
 }
+# Said with every connection, so that neither the caller's PG* variables (PGHOSTADDR would replay the history on another
+# server) nor `alter database … set` of a history (a library that is not there, an idle timeout) have a say in it.
+_ONLY_HERE = (
+    "hostaddr='' port=5432 sslmode=disable gssencmode=disable channel_binding=disable target_session_attrs=any"
+    " require_auth=''"
+)
+_ALWAYS = {"local_preload_libraries": "", "exit_on_error": "off", "idle_in_transaction_session_timeout": "0"}
+_ALWAYS_SINCE = {14: {"idle_session_timeout": "0"}, 17: {"transaction_timeout": "0"}}
+# What a history set for the database or the role shall not change what a catalog query answers.
+_FORGET = """
+select pg_catalog.set_config(name, boot_val, false) from pg_catalog.pg_settings
+where source in ('database', 'user', 'database user') and context in ('user', 'superuser')
+"""
 
 
 @dataclass(slots=True)
@@ -70,21 +86,43 @@ class Cluster:
         """A session of `user`; raises psycopg.OperationalError when the server is gone."""
         import psycopg
 
-        options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-        return psycopg.connect(
+        pinned = _ALWAYS.copy()
+        for major, names in _ALWAYS_SINCE.items():
+            pinned |= names if self.major >= major else {}
+        options = " ".join(f"-c {name}={value}" for name, value in (pinned | settings).items())
+        session = psycopg.connect(
+            _ONLY_HERE,
             host=str(self.folder / "s"),
             user=user,
             dbname=DATABASE,
             autocommit=autocommit,
             prepare_threshold=None,
-            options=options or "-c application_name=backend-audit",
+            options=options,
+            application_name="backend-audit",
             connect_timeout=10,
             client_encoding="UTF8",
         )
+        # Without a handler psycopg keeps every notification that a history sends itself.
+        session.add_notify_handler(lambda _: None)
+        return session
 
     def superuser(self) -> psycopg.Connection[Any]:
         """A session for catalog queries only: nothing that a migration made is on its search path."""
-        return self.connect(SUPERUSER, search_path="pg_catalog", row_security="off", statement_timeout="60000")
+        session = self.connect(
+            SUPERUSER,
+            search_path="pg_catalog",
+            role="none",
+            row_security="off",
+            statement_timeout="60000",
+            lock_timeout="5000",
+            timezone="UTC",
+        )
+        try:
+            session.execute(_FORGET.encode())
+        except BaseException:
+            session.close()
+            raise
+        return session
 
     @property
     def bytes_on_disk(self) -> int:
@@ -100,7 +138,8 @@ class Cluster:
         try:
             self.keeper.wait(timeout=10)
         except subprocess.TimeoutExpired:
-            self.keeper.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.keeper.pid, signal.SIGKILL)  # the keeper leads the group that its server is in
             self.keeper.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -235,18 +274,19 @@ def _as(account: pwd.struct_passwd | None) -> dict[str, Any]:
 def _wait_until_ready(cluster: Cluster) -> None:
     import psycopg
 
-    deadline = time.monotonic() + _START_SECONDS
+    reason, deadline = "no message", time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         try:
             cluster.connect(SUPERUSER).close()
-        except psycopg.OperationalError:
+        except psycopg.OperationalError as error:
+            reason = str(error)
             if cluster.keeper.poll() is not None:
                 break
             time.sleep(0.01)
         else:
             return
     lines = (cluster.folder / "log").read_text("utf-8", "replace").strip().splitlines()
-    raise Unavailable(f"the PostgreSQL server did not start: {lines[-1] if lines else 'no message'}")
+    raise Unavailable(f"the PostgreSQL server did not start: {lines[-1] if lines else reason}")
 
 
 def _size(folder: Path) -> int:

@@ -77,7 +77,7 @@ def explain(error: psycopg.Error, url: str) -> str:
     try:
         parts = psycopg.conninfo.conninfo_to_dict(url)
     except psycopg.Error:
-        return "the connection string is not valid"
+        return "the connection string is not valid (postgresql://user:password@host/database)"
     written = _written_password(url)
     if unquote(written) != (parts.get("password") or "") and "://" in url:
         # libpq took a piece of the password for a host, a port or a database, and would name it.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 from psycopg import sql
@@ -14,6 +15,8 @@ from auditor.facts.rows import World, columns_of_check, draft_row, next_try, ord
 from auditor.sources.cluster import REPLAY_ROLE
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from auditor.facts.rows import Draft
     from auditor.facts.schema import Table
     from auditor.sources.database import Database
@@ -46,16 +49,22 @@ class Planter:
         self._schema = database.schema
         self._owned = owned
         self._watchdog = database.watchdog
-        self.session = database.cluster.connect(REPLAY_ROLE, statement_timeout="5000", client_min_messages="error")
+        self._cluster = database.cluster
+        self.session = self._connect()
         self.planted = Planted((World("a"), World("b")))
 
+    def _connect(self) -> psycopg.Connection[Any]:
+        return self._cluster.connect(REPLAY_ROLE, statement_timeout="5000", client_min_messages="error")
+
     def run(self) -> Planted:
-        with self.session:
+        try:
             for world in self.planted.worlds:
                 if self._schema.users:
                     self._user(world)
                 for table in order_tables(self._schema):
                     self._plant(table, world)
+        finally:
+            self.session.close()
         return self.planted
 
     def _user(self, world: World) -> None:
@@ -96,13 +105,14 @@ class Planter:
         owned = self._owned.get(table.oid)
         if not owned or not owned.users:
             return None
-        query = sql.SQL("select to_jsonb(t.*) from {} t where {}::text = {} limit 1").format(
+        query = sql.SQL("select pg_catalog.to_jsonb(t.*) from {} t where {}::text = {} limit 1").format(
             _name(table), sql.Identifier(owned.users[0]), sql.Literal(world.user)
         )
         try:
             with self._watchdog.watch(self.session):
                 found = self.session.execute(query).fetchone()
         except psycopg.Error:
+            self.session = self._watchdog.revive(self.session, self._connect)
             return None
         return dict(found[0]) if found else None
 
@@ -127,7 +137,7 @@ class Planter:
     def _insert(self, draft: Draft, *, replica: bool = False) -> psycopg.Error | None:
         text = insert_text(draft.table, draft.values, self.session)
         error = self._try(
-            f"{text} returning to_jsonb({_name(draft.table).as_string(self.session)}.*)",
+            f"{text} returning pg_catalog.to_jsonb({_name(draft.table).as_string(self.session)}.*)",
             draft,
             replica=replica,
         )
@@ -140,15 +150,27 @@ class Planter:
             with self._watchdog.watch(self.session), self.session.transaction():
                 if replica:
                     self.session.execute("set local session_replication_role = replica")
-                cursor = self.session.execute(text.encode())
-                row = cursor.fetchone() if draft else None
+                row = self._run(text, returns=draft is not None)
         except psycopg.Error as error:
+            self.session = self._watchdog.revive(self.session, self._connect)
             return error
         if draft:
             if row is None:
                 return psycopg.errors.TriggeredActionException("a trigger swallowed the row")
             draft.world.rows[draft.table.oid] = dict(row[0])
         return None
+
+    def _run(self, text: str, *, returns: bool) -> tuple[Any, ...] | None:
+        """The first row, if one is asked for: a rule of the history may make a billion of them out of one.
+
+        Binary results only because psycopg then uses the protocol that drops what such a rule selects.
+        """
+        with self.session.cursor(binary=True) as cursor:
+            if not returns:
+                cursor.execute(text.encode())
+                return None
+            with contextlib.closing(cast("Generator[tuple[Any, ...]]", cursor.stream(text.encode()))) as rows:
+                return next(rows, None)
 
 
 def _name(table: Table) -> sql.Identifier:

@@ -96,10 +96,17 @@ class _Prober:
         self._database = database
         self._planted = planted
         self._watchdog = database.watchdog
-        self._session = database.cluster.connect(_LOGIN, statement_timeout="5000", client_min_messages="error")
+        self._cluster = database.cluster
+        self._session = self._connect()
         stranger = planted.worlds[1]
         self._anon = Caller("anon", "anon", json.dumps({"role": "anon"}))
         self._stranger = Caller("stranger", "authenticated", json.dumps(_claims(stranger)))
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        # The search path is PostgREST's, not what a history set for the database: there `count` could be its own.
+        return self._cluster.connect(
+            _LOGIN, statement_timeout="5000", client_min_messages="error", search_path="public,extensions"
+        )
 
     def close(self) -> None:
         self._session.close()
@@ -197,10 +204,11 @@ class _Prober:
                 self._session.execute(sql.SQL("set local role {}").format(sql.Identifier(caller.role)))
                 self._session.execute("select set_config('request.jwt.claims', %s, true)", (caller.claims,))
                 self._still(caller)
-                cursor = self._session.execute(statement.encode())
+                cursor = self._session.execute(statement.encode(), binary=True)  # as in planting
                 first = cursor.fetchone() if counted else None
                 self._still(caller)
         except psycopg.Error as error:
+            self._session = self._watchdog.revive(self._session, self._connect)
             return 0, error
         return int(first[0]) if first else max(cursor.rowcount, 0), None
 

@@ -1,6 +1,7 @@
 -- Writes down which statement of the replay made, changed or dropped which object. Owned by the bootstrap superuser in
 -- a schema that is closed to everybody; ENABLE ALWAYS, because a history may set session_replication_role = replica.
 -- The statement's number is a comment that the replay puts before its text: nothing a migration does can change it.
+-- No backslash below: the functions are compiled under the history's own standard_conforming_strings.
 create schema backend_audit_recorder;
 revoke all on schema backend_audit_recorder from public;
 create table backend_audit_recorder.event(
@@ -16,7 +17,7 @@ create function backend_audit_recorder.record_command() returns event_trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   insert into backend_audit_recorder.event(statement, dropped, classid, objid, objsubid, tag, identity)
-  select pg_catalog.substring(pg_catalog.current_query(), '^/\*audit:([0-9]+)\*/')::int, false, classid, objid, objsubid,
+  select pg_catalog.substring(pg_catalog.current_query(), '^/[*]audit:([0-9]+)[*]/')::int, false, classid, objid, objsubid,
     command_tag, object_identity
   from pg_catalog.pg_event_trigger_ddl_commands() where not in_extension and classid is not null;  -- GRANT has no object
 end $$;
@@ -24,7 +25,7 @@ create function backend_audit_recorder.record_drop() returns event_trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   insert into backend_audit_recorder.event(statement, dropped, classid, objid, objsubid, tag, identity)
-  select pg_catalog.substring(pg_catalog.current_query(), '^/\*audit:([0-9]+)\*/')::int, true, classid, objid, objsubid,
+  select pg_catalog.substring(pg_catalog.current_query(), '^/[*]audit:([0-9]+)[*]/')::int, true, classid, objid, objsubid,
     object_type, object_identity
   from pg_catalog.pg_event_trigger_dropped_objects()
   where original and object_type in ('table', 'table column', 'policy', 'schema', 'materialized view');

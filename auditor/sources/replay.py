@@ -29,8 +29,8 @@ _RETURNS_ROWS = {
     "execute_stmt",
     "explain_stmt",
     "variable_show_stmt",
-    "call_stmt",
 }
+_CHANGES_ROWS = {"insert_stmt", "update_stmt", "delete_stmt", "merge_stmt"}
 _MAX_ROWS = 1000
 _VERSION = re.compile(r"""\bversion\s+(?:'[^']*'|"[^"]*"|[\w.]+)""", re.IGNORECASE)
 # They open connections or need another server: recorded, never executed.
@@ -162,7 +162,7 @@ class Replayer:
             with self._watchdog.watch(self._session):
                 if savepoint:
                     self._session.execute("savepoint audit")
-                self._send(text, rows=statement.kind in _RETURNS_ROWS)
+                self._send(text, statement)
                 if savepoint:
                     self._session.execute("release savepoint audit")
         except psycopg.Error as error:
@@ -171,16 +171,18 @@ class Replayer:
             return error
         return None
 
-    def _send(self, text: bytes, *, rows: bool) -> None:
-        if not rows:
-            self._session.execute(text)
+    def _send(self, text: bytes, statement: Statement) -> None:
+        returning = statement.kind in _CHANGES_ROWS and statement.body.HasField("returning_clause")
+        if not (returning or _returns_rows(statement)):
+            # The extended protocol, which psycopg takes for binary results, drops what a rule of the history selects.
+            self._session.execute(text, binary=True)
             return
         with (
             self._session.cursor() as cursor,
             contextlib.closing(cast("Generator[Any]", cursor.stream(text))) as stream,
         ):
             for count, _ in enumerate(stream):  # one row at a time: a billion of them must not fill our memory
-                if count >= _MAX_ROWS:
+                if count >= _MAX_ROWS and not returning:
                     raise psycopg.errors.ProgramLimitExceeded("returns too many rows")
 
     def _enable(self, extension: str) -> bool:
@@ -222,6 +224,11 @@ class Replayer:
     def _fail(self, statement: Statement, sqlstate: str, message: str) -> None:
         cause = cause_of(statement, sqlstate, message)
         self._replay.failures.append(Failure(statement, sqlstate, message, cause, doubtful(statement)))
+
+
+def _returns_rows(statement: Statement) -> bool:
+    into = statement.kind == "select_stmt" and statement.body.HasField("into_clause")
+    return statement.kind in _RETURNS_ROWS and not into
 
 
 def _runnable(statement: Statement) -> str:

@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 _SQL = Path(__file__).parent
 _STATEMENT_SECONDS = 20.0
 _MAX_BYTES = 2_000_000_000
+# Settings of PostgREST that projects give to the role authenticator.
+_POSTGREST = tuple(
+    f"pgrst.{name}"
+    for name in ["db_schemas", "db_extra_search_path", "db_pre_request", "db_max_rows", "db_plan_enabled", "db_aggregates_enabled", "db_tx_end", "db_anon_role", "db_pool", "openapi_mode", "jwt_secret", "jwt_aud", "server_cors_allowed_origins"]
+)
 _EVENTS = """
 select statement, dropped, classid::bigint, objid::bigint, tag, coalesce(identity, '')
 from backend_audit_recorder.event order by number
@@ -74,7 +79,8 @@ def _prepare(cluster: Cluster, exposure: Exposure, *, supabase: bool) -> None:
         session.execute(f"alter database postgres owner to {REPLAY_ROLE}".encode())
         session.execute(f"alter schema public owner to {REPLAY_ROLE}".encode())
         if cluster.major >= 15:  # noqa: PLR2004 - privileges on settings came with 15
-            session.execute(f"grant set on parameter session_replication_role to {REPLAY_ROLE}".encode())
+            names = ", ".join(("session_replication_role", *_POSTGREST))
+            session.execute(f"grant set on parameter {names} to {REPLAY_ROLE}".encode())
 
 
 def _database(

@@ -7,8 +7,10 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from auditor.model import Unavailable
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import psycopg
 
@@ -46,6 +48,24 @@ class Watchdog:
         finally:
             with self._lock:
                 self._watched = None
+
+    def revive(
+        self, session: psycopg.Connection[Any], connect: Callable[[], psycopg.Connection[Any]]
+    ) -> psycopg.Connection[Any]:
+        """The session, or a new one when what ran on it ended it; Unavailable when the server is gone.
+
+        Without this, one function that ends its own session would leave every later question without an answer.
+        """
+        import psycopg
+
+        if not session.closed:
+            return session
+        try:
+            if not self.verdict:
+                return connect()
+        except psycopg.OperationalError as error:
+            raise Unavailable(f"the shadow database was {self.verdict or f'lost: {error}'}") from None
+        raise Unavailable(f"the shadow database was {self.verdict}")
 
     def close(self) -> None:
         self._stop.set()
