@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from auditor import __version__, report_builder, suppress
 from auditor.config import FILE_NAME, Settings
 from auditor.gate import GateSettings, decide
-from auditor.inquiry import access_rows, ask_all, choose
+from auditor.inquiry import access_rows, ask_all, choose, isolation_in_code
 from auditor.judge import judge_all, judge_rule
 from auditor.lanes import Target, refuse_emptiness, sources
 from auditor.plan import Evidence
@@ -50,7 +50,7 @@ def audit(
         notes = evidence.notes()
     accepted, complaints = _suppressed(request, book, asked, repository)
     rules = [judge_rule(page, asked[page.id], accepted) for page in book.pages if page.id in asked]
-    judged = judge_all(book, rules)
+    judged = judge_all(book, rules, isolation_in_code=isolation_in_code(asked))
     findings = report_builder.build_findings(rules, accepted, repository.text)
     findings += report_builder.complaint_findings(complaints, book)
     report = Report(

@@ -20,6 +20,8 @@ from auditor.model import (
 from auditor.plan import NEEDS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from auditor.lanes import Databases
     from auditor.plan import Evidence
     from auditor.rulebook import Page, Rulebook
@@ -68,6 +70,11 @@ def _ask(page: Page, evidence: Evidence) -> RuleAnswers:
     if not found.answers and page.control in _EXPOSURE and not any(d.api_roles for d in databases.databases):
         return RuleAnswers(page.id, unavailable=found.unavailable, not_applicable=_NO_API)
     return found
+
+
+def isolation_in_code(asked: Mapping[str, RuleAnswers]) -> bool:
+    """Whether the databases were seen and have no API role: then the application alone keeps tenants apart."""
+    return any(item.not_applicable == _NO_API for item in asked.values())
 
 
 def access_rows(evidence: Evidence) -> list[AccessRow]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from auditor.model import Confidence, Outcome, Severity, State, Verdict
@@ -185,7 +185,12 @@ def _proved_exploit(rule: Ruled) -> bool:
     )
 
 
-def judge_all(book: Rulebook, rules: Sequence[Ruled]) -> list[Judged]:
-    return [
-        judge_control(control, [rule for rule in rules if rule.page.control == control.id]) for control in book.controls
+def judge_all(book: Rulebook, rules: Sequence[Ruled], *, isolation_in_code: bool) -> list[Judged]:
+    """Every control. Where no API role exists, looking objects up with their owner is all that isolates tenants."""
+    controls = [
+        replace(control, weight=Severity.CRITICAL)
+        if isolation_in_code and control.id == "object-ownership"
+        else control
+        for control in book.controls
     ]
+    return [judge_control(c, [rule for rule in rules if rule.page.control == c.id]) for c in controls]

@@ -70,7 +70,7 @@ def test_a_folder_that_git_ignores_is_walked(tmp_path: Path) -> None:
 
 def test_a_repository_inside_is_named(tmp_path: Path) -> None:
     committed(tmp_path, {"a.sql": ""})
-    committed(write(tmp_path / "inner", {}) or tmp_path / "inner", {"b.sql": ""})
+    committed(tmp_path / "inner", {"b.sql": ""})
     found = read_repository(tmp_path)
     assert found.files == ("a.sql",)
     assert found.skipped == {"inner": "a git repository of its own: scan it by itself"}

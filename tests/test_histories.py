@@ -43,7 +43,7 @@ def test_prisma_by_folder_and_provider() -> None:
     (history,) = _find(files).histories
     assert history.layout == "prisma"
     assert not history.supabase
-    assert list(history.files)[0].startswith("prisma/migrations/20240101_a")
+    assert next(iter(history.files)).startswith("prisma/migrations/20240101_a")
     files["prisma/migrations/migration_lock.toml"] = 'provider = "mysql"'
     assert _find(files).histories == ()
     assert "mysql" in _find(files).set_aside["prisma/migrations"]

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditor.judge import Judged, Ruled, judge_control, judge_rule
+from auditor.judge import Judged, Ruled, judge_all, judge_control, judge_rule
 from auditor.model import Answer, Confidence, Outcome, RuleAnswers, Severity, State, Verdict
 from auditor.rulebook import Control, Page, load_rulebook
 from auditor.weigh import weigh
@@ -71,6 +71,12 @@ def test_a_control_without_a_rule_is_unknown() -> None:
 )
 def test_verdict_of_a_critical_control(answers: tuple[Answer, ...], verdict: Verdict) -> None:
     assert judge_control(CONTROL, [_ruled(*answers)]).verdict is verdict
+
+
+def test_without_api_roles_the_application_alone_isolates() -> None:
+    for alone, weight in ((True, Severity.CRITICAL), (False, Severity.HIGH)):
+        judged = judge_all(BOOK, [], isolation_in_code=alone)
+        assert {item.control.id: item.control.weight for item in judged}["object-ownership"] is weight
 
 
 def test_accepted_findings() -> None:

@@ -31,7 +31,7 @@ _SUPABASE = re.compile(
     r"\bauth\s*\.\s*(?:uid|jwt|role|email|users)\b|\bstorage\s*\.\s*(?:objects|buckets)\b|\bto\s+(?:anon|authenticated|service_role)\b",
     re.IGNORECASE,
 )
-# A repository that makes an auth schema of its own must not get the stand-in, unless it leans on the platform's functions.
+# A repository with an auth schema of its own must not get the stand-in, unless it leans on the platform's functions.
 _OWN_AUTH = re.compile(r"create\s+schema\s+(?:if\s+not\s+exists\s+)?\"?auth\b", re.IGNORECASE)
 _OWN_UID = re.compile(r"create\s+(?:or\s+replace\s+)?function\s+\"?auth\"?\s*\.\s*\"?uid\b", re.IGNORECASE)
 _CALLS_UID = re.compile(r"\bauth\s*\.\s*(?:uid|jwt|role)\s*\(", re.IGNORECASE)

@@ -32,7 +32,21 @@ _MAX_BYTES = 2_000_000_000
 # Settings of PostgREST that projects give to the role authenticator.
 _POSTGREST = tuple(
     f"pgrst.{name}"
-    for name in ["db_schemas", "db_extra_search_path", "db_pre_request", "db_max_rows", "db_plan_enabled", "db_aggregates_enabled", "db_tx_end", "db_anon_role", "db_pool", "openapi_mode", "jwt_secret", "jwt_aud", "server_cors_allowed_origins"]
+    for name in [
+        "db_schemas",
+        "db_extra_search_path",
+        "db_pre_request",
+        "db_max_rows",
+        "db_plan_enabled",
+        "db_aggregates_enabled",
+        "db_tx_end",
+        "db_anon_role",
+        "db_pool",
+        "openapi_mode",
+        "jwt_secret",
+        "jwt_aud",
+        "server_cors_allowed_origins",
+    ]
 )
 _EVENTS = """
 select statement, dropped, classid::bigint, objid::bigint, tag, coalesce(identity, '')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from auditor.detectors.policies import exposed_policies, policy_answer, reached_roles
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from auditor.facts.schema import Policy, Table
     from auditor.model import Answer
     from auditor.sources.database import Database
+
+
+# A name that promises a role which the policy does not name: it was meant for that role, and is open to everybody.
+_FOR_ONE_ROLE = re.compile(r"service[ _-]?role|\badmins?\b", re.IGNORECASE)
 
 
 def ask(database: Database) -> Iterator[Answer]:
@@ -65,7 +70,7 @@ def _severity(table: Table, policy: Policy, owned: Owned | None, database: Datab
         return Severity.HIGH if owned and open_to_anon else Severity.MEDIUM
     if policy.writes:
         return Severity.CRITICAL if "anon" in reached_roles(policy, database) else Severity.HIGH
-    if data_class(table) == "secret":
+    if data_class(table) == "secret" or _FOR_ONE_ROLE.search(policy.name):
         return Severity.HIGH
     if owned is None:
         return Severity.INFO
