@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,8 +11,10 @@ from auditor.audit import Request, audit
 from auditor.lanes import Target
 from auditor.model import Verdict
 from auditor.render import json_report
-from auditor.report import Report
 from auditor.rulebook import load_rulebook
+
+if TYPE_CHECKING:
+    from auditor.report import Report
 
 ROOT = Path(__file__).resolve().parent.parent / "fixtures"
 DATABASE_CONTROLS = {

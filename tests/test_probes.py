@@ -96,7 +96,7 @@ def test_ownership_is_read_from_the_schema() -> None:
 
 def test_a_table_that_cannot_be_filled_is_unknown_with_its_reason() -> None:
     text = """
-    create table public.notes (id int primary key, user_id uuid references auth.users, 
+    create table public.notes (id int primary key, user_id uuid references auth.users,
       n int check (n is not null and n <> n));
     alter table public.notes enable row level security;
     create policy own on public.notes to authenticated using ((select auth.uid()) = user_id);
