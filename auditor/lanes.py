@@ -240,7 +240,7 @@ def _joined(evidence: Evidence, lanes: tuple[str, ...]) -> Databases:
     if missing and not reasons:
         raise NotApplicable("; ".join(missing))
     default = "--no-shadow was given, and no --database" if not lanes else "no database could be built"
-    raise Unavailable("; ".join([*reasons, *result.failed.values()][:3]) or default)
+    raise Unavailable("; ".join(list(dict.fromkeys([*reasons, *result.failed.values()]))[:3]) or default)
 
 
 def _probes(evidence: Evidence) -> dict[str, Probed]:

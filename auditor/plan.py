@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+_CLOSING_SECONDS = 0.2
 # What each kind of rule reads. A source that nobody needs is not started.
 NEEDS: dict[Kind, tuple[str, ...]] = {
     Kind.CATALOG: ("databases",),
@@ -53,9 +54,14 @@ class Evidence:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.close()  # servers first: what still waits for them then ends
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        self._stack.close()  # and what a source opened while the first was closing
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        pending: Iterable[Future[Any]] = self._futures.values()
+        while pending:
+            self._stack.close()  # servers first: what still waits for them then ends
+            # A source may open another while the first is closing: that one is closed in the next round.
+            pending = wait(pending, timeout=_CLOSING_SECONDS).not_done
+        self._pool.shutdown(wait=True)
+        self._stack.close()
 
     def start(self, names: Iterable[str]) -> None:
         """Start these sources and all that they need."""

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - beside runtime imports
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 

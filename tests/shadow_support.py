@@ -43,11 +43,11 @@ def history(files: dict[str, str] | str, *, supabase: bool = True) -> History:
 
 @contextmanager
 def shadow(
-    files: dict[str, str] | str, server: str | None = None, *, supabase: bool = True, **limits: Any
+    files: dict[str, str] | str, server: str | None = None, *, supabase: bool = True, **limits: float
 ) -> Iterator[Database]:
     """The shadow database of a small history; `limits` as for build_shadow."""
     with ExitStack() as stack:
-        yield build_shadow(history(files, supabase=supabase), find_binaries(server), None, stack, **limits)
+        yield build_shadow(history(files, supabase=supabase), find_binaries(server), None, stack, **limits)  # type: ignore[arg-type]
 
 
 def failed(database: Database) -> list[str]:
@@ -116,7 +116,7 @@ def open_folder() -> Iterator[Path]:
 def listener() -> Iterator[socket.socket]:
     """A listening socket; `connected` says whether anybody came."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.setblocking(False)
+        server.settimeout(0)
         yield server
 
 

@@ -62,7 +62,7 @@ def test_the_repository_may_not_choose_programs_or_places(tmp_path: Path, key: s
 
 def test_a_file_that_is_not_utf8_is_an_error(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(b"# \xff\n")
-    with pytest.raises(UsageError, match="backend-audit.toml"):
+    with pytest.raises(UsageError, match=r"backend-audit\.toml"):
         read_settings(tmp_path)
 
 

@@ -91,7 +91,8 @@ def test_a_partial_clone_fetches_nothing(tmp_path: Path, program: Path, marker: 
     root = _hostile(
         tmp_path / "repo",
         '[core]\n\trepositoryformatversion = 1\n[extensions]\n\tpartialClone = origin\n[remote "origin"]\n'
-        f'\turl = ext::{program}\n\tpromisor = true\n[protocol "ext"]\n\tallow = always\n[protocol]\n\tallow = always\n',
+        f'\turl = ext::{program}\n\tpromisor = true\n[protocol "ext"]\n\tallow = always\n'
+        "[protocol]\n\tallow = always\n",
     )
     tree = git(root, "rev-parse", "HEAD^{tree}")
     (root / f".git/objects/{tree[:2]}/{tree[2:]}").unlink()
@@ -300,7 +301,7 @@ def test_sql_that_would_take_for_ever_or_end_the_process() -> None:
     (refused,) = split_statements("a.sql", "select " + "+".join(["1"] * 200_000))
     assert refused.error == "an expression too deep to parse"
     rows = ",".join(f"(-{n}, 'a+b-c*d', {n}::bigint)" for n in range(20_000))
-    (seed,) = split_statements("a.sql", f"insert into t values {rows};")
+    (seed,) = split_statements("a.sql", f"insert into t values {rows};")  # noqa: S608 - parsed, not executed
     assert seed.kind == "insert_stmt"
     assert time.monotonic() - started < 20
 

@@ -91,7 +91,7 @@ delete from backend_audit_recorder.event;
 create trigger t before insert on backend_audit_recorder.event execute function public.watch();
 grant all on schema backend_audit_recorder to postgres;
 alter function backend_audit_recorder.record_command() owner to postgres;
-create or replace function backend_audit_recorder.record_command() returns event_trigger language plpgsql as 'begin end';
+create or replace function backend_audit_recorder.record_drop() returns event_trigger language sql as 'select 1';
 set event_triggers = off;
 set session_replication_role = replica;
 set standard_conforming_strings = off;
@@ -150,8 +150,8 @@ def test_no_file_was_read_or_written_and_no_program_ran(attacked: Attacked) -> N
     )
     assert tables  # the first one is made, so that a COPY into it has somewhere to go
     for table in tables:
-        assert support.as_replay_role(attacked.database, f"select * from {table}") == []
-    assert support.as_replay_role(attacked.database, "select loid from pg_largeobject where data ~ 'secret'") == []
+        assert support.as_replay_role(attacked.database, f"table {table}") == []
+    assert support.column(attacked.database, "select loid::text from pg_largeobject") == []
 
 
 def test_no_language_that_can_reach_the_machine(attacked: Attacked) -> None:

@@ -102,7 +102,7 @@ class Replayer:
             self._statement(statement)
             if self._replay.stopped:
                 return
-        if not self._control("commit"):
+        if not self._commit():
             # A deferred constraint ended the whole file at its commit: keep what can be kept.
             del self._replay.failures[before[0] :], self._replay.set_aside[before[1] :]
             for statement in statements:
@@ -125,7 +125,7 @@ class Replayer:
         """A file's own BEGIN and COMMIT: the replay has a transaction of its own, so they only mark its ends."""
         kind = statement.body.DESCRIPTOR.fields_by_name["kind"].enum_type.values_by_number[statement.body.kind].name
         if kind == "TRANS_STMT_COMMIT":
-            self._control("commit")
+            self._commit()
             self._control("begin")
         elif kind == "TRANS_STMT_ROLLBACK":
             self._control("rollback")
@@ -140,7 +140,7 @@ class Replayer:
         if self._session.closed:
             self._reconnect(statement, error)
         elif sqlstate in _OUTSIDE and self._in_transaction:
-            self._control("commit")
+            self._commit()
             error = self._execute(statement, savepoint=False)
             self._control("begin")
             if error:
@@ -183,6 +183,7 @@ class Replayer:
         ):
             for count, _ in enumerate(stream):  # one row at a time: a billion of them must not fill our memory
                 if count >= _MAX_ROWS and not returning:
+                    self._session.cancel_safe(timeout=1)  # closing the stream would wait for all the rest
                     raise psycopg.errors.ProgramLimitExceeded("returns too many rows")
 
     def _enable(self, extension: str) -> bool:
@@ -209,6 +210,10 @@ class Replayer:
                 self._control("rollback to savepoint audit_own")
             return False
         return True
+
+    def _commit(self) -> bool:
+        self._control("unlisten *")  # else every notification that a history sends itself is delivered to us now
+        return self._control("commit")
 
     def _reconnect(self, statement: Statement, error: psycopg.Error) -> None:
         reason = self._watchdog.verdict

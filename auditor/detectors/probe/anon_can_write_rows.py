@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditor.detectors.policies import table_place
+from auditor.detectors.policies import table_place, to_blame
 from auditor.model import Answer, Confidence, Proof, Severity, State
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def _answer(result: TableProbe) -> Answer:
     if done:
         proof = Proof(done[-1].script, done[-1].seen, f"ERROR 42501, or {done[-1].command} of 0 rows")
         detail = f"anon can {_verbs(done)} rows"
+        place = to_blame(result.table, {"anon"}, {attempt.command.lower() for attempt in done})
         return Answer(
             place.subject,
             State.FAIL,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditor.detectors.policies import table_place
+from auditor.detectors.policies import ROLE_OF, open_by_its_words, table_place, to_blame
 from auditor.facts.ownership import always_a_tenants, data_class
-from auditor.facts.predicates import only_own_columns, truth_of
+from auditor.facts.predicates import truth_of
 from auditor.model import Answer, Confidence, Proof, Severity, State
 
 if TYPE_CHECKING:
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from auditor.facts.schema import Policy, Table
     from auditor.sources.database import Database
     from auditor.sources.probes import Attempt, Probed, TableProbe
-
-_ROLE = {"anon": "anon", "stranger": "authenticated"}
 
 
 def ask(database: Database, probed: Probed) -> Iterator[Answer]:
@@ -35,7 +33,9 @@ def _answer(result: TableProbe) -> Answer:
     seen = [attempt for attempt in reads if attempt.state == "allowed"]
     if not seen:
         return Answer(place.subject, State.OK, f"{result.owned}; strangers read nothing", place)
+    callers = {attempt.caller for attempt in seen}
     who = " and ".join(attempt.caller for attempt in seen)
+    place = to_blame(table, callers, {"select"})
     severity, why = _severity(result, seen)
     detail = f"{result.owned}, and {who} can read a row of somebody else{why}"
     proof = Proof(seen[-1].script, seen[-1].seen, "SELECT of 0 rows")
@@ -56,7 +56,7 @@ def _severity(result: TableProbe, seen: list[Attempt]) -> tuple[Severity | None,
     table = result.table
     if not table.rls:
         return None, " (row level security is off)"
-    opened = [policy for policy in _read_policies(table, seen) if _declared_open(policy)]
+    opened = [policy for policy in _read_policies(table, seen) if open_by_its_words(policy)]
     if not opened:
         return None, ""
     named = f": policy {opened[0].name!r} opens it to everybody"
@@ -71,11 +71,5 @@ def _severity(result: TableProbe, seen: list[Attempt]) -> tuple[Severity | None,
 
 
 def _read_policies(table: Table, seen: list[Attempt]) -> list[Policy]:
-    roles = {"public", *(_ROLE[attempt.caller] for attempt in seen)}
+    roles = {"public", *(ROLE_OF[attempt.caller] for attempt in seen)}
     return [p for p in table.policies if p.permissive and p.command in {"select", "all"} and roles & set(p.roles)]
-
-
-def _declared_open(policy: Policy) -> bool:
-    """Open by its own words: always true, or by the row's own columns (`published = true`)."""
-    using = policy.using or ""
-    return truth_of(using).value is True or only_own_columns(using)
