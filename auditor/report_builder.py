@@ -112,7 +112,7 @@ def complaint_findings(complaints: Iterable[Complaint], book: Rulebook) -> list[
     for complaint in complaints:
         page = book.page(complaint.rule)
         assert page
-        path, _, line = complaint.waiver.written_at.partition(":")
+        path, _, line = complaint.waiver.written_at.rpartition(":")
         parts = (
             complaint.rule,
             complaint.waiver.written_at.rpartition(":")[0],

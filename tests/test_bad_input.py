@@ -7,13 +7,18 @@ import os
 import re
 import socket
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from auditor.cli.outputs import write_output
+from auditor.facts.statements import split_statements
 from auditor.lanes import Target, sources
 from auditor.model import NotApplicable, Unavailable
 from auditor.plan import Evidence
+from auditor.sources.globs import fault_of
+from auditor.sources.repository import read_repository
 from tests.running import Run, run, write
 
 if TYPE_CHECKING:
@@ -170,6 +175,41 @@ def test_not_applicable_needs_files_that_were_understood(tmp_path: Path) -> None
 def test_manifests_of_any_shape_end_no_scan(tmp_path: Path, name: str, text: str) -> None:
     write(tmp_path, {name: text, "drizzle/0.sql": "select 1;", "prisma/migrations/1/migration.sql": "select 1;"})
     assert run("scan", tmp_path, "--no-shadow").code == 4
+
+
+def test_sql_that_would_take_for_ever_or_end_the_process() -> None:
+    started = time.monotonic()
+    split_statements("a.sql", "\\\n" + "COPY t FROM\n" * 50_000)
+    (deep, after) = split_statements("a.sql", "select " + "||".join(["'a'"] * 2000) + ";\nselect 2;")
+    assert (deep.kind, after.kind, after.line) == ("select_stmt", "select_stmt", 2)
+    (refused,) = split_statements("a.sql", "select " + "+".join(["1"] * 200_000))
+    assert refused.error == "an expression too deep to parse"
+    rows = ",".join(f"(-{n}, 'a+b-c*d', {n}::bigint)" for n in range(20_000))
+    (seed,) = split_statements("a.sql", f"insert into t values {rows};")  # noqa: S608 - parsed, not executed
+    assert seed.kind == "insert_stmt"
+    assert time.monotonic() - started < 20
+
+
+def test_a_carriage_return_ends_a_comment() -> None:
+    assert [s.kind for s in split_statements("a.sql", "creat table a;\n-- note\rdrop table x;\n")] == ["", "drop_stmt"]
+
+
+def test_globs_that_would_backtrack_for_ever_are_refused(tmp_path: Path) -> None:
+    slow = "a*" * 30 + "b"
+    root = write(tmp_path / "root", {".gitignore": f"{slow}\n**/a/**/a/**/a/**/b\n", "a" * 200: ""})
+    started = time.monotonic()
+    assert len(read_repository(root).files) == 2
+    assert time.monotonic() - started < 2
+    assert fault_of("**/*.generated.*.ts") == ""
+    write(root, {"backend-audit.toml": f'exclude = ["{slow}"]\n'})
+    assert run("scan", root, "--no-shadow").code == 2
+
+
+def test_json_on_a_terminal_is_escaped_and_still_the_same(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    write_output("json", "-", '{"name": "a\x9b31m\u202e\x7fé"}')
+    out = capsysbinary.readouterr().out
+    assert out == '{"name": "a\\u009b31m\\u202e\\u007fé"}'.encode()
+    assert json.loads(out) == {"name": "a\x9b31m\u202e\x7fé"}
 
 
 def test_a_word_in_a_comment_does_not_set_a_history_aside(tmp_path: Path) -> None:

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from auditor import __version__, audit
+from auditor.gate import GateSettings, decide
+from auditor.model import Confidence, Severity
+from auditor.report import Report
 from auditor.rulebook import load_rulebook
 from tests.running import TOOL, run, write
 
@@ -126,17 +129,30 @@ def test_what_is_unknown_can_be_allowed(root: Path) -> None:
     assert run("scan", root, "--no-shadow").code == 0
 
 
-def test_the_gate_counts_what_it_is_told_to_and_accepts_with_a_reason(root: Path, tmp_path: Path) -> None:
-    def scan(*options: str) -> int:
-        return run("scan", root, "--only", "rls-disabled", "--allow-unknown", "all", *options).code
+def test_the_gate_counts_what_it_is_told_to(root: Path, tmp_path: Path) -> None:
+    place = tmp_path / "r.json"
+    options = ("--only", "rls-disabled", "--allow-unknown", "all", "-o", f"json={place}")
+    assert run("scan", root, *options).code == 1
+    findings = Report.model_validate_json(place.read_text()).findings
+    for settings, code in (
+        (GateSettings(), 1),
+        (GateSettings(Severity.CRITICAL), 1),
+        (GateSettings(None), 0),
+        (GateSettings(min_confidence=Confidence.PROVED), 0),
+    ):
+        assert decide(settings, findings, []).exit_code == code
+        low = [finding.model_copy(update={"severity": Severity.MEDIUM}) for finding in findings]
+        assert decide(settings, low, []).exit_code == 0
+    assert decide(GateSettings(Severity.MEDIUM), low, []).exit_code == 1
 
-    assert scan() == 1
-    assert (scan("--fail-on", "never"), scan("--fail-on", "critical", "--min-confidence", "proved")) == (0, 0)
+
+def test_what_is_accepted_stays_in_the_report_and_passes(root: Path, tmp_path: Path) -> None:
     note = '-- backend-audit: ignore[rls-disabled] until=2999-01-01 reason="moves soon"\n'
     unused = '-- backend-audit: ignore[duplicate-index] until=2999-01-01 reason="not asked here"\n'
     write(root, {name: note + unused + text for name, text in NOTES.items()})
     place = tmp_path / "r.json"
-    assert scan("-o", f"json={place}") == 0
+    options = ("--only", "rls-disabled", "--allow-unknown", "all", "-o", f"json={place}")
+    assert run("scan", root, *options).code == 0
     (finding,) = json.loads(place.read_text())["findings"]
     assert (finding["rule"], finding["status"], finding["status_reason"]) == ("rls-disabled", "accepted", "moves soon")
 

@@ -23,7 +23,7 @@ def test_files_are_tracked_and_untracked_but_not_ignored(tmp_path: Path) -> None
 def test_a_folder_of_a_repository_sees_itself_only(tmp_path: Path) -> None:
     committed(tmp_path, {"above.sql": "", "app/[slug]/a.sql": "", "app/s/b.sql": ""})
     found = read_repository(tmp_path / "app/[slug]")
-    assert (found.files, found.git_prefix, found.applied) == (("a.sql",), "app/[slug]/", {"a.sql"})
+    assert (found.files, found.git_prefix, found.applied) == (("a.sql",), "app/[slug]/", frozenset({"a.sql"}))
 
 
 def test_what_the_default_branch_has_is_applied(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_what_the_default_branch_has_is_applied(tmp_path: Path) -> None:
     git(tmp_path, "add", "-A")
     git(tmp_path, "commit", "-q", "-m", "second")
     found = read_repository(tmp_path)
-    assert (found.files, found.applied) == (("1.sql", "2.sql"), {"1.sql"})
+    assert (found.files, found.applied) == (("1.sql", "2.sql"), frozenset({"1.sql"}))
 
 
 def test_the_remote_head_outranks_a_local_branch(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_the_remote_head_outranks_a_local_branch(tmp_path: Path) -> None:
     git(tmp_path, "add", "-A")
     git(tmp_path, "commit", "-q", "-m", "second")
     git(tmp_path, "gc", "-q")
-    assert read_repository(tmp_path).applied == {"1.sql"}
+    assert read_repository(tmp_path).applied == frozenset({"1.sql"})
 
 
 def test_a_fresh_repository_and_one_with_other_hashes(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_fresh_repository_and_one_with_other_hashes(tmp_path: Path) -> None:
     git(other, "add", "-A")
     git(other, "commit", "-q", "-m", "first")
     found = read_repository(other)
-    assert (found.files, found.applied, len(found.commit or "")) == (("a.sql",), {"a.sql"}, 64)
+    assert (found.files, found.applied, len(found.commit or "")) == (("a.sql",), frozenset({"a.sql"}), 64)
 
 
 def test_a_folder_that_git_ignores_is_walked(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ def test_supabase_in_order_with_its_config() -> None:
     assert history.unit == "apps/web"
     assert history.config == "apps/web/supabase/config.toml"
     assert history.supabase
+    assert list(found.set_aside) == ["apps/web/supabase/migrations/notes.sql"]
 
 
 def test_prisma_by_folder_and_provider() -> None:

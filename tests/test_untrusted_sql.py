@@ -134,7 +134,7 @@ def attacked(request: pytest.FixtureRequest) -> Iterator[Attacked]:
         folder = stack.enter_context(support.open_folder())
         listener = stack.enter_context(support.listener())
         port = str(listener.getsockname()[1])
-        files = {}
+        files: dict[str, str] = {}
         for number, text in enumerate((FILES, ROLES, NETWORK, RECORDER)):
             hostile = text.replace("@", str(folder)).replace("#", port)
             files |= {f"{number}1_plain.sql": hostile, f"{number}2_hidden.sql": _hidden(hostile)}

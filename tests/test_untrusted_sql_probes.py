@@ -64,7 +64,8 @@ create schema evil; grant usage on schema evil to public;
 create function evil.to_jsonb(anyelement) returns int language plpgsql as 'begin perform public.seize(); return 1; end';
 create function evil.set_config(text, text, boolean) returns text language sql as 'select public.seize()::text';
 create function evil.to_regclass(text) returns regclass language sql as 'select public.seize(); select null::regclass';
-create function evil.to_regnamespace(text) returns regnamespace language sql as 'select public.seize(); select null::regnamespace';
+create function evil.to_regnamespace(text) returns regnamespace language sql as
+  'select public.seize(); select null::regnamespace';
 create function evil.quote_ident(text) returns text language sql as 'select public.seize()::text';
 create function evil.has_table_privilege(oid, oid, text) returns boolean language sql as 'select not public.seize()';
 create function evil.eq(name, name) returns boolean language sql as 'select not public.seize()';
@@ -100,8 +101,8 @@ def test_code_that_runs_later_gains_nothing(server: str | None, hostile: str) ->
             probe(database)
             support.assert_no_power(database)
             seized = "select distinct relowner::regrole::text from pg_class where relname ~ '^seized_' order by 1"
-            # It did run, as the one who replays or plants; a probe is rolled back, a superuser never ran it.
-            assert support.column(database, seized) == ["postgres"]
+            # It did run, as the one who replays or plants (a probe is rolled back); on a path nobody looks.
+            assert support.column(database, seized) == ([] if "evil" in hostile else ["postgres"])
         assert [path.name for path in folder.iterdir()] == ["secret"]
 
 
@@ -149,7 +150,8 @@ def test_settings_of_the_database_do_not_reach_the_catalog_session(server: str |
 @SERVERS
 def test_a_session_that_is_ended_does_not_hide_the_next_answer(server: str | None) -> None:
     text = """
-    create function public.leave() returns boolean language sql volatile as 'select pg_terminate_backend(pg_backend_pid())';
+    create function public.leave() returns boolean language sql volatile as
+      'select pg_terminate_backend(pg_backend_pid())';
     create table public.a_trap (id int primary key, body text default 'x' check (public.leave()));
     alter table public.a_trap enable row level security;
     create policy trap on public.a_trap using (public.leave()) with check (public.leave());

@@ -80,6 +80,7 @@ def find_histories(paths: Iterable[str], units: tuple[UnitFacts, ...], text: Cal
         if path.endswith(".sql"):
             folders[PurePosixPath(path).parent.as_posix()].append(path)
     set_aside: dict[str, str] = {}
+    set_aside |= _unnumbered(folders)
     candidates = _supabase(folders) | _prisma(known) | _drizzle(folders, present, text)
     for folder, found in _plain(folders).items():
         candidates.setdefault(folder, found)
@@ -106,6 +107,12 @@ def _supabase(folders: dict[str, list[str]]) -> _Found:
             numbered = sorted(path for path in files if re.match(r"\d+_.*\.sql$", PurePosixPath(path).name))
             found[folder] = ("supabase", numbered or sorted(files))
     return found
+
+
+def _unnumbered(folders: dict[str, list[str]]) -> dict[str, str]:
+    """Files beside Supabase migrations that the platform's command passes over, and so does the replay."""
+    found = [path for folder, (_, files) in _supabase(folders).items() for path in folders[folder] if path not in files]
+    return dict.fromkeys(found, "not named like a migration (<number>_<name>.sql), so Supabase does not run it")
 
 
 def _prisma(paths: list[str]) -> _Found:

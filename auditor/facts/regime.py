@@ -24,7 +24,7 @@ def read_exposure(config: str | None) -> Exposure:
     """The exposure under a config.toml's text; without one the defaults of the hosted platform until 2026."""
     try:
         api = tomllib.loads(config).get("api", {}) if config else {}
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         return Exposure(_DEFAULT_SCHEMAS, legacy=True, reason=f"config.toml does not parse ({error}); defaults assumed")
     api = api if isinstance(api, dict) else {}
     schemas = api.get("schemas")

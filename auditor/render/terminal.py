@@ -6,6 +6,7 @@ instruction to the terminal.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -108,9 +109,13 @@ def _top_findings(report: Report, screen: Screen, room: int) -> None:
 
 
 def _varied(found: list[Finding]) -> list[Finding]:
-    """The worst finding of each rule first: five times the same fault would hide the four others."""
-    first = list({finding.rule: finding for finding in reversed(found)}.values())
-    return labels.by_severity(first) + [finding for finding in found if finding not in first]
+    """The most severe first, and among those each rule once before any twice: one fault must not hide the others."""
+    seen: Counter[tuple[str, str]] = Counter()
+    ranked = []
+    for finding in found:
+        seen[finding.severity, finding.rule] += 1
+        ranked.append((-finding.severity.rank, seen[finding.severity, finding.rule], finding))
+    return [finding for *_, finding in sorted(ranked, key=lambda item: item[:2])]
 
 
 def _findings_head(report: Report, found: list[Finding]) -> list[tuple[str, str]]:

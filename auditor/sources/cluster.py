@@ -109,14 +109,9 @@ class Cluster:
     def superuser(self) -> psycopg.Connection[Any]:
         """A session for catalog queries only: nothing that a migration made is on its search path."""
         session = self.connect(
-            SUPERUSER,
-            search_path="pg_catalog",
-            role="none",
-            row_security="off",
-            statement_timeout="60000",
-            lock_timeout="5000",
-            timezone="UTC",
-        )
+            SUPERUSER, search_path="pg_catalog", role="none", row_security="off", statement_timeout="60000",
+            lock_timeout="5000", timezone="UTC",
+        )  # fmt: skip
         try:
             session.execute(_FORGET.encode())
         except BaseException:
@@ -280,13 +275,18 @@ def _wait_until_ready(cluster: Cluster) -> None:
             cluster.connect(SUPERUSER).close()
         except psycopg.OperationalError as error:
             reason = str(error)
-            if cluster.keeper.poll() is not None:
+            if cluster.keeper.poll() is not None or _ended(cluster.folder):
                 break
             time.sleep(0.01)
         else:
             return
     lines = (cluster.folder / "log").read_text("utf-8", "replace").strip().splitlines()
     raise Unavailable(f"the PostgreSQL server did not start: {lines[-1] if lines else reason}")
+
+
+def _ended(folder: Path) -> bool:
+    """Whether the server said why and went, while its keeper still waits for us."""
+    return (folder / "log").stat().st_size > 0 and not (folder / "d" / "postmaster.pid").exists()
 
 
 def _size(folder: Path) -> int:

@@ -76,8 +76,10 @@ def probe(database: Database) -> Probed:
     owned = find_owned(database.schema)
     planted = Planter(database, owned).run()
     prober = _Prober(database, planted)
-    tables = {table.oid: prober.table(table, owned.get(table.oid)) for table in exposed}
-    prober.close()
+    try:
+        tables = {table.oid: prober.table(table, owned.get(table.oid)) for table in exposed}
+    finally:
+        prober.close()
     honest = sum(1 for result in tables.values() if result.unplanted is None and not result.forced)
     return Probed(
         tables,
@@ -124,7 +126,8 @@ class _Prober:
 
     def _granted(self, table: Table) -> list[tuple[Caller, str]]:
         callers = (self._anon, self._stranger)
-        return [(c, command) for c in callers for command in COMMANDS if command in table.privileges.get(c.role, ())]
+        commands = COMMANDS if table.columns else ("SELECT", "INSERT", "DELETE")  # there is nothing to set
+        return [(c, command) for c in callers for command in commands if command in table.privileges.get(c.role, ())]
 
     def _plan(self, table: Table, caller: Caller, command: str) -> Attempt:
         """EXPLAIN finds infinite recursion at plan time, with no rows at all."""
