@@ -27,10 +27,10 @@ create table public.notes (id int primary key); -- <- found
 create table public.notes (id int primary key);
 ```
 """
-QUERY = (
-    "select 'table' as kind, identity, 'ok' as state, 'pg_class'::regclass::oid::bigint as classid, oid::bigint as objid\n\
-from exposed where kind in ('r', 'p') order by identity\n"
-)
+QUERY = """select 'table' as kind, identity, 'ok' as state, 'pg_class'::regclass::oid::bigint as classid,
+  oid::bigint as objid
+from exposed where kind in ('r', 'p') order by identity
+"""
 MODULE = '''"""What this rule asks."""
 
 from __future__ import annotations
