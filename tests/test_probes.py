@@ -174,3 +174,15 @@ def _shows(output: str, seen: str) -> bool:
         return "1" in lines
     counts = [line.split()[-1] for line in lines if line.startswith(command)]
     return bool(counts) and counts[-1] != "0"
+
+
+def test_who_made_reference_data_does_not_own_what_hangs_on_it() -> None:
+    text = """
+    create table public.roles (id int primary key, created_by uuid references auth.users);
+    create table public.role_permissions (role_id int primary key references public.roles);
+    create table public.folders (id int primary key, user_id uuid references auth.users);
+    create table public.files (id int primary key, folder_id int not null references public.folders);
+    """
+    with _probed(text) as (database, _):
+        owned = {database.schema.tables[oid].name for oid in find_owned(database.schema)}
+    assert owned == {"roles", "folders", "files"}

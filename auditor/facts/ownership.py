@@ -87,11 +87,20 @@ def _through(table: Table, owned: dict[int, Owned], schema: Schema) -> Owned | N
     if table.oid in owned:
         return None
     for key in table.foreign_keys:
-        if key.target in owned and key.target != table.oid and _required(table, key.columns):
-            parent = schema.tables[key.target]
+        parent = schema.tables.get(key.target)
+        if not parent or parent.oid not in owned or parent.oid == table.oid or not _required(table, key.columns):
+            continue
+        if not _only_made_by(parent, owned[parent.oid]):
             tenant = key.columns[0] if owned[key.target].tenant else None
             return Owned(tenant=tenant, through=parent.identity)
     return None
+
+
+def _only_made_by(table: Table, owned: Owned) -> bool:
+    """Whether all that is known is who may have made a row (`created_by`, or null): reference data, no possession."""
+    columns = [table.column(name) for name in owned.users]
+    made_by = all(column and not column.not_null and column.name.endswith("_by") for column in columns)
+    return not owned.tenant and not owned.through and made_by
 
 
 def _required(table: Table, columns: tuple[str, ...]) -> bool:
