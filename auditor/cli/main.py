@@ -12,23 +12,13 @@ from typing import NoReturn
 import click
 
 from auditor import __version__
+from auditor.cli.codes import EXIT_CODES
 from auditor.cli.pages import explain, rules
 from auditor.cli.scan import scan
 from auditor.model import NothingToScan, UsageError
 
-_CODES = """\b
-Exit codes, the first that applies:
-  2    usage or configuration error
-  3    the tool failed
-  5    nothing to scan
-  1    gate failed: open findings at or above --fail-on
-  4    incomplete: a control of weight high or critical is unknown
-  0    gate passed
-  130  interrupted
-"""
 
-
-@click.group(epilog=_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="backend-audit")
 def commands() -> None:
     """Audit a backend: replay its migrations, try to break in, and write one scored security checklist."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from auditor.cli.codes import EXIT_CODES
 from auditor.cli.outputs import FORMATS, read_outputs, write_output
 from auditor.model import Confidence, Severity, UsageError
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from auditor.rulebook import Rulebook
 
 
-@click.command()
+@click.command(epilog=EXIT_CODES)
 @click.argument("path", type=click.Path(path_type=Path), default=Path())
 @click.option(
     "--database",
