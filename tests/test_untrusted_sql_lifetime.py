@@ -65,9 +65,18 @@ def _scan(parent: Path, server: str | None, project: Path) -> subprocess.Popen[b
 
 def _sleeping(parent: Path) -> bool:
     """Whether the server below the folder has a backend of the replay role at work."""
-    processes = support.titles()
+    servers = {process for folder in support.clusters(parent) for process in support.servers_of(folder)}
     waiting = "postgres: postgres postgres [local] SELECT"
-    return bool(support.clusters(parent)) and any(waiting in title for title in processes.values())
+    # Other tests run servers at the same time: only a child of this one counts.
+    return any(waiting in title and _parent_of(process) in servers for process, title in support.titles().items())
+
+
+def _parent_of(process: int) -> int:
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return 0  # it has ended meanwhile
+    return int(status.split("PPid:")[1].split()[0])
 
 
 @SERVERS

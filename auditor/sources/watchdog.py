@@ -22,13 +22,14 @@ _GRACE = 3.0  # seconds between asking a statement to stop and ending its sessio
 
 class Watchdog:
     """Watches one cluster: cancels a statement that takes too long, ends its session when it does not listen, and
-    stops the server when the whole takes too long or fills the disk. `verdict` says what was stopped, and why.
+    stops the server when the whole takes too long or fills the disk. Only the time that untrusted SQL runs counts:
+    the server may wait for the other evidence as long as it likes. `verdict` says what was stopped, and why.
     """
 
     def __init__(self, cluster: Cluster, total_seconds: float, statement_seconds: float, max_bytes: int) -> None:
         self._cluster = cluster
-        self._end = time.monotonic() + total_seconds
         self._total = total_seconds
+        self._spent = 0.0
         self._seconds = statement_seconds
         self._max_bytes = max_bytes
         self._watched: tuple[psycopg.Connection[Any], float] | None = None
@@ -41,13 +42,15 @@ class Watchdog:
     @contextlib.contextmanager
     def watch(self, connection: psycopg.Connection[Any]) -> Iterator[None]:
         """Limit what runs on `connection` inside the block."""
+        started = time.monotonic()
         with self._lock:
-            self._watched = (connection, time.monotonic() + self._seconds)
+            self._watched = (connection, started)
         try:
             yield
         finally:
             with self._lock:
                 self._watched = None
+                self._spent += time.monotonic() - started
 
     def revive(
         self, session: psycopg.Connection[Any], connect: Callable[[], psycopg.Connection[Any]]
@@ -73,17 +76,19 @@ class Watchdog:
 
     def _run(self) -> None:
         while not self._stop.wait(_TICK):
-            if reason := self._exceeded():
+            with self._lock:
+                watched = self._watched
+                running = time.monotonic() - watched[1] if watched else 0.0
+                spent = self._spent + running
+            if reason := self._exceeded(spent):
                 self.verdict = reason
                 self._cluster.close()
                 return
-            with self._lock:
-                watched = self._watched
-            if watched and time.monotonic() > watched[1]:
-                self._interrupt(watched[0], final=time.monotonic() > watched[1] + _GRACE)
+            if watched and running > self._seconds:
+                self._interrupt(watched[0], final=running > self._seconds + _GRACE)
 
-    def _exceeded(self) -> str | None:
-        if time.monotonic() > self._end:
+    def _exceeded(self, spent: float) -> str | None:
+        if spent > self._total:
             return f"stopped after {self._total:.0f} s"
         if self._cluster.bytes_on_disk > self._max_bytes:
             return f"stopped because the database grew over {self._max_bytes // 1_000_000} MB"
