@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditor.model import Confidence, Severity, Verdict
+from auditor.model import Confidence, ExitCode, Severity, Verdict
 from auditor.report import Gate
 
 if TYPE_CHECKING:
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from auditor.judge import Judged
     from auditor.report import Finding
-
-PASSED, FAILED, USAGE, TOOL_FAILED, INCOMPLETE, NOTHING, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +30,18 @@ def decide(settings: GateSettings, findings: Sequence[Finding], judged: Sequence
         level = settings.fail_on.value if settings.fail_on else ""
         one = counted[0]
         return Gate(
-            exit_code=FAILED,
+            exit_code=ExitCode.FAILED,
             reason=f"gate failed: {len(counted)} open finding{'s'[: len(counted) > 1]} of severity {level} or more,"
             f" the first is {one.rule} on {one.subject}",
         )
     if unknown := _unknown(settings, judged):
         return Gate(
-            exit_code=INCOMPLETE,
+            exit_code=ExitCode.INCOMPLETE,
             reason=f"incomplete: {len(unknown)} control{'s'[: len(unknown) > 1]} of weight high or critical unknown"
             f" ({', '.join(unknown)}); give the evidence that is missing, or accept with"
             f" --allow-unknown {unknown[0]} (or all)",
         )
-    return Gate(exit_code=PASSED, reason="gate passed")
+    return Gate(exit_code=ExitCode.PASSED, reason="gate passed")
 
 
 def _counted(settings: GateSettings, findings: Sequence[Finding]) -> list[Finding]:

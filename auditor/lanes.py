@@ -84,11 +84,6 @@ def sources(target: Target) -> dict[str, Source]:
     return table
 
 
-def lanes_of(target: Target) -> tuple[str, ...]:
-    """The sources that can start at once."""
-    return tuple(name for name in sources(target) if name not in {"databases", "probes"})
-
-
 def _repository(target: Target) -> Repository:
     return read_repository(target.root, target.include, target.exclude)
 
@@ -222,6 +217,7 @@ def _roles(database: Database) -> str:
 
 def _joined(evidence: Evidence, lanes: tuple[str, ...]) -> Databases:
     """Live and shadow together; unavailable only when neither could be had."""
+    evidence.start(lanes)  # both at once
     result, reasons, missing = Databases(), [], []
     for lane in lanes:
         try:

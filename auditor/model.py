@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -71,6 +71,18 @@ class Kind(StrEnum):
     PROBE = "probe"
     MIGRATION = "migration"
     SETTINGS = "settings"
+
+
+class ExitCode(IntEnum):
+    """What a pipeline sees; USAGE, TOOL_FAILED and NOTHING come before FAILED, which comes before INCOMPLETE."""
+
+    PASSED = 0
+    FAILED = 1
+    USAGE = 2
+    TOOL_FAILED = 3
+    INCOMPLETE = 4
+    NOTHING = 5
+    INTERRUPTED = 130
 
 
 class Unavailable(Exception):  # noqa: N818 - a state of the evidence rather than an error

@@ -15,7 +15,7 @@ from auditor import __version__
 from auditor.cli.codes import EXIT_CODES
 from auditor.cli.pages import explain, rules
 from auditor.cli.scan import scan
-from auditor.model import NothingToScan, UsageError
+from auditor.model import ExitCode, NothingToScan, UsageError
 
 
 @click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -31,7 +31,7 @@ for command in (scan, explain, rules):
 def main() -> None:
     """Run the command line; the only place of the package that exits."""
     if os.name == "nt":
-        _end(3, "backend-audit runs on Linux and macOS; on Windows use it inside WSL")
+        _end(ExitCode.TOOL_FAILED, "backend-audit runs on Linux and macOS; on Windows use it inside WSL")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 is no reason to fail
@@ -49,26 +49,29 @@ def _run() -> int:
     try:
         code = commands.main(standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
-        _end(130, "interrupted")
+        _end(ExitCode.INTERRUPTED, "interrupted")
     except click.ClickException as error:
         error.show()
         return 2
     except UsageError as error:
-        _end(2, str(error))
+        _end(ExitCode.USAGE, str(error))
     except NothingToScan as error:
-        _end(5, str(error))
+        _end(ExitCode.NOTHING, str(error))
     except (BrokenPipeError, SystemExit):  # click and rich end with 1 on a closed pipe, which would say "gate failed"
         _pipe_closed()
     except Exception as error:  # noqa: BLE001 - the last resort; said and given a code
         if os.environ.get("BACKEND_AUDIT_DEBUG"):
             traceback.print_exc()
-        _end(3, f"backend-audit failed: {type(error).__name__}: {error} (BACKEND_AUDIT_DEBUG=1 shows where)")
+        _end(
+            ExitCode.TOOL_FAILED,
+            f"backend-audit failed: {type(error).__name__}: {error} (BACKEND_AUDIT_DEBUG=1 shows where)",
+        )
     return code if isinstance(code, int) else 0
 
 
 def _pipe_closed() -> NoReturn:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(3)
+    sys.exit(ExitCode.TOOL_FAILED)
 
 
 def _end(code: int, message: str) -> NoReturn:

@@ -29,7 +29,6 @@ class ForeignKey:
     name: str
     columns: tuple[str, ...]
     target: int
-    target_name: str
     target_columns: tuple[str, ...]
 
 

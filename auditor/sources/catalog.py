@@ -39,8 +39,6 @@ order by a.attrelid, a.attnum
 """
 _CONSTRAINTS = """
 select c.conrelid::bigint as oid, c.contype::text as type, c.conname::text as name, c.confrelid::bigint as target,
-  (select quote_ident(n.nspname) || '.' || quote_ident(f.relname) from pg_class f join pg_namespace n on n.oid = f.relnamespace
-    where f.oid = c.confrelid) as target_name,
   (select array_agg(a.attname::text order by k.n) from unnest(c.conkey) with ordinality k(num, n)
     join pg_attribute a on a.attrelid = c.conrelid and a.attnum = k.num) as columns,
   (select array_agg(a.attname::text order by k.n) from unnest(c.confkey) with ordinality k(num, n)
@@ -138,7 +136,6 @@ def _constrain(table: Table, rows: list[dict[str, Any]]) -> None:
             row["name"],
             tuple(row["columns"]),
             row["target"],
-            row["target_name"],
             tuple(row["target_columns"]),
         )
         for row in rows

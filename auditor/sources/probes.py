@@ -6,7 +6,6 @@ sets a role could be talked out of it by a policy's function.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,25 +15,18 @@ from psycopg import sql
 from auditor.facts.ownership import find_owned
 from auditor.facts.rows import World, counts_up, draft_row
 from auditor.sources.planting import Planter, insert_text, literal
+from auditor.sources.transcripts import Transcripts, anonymous, stranger
 
 if TYPE_CHECKING:
     from auditor.facts.ownership import Owned
     from auditor.facts.schema import Table
     from auditor.sources.database import Database
     from auditor.sources.planting import Planted
+    from auditor.sources.transcripts import Caller
 
 COMMANDS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 _CONSTRAINTS = {"23502", "23503", "23505", "23514", "23P01"}
 _LOGIN = "authenticator"
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks: the database role, and the claims as PostgREST sets them."""
-
-    name: str
-    role: str
-    claims: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +92,9 @@ class _Prober:
         self._watchdog = database.watchdog
         self._cluster = database.cluster
         self._session = self._connect()
-        stranger = planted.worlds[1]
-        self._anon = Caller("anon", "anon", json.dumps({"role": "anon"}))
-        self._stranger = Caller("stranger", "authenticated", json.dumps(_claims(stranger)))
+        self._transcripts = Transcripts(database.schema, planted)
+        self._anon = anonymous()
+        self._stranger = stranger(planted.worlds[1])
 
     def _connect(self) -> psycopg.Connection[Any]:
         # The search path is PostgREST's, not what a history set for the database: there `count` could be its own.
@@ -135,14 +127,15 @@ class _Prober:
         count, error = self._act(caller, statement)
         state = "allowed" if error is None else "error" if error.sqlstate == "42P17" else "denied"
         seen = f"{count} lines of plan" if error is None else f"ERROR {error.sqlstate}: {_message(error)}"
-        return Attempt(caller.name, command, state, seen, self._script(table, caller, statement, rows=False))
+        script = self._transcripts.write(table, caller, statement, rows=False)
+        return Attempt(caller.name, command, state, seen, script)
 
     def _attempt(self, table: Table, caller: Caller, command: str, row: dict[str, Any] | None) -> Attempt:
         if row is None and command != "INSERT":
             return Attempt(caller.name, command, "unknown", "no row to try it on", "")
         statement = self._statement(table, command, row)
         count, error = self._act(caller, statement, counted=command == "SELECT")
-        script = self._script(table, caller, statement, rows=True)
+        script = self._transcripts.write(table, caller, statement, rows=True)
         return Attempt(caller.name, command, *_reading(command, count, error), script)
 
     def _statement(self, table: Table, command: str, row: dict[str, Any] | None, *, plan: bool = False) -> str:
@@ -220,68 +213,6 @@ class _Prober:
         row = self._session.execute("select current_user").fetchone()
         if not row or row[0] != caller.role:
             raise psycopg.errors.InvalidRoleSpecification(f"the session is no longer {caller.role}")
-
-    def _script(self, table: Table, caller: Caller, statement: str, *, rows: bool) -> str:
-        lines = ["begin;"]
-        made_by_triggers = self._trigger_rows() if rows else []
-        if rows:
-            lines += [f"{text};" for name, text in self._planted.users.items() if name == self._planted.worlds[0].name]
-            lines += [query for _, _, query in made_by_triggers]
-            lines += [f"{text};" for text in self._ancestry(table)]
-        claims = sql.Literal(caller.claims).as_string(self._session)
-        lines += [
-            f"set local role {caller.role};",
-            f"select set_config('request.jwt.claims', {claims}, true);",
-        ]
-        text = "\n".join([*lines, f"{statement};", "rollback;"])
-        for value, variable, _ in made_by_triggers:
-            text = text.replace(f"'{value}'", f":'{variable}'")
-        return text
-
-    def _trigger_rows(self) -> list[tuple[str, str, str]]:
-        """Ids that a trigger made up for the owner: value, psql variable, and the query that reads it."""
-        owner = self._planted.worlds[0]
-        found = []
-        for (world, oid), column in self._planted.found.items():
-            table = self._database.schema.tables[oid]
-            key = table.primary_key[0] if len(table.primary_key) == 1 else ""
-            value = owner.rows[oid].get(key) if world == owner.name else None
-            if isinstance(value, str) and value != owner.user:
-                variable = f"{table.name}_{key}"
-                query = sql.SQL("select {} as {} from {} where {} = {} limit 1 \\gset").format(
-                    sql.Identifier(key),
-                    sql.Identifier(variable),
-                    sql.Identifier(table.schema, table.name),
-                    sql.Identifier(column),
-                    sql.Literal(owner.user),
-                )
-                found.append((value, variable, query.as_string(self._session)))
-        return found
-
-    def _ancestry(self, table: Table) -> list[str]:
-        """The statements that planted the owner's row and everything it refers to, in order."""
-        world = self._planted.worlds[0]
-        wanted: set[int] = set()
-        waiting = [table.oid]
-        while waiting:
-            oid = waiting.pop()
-            if oid not in wanted and oid in self._database.schema.tables:
-                wanted.add(oid)
-                waiting += [key.target for key in self._database.schema.tables[oid].foreign_keys]
-        return [text for (name, oid), text in self._planted.statements.items() if name == world.name and oid in wanted]
-
-
-def _claims(world: World) -> dict[str, Any]:
-    return {
-        "aud": "authenticated",
-        "role": "authenticated",
-        "sub": world.user,
-        "email": world.email,
-        "is_anonymous": False,
-        "aal": "aal1",
-        "app_metadata": {"provider": "email"},
-        "user_metadata": {},
-    }
 
 
 def _reading(command: str, count: int, error: psycopg.Error | None) -> tuple[str, str]:
