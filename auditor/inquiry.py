@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from auditor.detectors.ask import ask_rule
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from auditor.sources.probes import Probed
 
 _NO_API = "no API role exists: isolation rests on application code alone"
+_NO_TABLE = "no API role can reach a table of the schemas that the API serves"
 _EXPOSURE = {"rls-on-all-tables", "tenant-isolation"}
 
 
@@ -67,8 +69,9 @@ def _ask(page: Page, evidence: Evidence) -> RuleAnswers:
     if databases.failed and not found.unavailable:
         lost = [Answer(f"database {n}", State.UNKNOWN, reason, database=n) for n, reason in databases.failed.items()]
         return RuleAnswers(page.id, [*found.answers, *lost])
-    if not found.answers and page.control in _EXPOSURE and not any(d.api_roles for d in databases.databases):
-        return RuleAnswers(page.id, unavailable=found.unavailable, not_applicable=_NO_API)
+    if not found.answers and page.control in _EXPOSURE:
+        seen = any(database.api_roles for database in databases.databases)
+        return replace(found, not_applicable=_NO_TABLE if seen else _NO_API)
     return found
 
 

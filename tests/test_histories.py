@@ -87,6 +87,18 @@ def test_a_schema_file_counts_only_without_migrations() -> None:
     assert [history.layout for history in _find({"schema.sql": CREATE}).histories] == ["schema"]
 
 
+def test_without_a_usual_name_the_folder_with_the_most_tables_is_the_schema() -> None:
+    files = {
+        "sql/02_more.sql": CREATE,
+        "sql/01_tables.sql": CREATE * 2,
+        "scripts/report.sql": "select 1",
+        "supabase/schemas/x.sql": CREATE,
+    }
+    (history,) = _find(files).histories
+    assert list(history.files) == ["sql/01_tables.sql", "sql/02_more.sql"]
+    assert _find({"scripts/report.sql": "select 1"}).histories == ()
+
+
 def test_examples_vendored_and_other_dialects_are_set_aside() -> None:
     found = _find(
         {

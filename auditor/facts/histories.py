@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from auditor.facts.units import UnitFacts
 
 Layout = Literal["supabase", "prisma", "drizzle", "sql", "schema"]
+_CREATES = re.compile(r"\bcreate\s+table\b", re.IGNORECASE)
 _MAX_LOCK = 5000
 _POSTGRES = {"postgres", "postgresql", "cockroachdb"}
 _NUMBERED = re.compile(r"^(?:[VU]?\d|R__)", re.IGNORECASE)
@@ -85,7 +86,7 @@ def find_histories(paths: Iterable[str], units: tuple[UnitFacts, ...], text: Cal
     for folder, found in _plain(folders).items():
         candidates.setdefault(folder, found)
     if not candidates:
-        candidates = _schema_files(known)
+        candidates = _schema_files(known, text)
     histories = []
     for folder, (layout, files) in sorted(candidates.items()):
         if reason := _refusal(folder, layout, files, present, text):
@@ -161,13 +162,27 @@ def _version(path: str) -> tuple[bool, list[int], str]:
     return name.startswith("R__"), [int(part) for part in re.split(r"[._]", head[1])] if head else [], name
 
 
-def _schema_files(paths: list[str]) -> _Found:
-    """Declarative files count only where there are no migrations: replaying both would clash."""
+def _schema_files(paths: list[str], text: Callable[[str], str | None]) -> _Found:
+    """Declarative files count only where there are no migrations: replaying both would clash.
+
+    A file of a usual name, else the folder whose files create the most tables.
+    """
+    usable = [path for path in paths if path.endswith(".sql") and not is_test(path) and not is_example(path)]
     for name in _SCHEMA_FILES:
-        for path in sorted(paths, key=lambda p: (p.count("/"), p)):
-            if PurePosixPath(path).name == name and not is_test(path):
+        for path in sorted(usable, key=lambda p: (p.count("/"), p)):
+            if PurePosixPath(path).name == name and _tables_in(path, text):
                 return {PurePosixPath(path).parent.as_posix(): ("schema", [path])}
-    return {}
+    counts: dict[str, int] = defaultdict(int)
+    for path in usable:
+        counts[PurePosixPath(path).parent.as_posix()] += _tables_in(path, text)
+    best = max(sorted(counts), key=lambda folder: counts[folder], default="")
+    if not counts.get(best):
+        return {}
+    return {best: ("schema", sorted(path for path in usable if PurePosixPath(path).parent.as_posix() == best))}
+
+
+def _tables_in(path: str, text: Callable[[str], str | None]) -> int:
+    return len(_CREATES.findall(text(path) or ""))
 
 
 def _refusal(
