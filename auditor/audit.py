@@ -46,7 +46,7 @@ def audit(
         repository: Repository = evidence.get("repository")
         refuse_emptiness(repository, request.target)
         asked = ask_all(book, pages, evidence)
-        access = access_rows(evidence) if any(item.asked for item in asked.values()) else []
+        access = access_rows(evidence)
         notes = evidence.notes()
     accepted, complaints = _suppressed(request, book, asked, repository)
     rules = [judge_rule(page, asked[page.id], accepted) for page in book.pages if page.id in asked]

@@ -6,7 +6,7 @@ import difflib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from auditor.detectors.ask import ask_rule
+from auditor.detectors.ask import ask_files, ask_rule
 from auditor.model import (
     AccessRow,
     Answer,
@@ -58,6 +58,19 @@ def ask_all(book: Rulebook, chosen: set[str], evidence: Evidence) -> dict[str, R
 
 
 def _ask(page: Page, evidence: Evidence) -> RuleAnswers:
+    return _ask_databases(page, evidence) if "databases" in NEEDS[page.kind] else _ask_files(page, evidence)
+
+
+def _ask_files(page: Page, evidence: Evidence) -> RuleAnswers:
+    try:
+        return ask_files(page, *(evidence.get(need) for need in NEEDS[page.kind]))
+    except Unavailable as reason:
+        return RuleAnswers(page.id, unavailable=str(reason))
+    except NotApplicable as reason:
+        return RuleAnswers(page.id, not_applicable=str(reason))
+
+
+def _ask_databases(page: Page, evidence: Evidence) -> RuleAnswers:
     try:
         databases: Databases = evidence.get("databases")
         probed: dict[str, Probed] = evidence.get("probes") if page.kind is Kind.PROBE else {}
@@ -81,7 +94,9 @@ def isolation_in_code(asked: Mapping[str, RuleAnswers]) -> bool:
 
 
 def access_rows(evidence: Evidence) -> list[AccessRow]:
-    """The access matrix, as far as the probes went."""
+    """The access matrix, as far as the probes went; none where no rule asked for them."""
+    if not evidence.started("probes"):
+        return []
     try:
         probed: dict[str, Probed] = evidence.get("probes")
         databases: Databases = evidence.get("databases")

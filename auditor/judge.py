@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _WORST = {State.FAIL: 2, State.UNKNOWN: 1, State.OK: 0}
 _NOUNS = {
+    "catch": "catches",
     "policy": "policies",
     "index": "indexes",
     "history": "histories",

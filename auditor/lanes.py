@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from auditor.facts.histories import History
     from auditor.sources.binaries import Binaries
+    from auditor.sources.code import Code
     from auditor.sources.database import Database
+    from auditor.sources.packages import Packages
     from auditor.sources.probes import Probed
     from auditor.sources.repository import Repository
 
@@ -53,6 +55,7 @@ class Target:
     shadow: bool = True
     pg_bin: str | None = None
     timeout: float = 300.0
+    advisories: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
 
@@ -79,6 +82,8 @@ def sources(target: Target) -> dict[str, Source]:
     if target.database:
         table["live database"] = Source(("histories",), lambda e, s: _live(target, e, s), _describe_databases)
     lanes = tuple(name for name in ("live database", "shadow database") if name in table)
+    table["code"] = Source(("repository",), lambda e, _: _code(e), _describe_code)
+    table["packages"] = Source(("repository",), lambda e, _: _packages(target, e), _describe_packages)
     table["databases"] = Source((), lambda e, _: _joined(e, lanes), _describe_databases)
     table["probes"] = Source(("databases",), lambda e, _: _probes(e), _describe_probes)
     return table
@@ -112,6 +117,32 @@ def _histories(evidence: Evidence) -> Histories:
     # A migration that cannot be read is still a part of its history, which is then not wholly known.
     unread = [path for path in repository.skipped if path.endswith(".sql")]
     return find_histories(sorted({*repository.files, *unread}), repository.units, repository.text)
+
+
+def _code(evidence: Evidence) -> Code:
+    from auditor.sources.code import read_code
+
+    return read_code(evidence.get("repository"))
+
+
+def _describe_code(code: Code) -> _Described:
+    unread = "; ".join(f"{path}: {reason}" for path, reason in list(code.unread.items())[:20])
+    return ("partial" if unread else "available", {"files": len(code.files)}, unread or None)
+
+
+def _packages(target: Target, evidence: Evidence) -> Packages:
+    from auditor.sources.packages import read_packages
+
+    return read_packages(evidence.get("repository"), target.advisories)
+
+
+def _describe_packages(found: Packages) -> _Described:
+    facts: dict[str, Any] = {"lockfiles": found.lockfiles, "packages": len(found.packages)}
+    if found.advisories:
+        facts |= {f"{name} records": count for name, count in sorted(found.advisories.records.items())}
+        facts |= {"newest record": found.advisories.newest, "records refused": len(found.advisories.refused)}
+    unread = "; ".join(f"{path}: {reason}" for path, reason in found.unread.items())
+    return ("partial" if unread or not found.advisories else "available", facts, unread or None)
 
 
 def _describe_histories(found: Histories) -> _Described:

@@ -70,6 +70,10 @@ class Kind(StrEnum):
     CATALOG = "catalog"
     PROBE = "probe"
     MIGRATION = "migration"
+    CODE = "code"
+    SECRET = "secret"  # noqa: S105 - not a password
+    REPOSITORY = "repository"
+    DEPENDENCY = "dependency"
     SETTINGS = "settings"
 
 

@@ -22,6 +22,10 @@ NEEDS: dict[Kind, tuple[str, ...]] = {
     Kind.CATALOG: ("databases",),
     Kind.PROBE: ("databases", "probes"),
     Kind.MIGRATION: ("databases",),
+    Kind.CODE: ("repository", "code"),
+    Kind.SECRET: ("repository",),
+    Kind.REPOSITORY: ("repository",),
+    Kind.DEPENDENCY: ("repository", "packages"),
     Kind.SETTINGS: ("repository",),
 }
 
@@ -75,6 +79,10 @@ class Evidence:
         if name not in self._futures:
             self.start([name])
         return self._futures[name].result()
+
+    def started(self, name: str) -> bool:
+        """Whether anybody asked for a source."""
+        return name in self._futures
 
     def notes(self) -> list[EvidenceNote]:
         """What each started source gave, in the order of the table of sources."""

@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from auditor.facts.secrets import redact
 from auditor.judge import confidence_of, severity_of
 from auditor.model import DbObject, Outcome
 from auditor.report import (
@@ -45,12 +46,26 @@ def build_findings(
 ) -> list[Finding]:
     """Open and accepted findings, the most severe first, then by place."""
     seen: Counter[tuple[str, ...]] = Counter()
+    shown = _redacted(text)
     found = [
-        _finding(rule.page, answer, fingerprint_of(rule.page, answer, seen), accepted.get(id(answer)), text)
+        _finding(rule.page, answer, fingerprint_of(rule.page, answer, seen), accepted.get(id(answer)), shown)
         for rule in rules
         for answer in sorted((*rule.open, *rule.accepted), key=_order)
     ]
     return sorted(found, key=lambda f: (-f.severity.rank, -f.confidence.rank, f.rule, f.subject, f.fingerprint))
+
+
+def _redacted(text: Callable[[str], str | None]) -> Callable[[str], str | None]:
+    """The files' text without secrets, each blacked out once: a key may span lines, so whole files and not frames."""
+    known: dict[str, str | None] = {}
+
+    def read(path: str) -> str | None:
+        if path not in known:
+            content = text(path)
+            known[path] = None if content is None else redact(content)
+        return known[path]
+
+    return read
 
 
 def _order(answer: Answer) -> tuple[str, str, str, int]:
@@ -68,7 +83,7 @@ def _finding(
         confidence=confidence_of(answer, page),
         subject=answer.subject,
         title=page.title,
-        detail=answer.detail[:_MAX_TEXT],
+        detail=redact(answer.detail[:_MAX_TEXT]),
         fix=page.fix,
         unit=answer.unit,
         database=answer.database,
@@ -90,7 +105,9 @@ def _location(span: FileSpan | None) -> Location | None:
 def _proof(proof: Proof | None) -> ProofResult | None:
     if proof is None:
         return None
-    return ProofResult(script=proof.script[:_MAX_TEXT], seen=proof.seen[:_MAX_TEXT], expected=proof.expected)
+    return ProofResult(
+        script=redact(proof.script[:_MAX_TEXT]), seen=redact(proof.seen[:_MAX_TEXT]), expected=redact(proof.expected)
+    )
 
 
 def frame_of(span: FileSpan | None, text: Callable[[str], str | None]) -> list[FrameLine]:
@@ -197,7 +214,7 @@ def _not_checked(page: Page, answer: Answer) -> NotChecked:
         rule=page.id,
         control=page.control,
         subject=answer.subject,
-        reason=answer.detail,
+        reason=redact(answer.detail),
         location=_location(answer.span),
     )
 

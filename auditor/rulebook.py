@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path  # noqa: TC003 - a dataclass field
 from typing import Any
@@ -20,6 +20,7 @@ _FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<body>.*?)^```[ \t]*$", re.MULTIL
 _INFO = re.compile(r"(?P<lang>\S+)\s+(?P<verdict>bad|good|gap)(?P<options>[^:]*):\s*(?P<title>.+)")
 _FOUND = re.compile(r"^Found: (?P<places>.+?)\.?$", re.MULTILINE)
 _MARK = re.compile(r"<- found\s*(?:\*/)?\s*$")
+_SUFFIX = {"python": "py"}
 _PAGE_KEYS = {
     "control", "severity", "confidence", "cwe", "decisive", "equivalents", "formerly", "tags",
 }  # fmt: skip
@@ -33,7 +34,8 @@ class PageError(Exception):
 class Example:
     """One fence, or the fences of one group, as a small file tree.
 
-    `marks` are the (path, line) pairs marked `<- found`, `found` the subjects named below the group.
+    `marks` are the (path, line) pairs marked `<- found`, `found` the subjects named below the group, `git` says of each
+    path whether git tracks or ignores it; empty where no repository is made.
     """
 
     title: str
@@ -42,6 +44,7 @@ class Example:
     files: dict[str, str]
     marks: frozenset[tuple[str, int]] = frozenset()
     found: frozenset[str] = frozenset()
+    git: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,36 +154,55 @@ def _prose(rest: str, path: Path) -> tuple[str, str]:
     return description.strip(), fix.strip()
 
 
+@dataclass(frozen=True, slots=True)
+class _Fence:
+    """One fence with its options, and the `Found:` line that stands directly below it."""
+
+    language: str
+    verdict: str
+    title: str
+    options: dict[str, str]
+    body: str
+    found: str
+
+    @property
+    def path(self) -> str:
+        return self.options.get("file") or f"example.{_SUFFIX.get(self.language, self.language)}"
+
+
 def read_examples(page: Page) -> tuple[Example, ...]:
     """The page's examples, fences of one group joined; read by the tests, not by a scan."""
     text = page.path.read_text("utf-8")
-    groups: dict[str, list[tuple[re.Match[str], str, str]]] = {}
-    for number, fence in enumerate(_FENCE.finditer(text)):
-        if info := _INFO.fullmatch(fence["info"].strip()):
+    groups: dict[str, list[_Fence]] = {}
+    for number, match in enumerate(_FENCE.finditer(text)):
+        if info := _INFO.fullmatch(match["info"].strip()):
             options = dict(part.split("=", 1) for part in info["options"].split())
-            group = options.get("group", f"#{number}")
-            groups.setdefault(group, []).append((info, options.get("file", ""), _with_found(fence, text)))
+            below = _FOUND.match(text[match.end() :].lstrip("\n"))
+            fence = _Fence(
+                info["lang"], info["verdict"], info["title"], options, match["body"], below["places"] if below else ""
+            )
+            groups.setdefault(options.get("group", f"#{number}"), []).append(fence)
     return tuple(_example(fences) for fences in groups.values())
 
 
-def _with_found(fence: re.Match[str], text: str) -> str:
-    """The fence's body, followed by the `Found:` line that stands directly below it, behind a NUL."""
-    below = _FOUND.match(text[fence.end() :].lstrip("\n"))
-    return fence["body"] + ("\0" + below["places"] if below else "")
-
-
-def _example(fences: list[tuple[re.Match[str], str, str]]) -> Example:
-    files: dict[str, str] = {}
-    marks: set[tuple[str, int]] = set()
+def _example(fences: list[_Fence]) -> Example:
+    marks = {(f.path, n) for f in fences for n, line in enumerate(f.body.splitlines(), 1) if _MARK.search(line)}
     found: set[str] = set()
-    for info, file, body_and_found in fences:
-        body, _, places = body_and_found.partition("\0")
-        path = file or f"example.{info['lang']}"
-        files[path] = body
-        marks |= {(path, n) for n, line in enumerate(body.splitlines(), 1) if _MARK.search(line)}
-        found |= {place.strip() for place in places.split(";") if place.strip()}
-    first = fences[0][0]
-    return Example(first["title"], first["verdict"], first["lang"], files, frozenset(marks), frozenset(found))
+    for place in (place.strip() for fence in fences for place in fence.found.split(";")):
+        path, _, line = place.rpartition(":")
+        if line.isdigit() and any(path == fence.path for fence in fences):
+            marks.add((path, int(line)))
+        elif place:
+            found.add(place)
+    return Example(
+        title=fences[0].title,
+        verdict=fences[0].verdict,
+        language=fences[0].language,
+        files={fence.path: fence.body for fence in fences},
+        marks=frozenset(marks),
+        found=frozenset(found),
+        git={fence.path: fence.options["git"] for fence in fences if "git" in fence.options},
+    )
 
 
 def _read_checklist(path: Path) -> tuple[Control, ...]:

@@ -10,15 +10,17 @@ import pytest
 from auditor.audit import Request, audit
 from auditor.lanes import Target
 from auditor.model import Verdict
-from auditor.render import json_report
+from auditor.render import html, json_report, sarif
 from auditor.rulebook import load_rulebook
 
 if TYPE_CHECKING:
     from auditor.report import Report
 
 ROOT = Path(__file__).resolve().parent.parent / "fixtures"
-DATABASE_CONTROLS = {
+# The controls that have rules so far; the others are unknown and say so.
+ASKED = {
     "rls-on-all-tables", "tenant-isolation", "least-privilege-database", "safe-migrations", "indexed-access-paths",
+    "clean-dependencies", "errors-handled", "no-hardcoded-secrets", "hardened-platform",
 }  # fmt: skip
 OLD_SERVER = Path("/usr/lib/postgresql/15/bin")
 M = "supabase/migrations"
@@ -48,10 +50,25 @@ PLANTED = [
     ("duplicate-index", None, "20250402150000_project_overview.sql", None),
     ("policy-auth-call-per-row", None, "20250112100000_projects_and_tasks.sql", None),
 ]
+# The same for application code and configuration: rule, file, line.
+PLANTED_IN_FILES = [
+    ("vulnerable-dependency", "package-lock.json", None),
+    ("hardcoded-database-url", "src/lib/db.ts", 4),
+    ("empty-catch", "src/lib/audit.ts", 14),
+    ("empty-catch", "src/routes/members.ts", 54),
+    ("empty-catch", "src/routes/stripe.ts", 34),
+    ("empty-catch", "supabase/functions/send-email/index.ts", 32),
+    ("error-handler-unregistered", "src/middleware/error-handler.ts", None),
+    ("compose-database-published", "docker-compose.yml", 21),
+    ("compose-database-published", "docker-compose.yml", 29),
+    ("edge-function-jwt-off", "supabase/config.toml", 41),
+    ("auth-config-weak", "supabase/config.toml", 23),
+    ("dockerfile-runs-as-root", "Dockerfile", 1),
+]
 
 
-def _scan(name: str, pg_bin: str | None = None) -> Report:
-    return audit(Request(Target(ROOT / name, pg_bin=pg_bin)), load_rulebook())[0]
+def _scan(name: str, pg_bin: str | None = None, advisories: tuple[str, ...] = (str(ROOT / "advisories"),)) -> Report:
+    return audit(Request(Target(ROOT / name, pg_bin=pg_bin, advisories=advisories)), load_rulebook())[0]
 
 
 @pytest.fixture(scope="module", params=["newest", "15"])
@@ -91,15 +108,23 @@ def test_every_planted_fault_is_found(
     ], [(finding.subject, finding.location) for finding in found]
 
 
-def test_leaky_fails_its_database_controls(leaky: Report) -> None:
+@pytest.mark.parametrize(("rule", "file", "line"), PLANTED_IN_FILES)
+def test_every_fault_planted_in_files_is_found(leaky: Report, rule: str, file: str, line: int | None) -> None:
+    places = {(f.location.path, f.location.line) for f in leaky.findings if f.rule == rule and f.location}
+    assert (file, line) in places or (line is None and file in {path for path, _ in places})
+
+
+def test_leaky_fails_every_control_that_is_asked(leaky: Report) -> None:
     verdicts = {control.id: control.verdict for control in leaky.controls}
-    assert {verdicts[name] for name in DATABASE_CONTROLS - {"indexed-access-paths"}} == {Verdict.FAIL}
+    assert {verdicts[name] for name in ASKED - {"indexed-access-paths"}} == {Verdict.FAIL}
+    assert verdicts["indexed-access-paths"] is Verdict.PARTIAL
     assert leaky.gate.exit_code == 1
     assert leaky.score.max <= 39
 
 
-def test_sound_passes_its_database_controls(sound: Report) -> None:
-    assert {control.id for control in sound.controls if control.verdict is Verdict.PASS} == DATABASE_CONTROLS
+def test_sound_passes_every_control_that_is_asked(sound: Report) -> None:
+    assert {control.id for control in sound.controls if control.verdict is Verdict.PASS} == ASKED
+    assert {control.verdict for control in sound.controls} == {Verdict.PASS, Verdict.UNKNOWN}
     assert [finding for finding in sound.findings if finding.severity != "info"] == []
     # Controls that have no rule yet make the scan incomplete, never a pass.
     assert sound.gate.exit_code == 4
@@ -122,6 +147,17 @@ def test_proofs_are_transcripts(leaky: Report) -> None:
         assert finding.proof.script.startswith("begin;")
         assert finding.proof.script.endswith("rollback;")
         assert finding.proof.seen
+
+
+def test_without_advisories_the_packages_are_unknown_and_never_clean() -> None:
+    control = next(c for c in _scan("sound", advisories=()).controls if c.id == "clean-dependencies")
+    assert control.verdict is Verdict.UNKNOWN
+    assert "--advisories" in control.reason
+
+
+def test_no_secret_stands_in_any_report(leaky: Report) -> None:
+    written = [json_report.render(leaky), html.render(leaky, load_rulebook()), sarif.render(leaky, load_rulebook())]
+    assert [text for text in written if "Sup3rS3cret" in text] == []
 
 
 def test_two_scans_give_the_same_report() -> None:

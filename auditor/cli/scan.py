@@ -34,6 +34,12 @@ if TYPE_CHECKING:
     metavar="KIND|CONTROL|RULE",
     help="Ask only these (repeatable); the score is not graded.",
 )
+@click.option(
+    "--advisories",
+    multiple=True,
+    metavar="FOLDER|ZIP",
+    help="Match packages against these OSV records (repeatable).",
+)
 @click.option("--include", multiple=True, metavar="GLOB", help="Scan only files that match (repeatable).")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave files out (repeatable).")
 @click.option(
@@ -109,6 +115,7 @@ def _request(path: Path, options: dict[str, Any]) -> Any:  # noqa: ANN401 - a Re
         shadow=options["shadow"],
         pg_bin=options["pg_bin"],
         timeout=options["timeout"],
+        advisories=options["advisories"],
         include=include,
         exclude=exclude,
     )

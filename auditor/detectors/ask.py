@@ -6,23 +6,40 @@ import importlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from auditor.model import Answer, Confidence, DbObject, FileSpan, Kind, Proof, RuleAnswers, Severity, State
+from auditor.facts.units import unit_of
+from auditor.model import (
+    Answer,
+    Confidence,
+    DbObject,
+    FileSpan,
+    Kind,
+    NotApplicable,
+    Proof,
+    RuleAnswers,
+    Severity,
+    State,
+    Unavailable,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from auditor.rulebook import Page
     from auditor.sources.database import Database
     from auditor.sources.probes import Probed
+    from auditor.sources.repository import Repository
 
 
 _INDEXES = "indexed-access-paths"
 
 
 class Detector(Protocol):
-    """A module of `auditor.detectors.<kind>`; those of kind probe are given what was probed, too."""
+    """A module of `auditor.detectors.<kind>`.
 
-    def ask(self, database: Database, *probed: Probed) -> Iterable[Answer]: ...
+    Rules on databases are given the database (those of kind probe what was probed, too), rules on files the repository.
+    """
+
+    def ask(self, evidence: Any, *more: Any) -> Iterable[Answer]: ...  # noqa: ANN401 - each kind has its own evidence
 
 
 def find_detector(page: Page) -> Detector:
@@ -31,13 +48,34 @@ def find_detector(page: Page) -> Detector:
 
 
 def ask_rule(page: Page, databases: Sequence[Database], probed: Mapping[str, Probed]) -> RuleAnswers:
-    """All answers of one rule. A detector that crashes makes the rule unknown, with the reason."""
+    """All answers of one rule about databases."""
+    return _guarded(page, lambda: merge_live([a for d in databases for a in ask_database(page, d, probed.get(d.name))]))
+
+
+def ask_files(page: Page, repository: Repository, *more: object) -> RuleAnswers:
+    """All answers of one rule about the repository's files; `more` is further evidence that its kind is given."""
+    return _guarded(
+        page, lambda: [_placed(answer, repository) for answer in find_detector(page).ask(repository, *more)]
+    )
+
+
+def _guarded(page: Page, ask: Callable[[], list[Answer]]) -> RuleAnswers:
+    """A detector that crashes makes the rule unknown, with the reason."""
     try:
-        found = [a for database in databases for a in ask_database(page, database, probed.get(database.name))]
-    except Exception as error:  # noqa: BLE001 - a crash must not end the scan, and becomes *unknown* below
-        reason = str(error).splitlines()[0] if str(error) else ""
-        return RuleAnswers(page.id, unavailable=f"the rule could not be asked: {type(error).__name__}: {reason}")
-    return RuleAnswers(page.id, merge_live(found))
+        return RuleAnswers(page.id, ask())
+    except NotApplicable as reason:
+        return RuleAnswers(page.id, not_applicable=str(reason))
+    except Unavailable as reason:
+        return RuleAnswers(page.id, unavailable=str(reason))
+    except Exception as error:  # noqa: BLE001 - a crash must not end the scan, and becomes *unknown* here
+        reason_text = str(error).splitlines()[0] if str(error) else ""
+        return RuleAnswers(page.id, unavailable=f"the rule could not be asked: {type(error).__name__}: {reason_text}")
+
+
+def _placed(answer: Answer, repository: Repository) -> Answer:
+    span = answer.where if isinstance(answer.where, FileSpan) else None
+    unit = unit_of(span.path, repository.units) if span else answer.unit
+    return replace(answer, unit=unit, span=span, sources=("repository",))
 
 
 def ask_database(page: Page, database: Database, probed: Probed | None = None) -> Iterator[Answer]:

@@ -88,6 +88,12 @@ def listed_files(folder: GitFolder, root: Path) -> list[str]:
     return sorted(set(_names(raw, inside)))
 
 
+def tracked_files(folder: GitFolder, root: Path) -> list[str]:
+    """What the index names below `root`: committed, or about to be."""
+    inside = root.relative_to(folder.top).as_posix()
+    return sorted(set(_names(run_git(folder, "ls-files", "-z", "--cached", "--", inside), inside)))
+
+
 def paths_on_default_branch(folder: GitFolder, root: Path) -> frozenset[str] | None:
     """Files below `root` as the default branch's fork point has them; None when no such branch is known.
 

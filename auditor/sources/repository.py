@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from auditor.facts.units import find_units, is_vendored
-from auditor.sources.git import listed_files, paths_on_default_branch
+from auditor.sources.git import listed_files, paths_on_default_branch, tracked_files
 from auditor.sources.git_folder import GitError, git_top, private_git
 from auditor.sources.globs import chosen_spec
 from auditor.sources.walk import walk
@@ -38,8 +38,8 @@ class Repository:
     """Files of the scanned folder, relative paths with forward slashes, sorted.
 
     `skipped` maps what was left out to the reason. `applied` are the files that the default branch already has,
-    None when git does not say. `excluded` counts what --include, --exclude or the settings left out, `missing` what
-    git tracks and the folder does not have.
+    None when git does not say. `tracked` are those that git tracks, None without git. `excluded` counts what --include,
+    --exclude or the settings left out, `missing` what git tracks and the folder does not have.
     """
 
     root: Path
@@ -52,6 +52,7 @@ class Repository:
     units: tuple[UnitFacts, ...] = ()
     excluded: int = 0
     missing: int = 0
+    tracked: frozenset[str] | None = None
     _names: dict[str, str] = field(default_factory=dict)
     _texts: dict[str, str | None] = field(default_factory=dict)
 
@@ -87,6 +88,7 @@ class _Listing:
     top: Path | None = None
     commit: str | None = None
     applied: frozenset[str] | None = None
+    tracked: frozenset[str] | None = None
 
 
 def read_repository(root: Path, include: Iterable[str] = (), exclude: Iterable[str] = ()) -> Repository:
@@ -109,6 +111,7 @@ def read_repository(root: Path, include: Iterable[str] = (), exclude: Iterable[s
         else "",
         excluded=len(names) - len(chosen),
         missing=missing,
+        tracked=listing.tracked,
         _names={path: name for path, name in names.items() if path != name},
     )
     manifests = {path: repository.text(path) for path in kept if Path(path).name in MANIFESTS and not is_vendored(path)}
@@ -128,7 +131,8 @@ def _listing(root: Path) -> _Listing:
                 return _walked(root, "walk (git lists no file here)")
             applied = paths_on_default_branch(folder, root)
             shown = None if applied is None else frozenset(map(presentable, applied))
-            return _Listing(names, "git", {}, top, folder.ref("HEAD"), shown)
+            tracked = frozenset(map(presentable, tracked_files(folder, root)))
+            return _Listing(names, "git", {}, top, folder.ref("HEAD"), shown, tracked)
     except (GitError, OSError) as error:
         return _walked(root, f"walk ({presentable(str(error))})")
 

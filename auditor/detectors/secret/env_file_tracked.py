@@ -1,0 +1,56 @@
+"""Env files that git tracks and that hold a real value."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from auditor.facts.secret_files import Spotted, is_env, is_env_template, lowered, rows
+from auditor.facts.secret_formats import find_tokens
+from auditor.facts.secret_jwts import find_api_keys
+from auditor.facts.secret_names import find_lines, is_real_value
+from auditor.facts.secret_urls import find_database_urls
+from auditor.model import Severity, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditor.model import Answer
+    from auditor.sources.repository import Repository
+
+
+def ask(repository: Repository) -> Iterator[Answer]:
+    for answer in rows(repository, _look, "holds no real value", _is_candidate):
+        path = answer.subject.removeprefix("file ")
+        if answer.state is not State.FAIL or (repository.tracked is not None and path in repository.tracked):
+            yield answer
+        elif repository.tracked is None:
+            reason = "holds real values, and without git nothing says whether it is committed"
+            yield replace(answer, state=State.UNKNOWN, detail=reason)
+        else:
+            yield replace(answer, state=State.OK, detail="not tracked by git")
+
+
+def _is_candidate(path: str) -> bool:
+    return is_env(path)
+
+
+def _look(path: str, text: str) -> Iterator[Spotted]:
+    """One finding for a file, at its first real value."""
+    if is_env_template(path):
+        return
+    found = sorted(_real(text))
+    if found:
+        names = ", ".join(dict.fromkeys(name for _, name in found))
+        yield Spotted(found[0][0], "env file", f"committed with values for {names}", lowered(Severity.HIGH, path))
+
+
+def _real(text: str) -> Iterator[tuple[int, str]]:
+    secrets = [token.start for token in find_tokens(text)]
+    secrets += [url.start for url in find_database_urls(text) if not url.local]
+    secrets += [key.start for key in find_api_keys(text) if key.role != "anon"]
+    secrets.sort()
+    for line in find_lines(text):
+        if is_real_value(line) or bisect_left(secrets, line.start) < bisect_left(secrets, line.end):
+            yield line.start, line.name

@@ -1,0 +1,99 @@
+"""Syntax trees of TypeScript, TSX, JavaScript and Python, and the few questions that every code rule puts to them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from auditor.facts.units import is_vendored
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tree_sitter import Language, Node, Tree
+
+_LANGUAGES = {
+    ".ts": "typescript", ".mts": "typescript", ".cts": "typescript", ".tsx": "tsx",
+    ".js": "javascript", ".jsx": "javascript", ".mjs": "javascript", ".cjs": "javascript", ".py": "python",
+}  # fmt: skip
+_GENERATED = re.compile(
+    r"(?:^|/)(?:dist|build|out|\.next|coverage|generated|__generated__|\.yarn)/"
+    r"|\.min\.[cm]?js$|\.d\.[cm]?ts$|\.gen(?:erated)?\.[jt]sx?$|(?:^|/)(?:database\.types|types_db)\.ts$|_pb2?\.py$",
+)
+_MAX_LINE = 5000
+_FUNCTIONS = {
+    "function_declaration", "function_definition", "method_definition", "arrow_function", "function_expression",
+    "generator_function_declaration",
+}  # fmt: skip
+
+
+def language_of(path: str) -> str | None:
+    """The grammar for a path; None for files that no code rule reads, such as vendored and generated ones."""
+    if is_vendored(path) or _GENERATED.search(path):
+        return None
+    return _LANGUAGES.get(PurePosixPath(path).suffix)
+
+
+def is_minified(text: str) -> bool:
+    return any(len(line) > _MAX_LINE for line in text.split("\n"))
+
+
+def parse(language: str, text: str) -> Tree:
+    from tree_sitter import Parser
+
+    return Parser(_grammar(language)).parse(text.encode("utf-8", "surrogatepass"))
+
+
+def _grammar(language: str) -> Language:
+    from tree_sitter import Language
+
+    if language == "python":
+        import tree_sitter_python
+
+        return Language(tree_sitter_python.language())
+    if language == "javascript":
+        import tree_sitter_javascript
+
+        return Language(tree_sitter_javascript.language())
+    import tree_sitter_typescript
+
+    tsx = language == "tsx"
+    return Language(tree_sitter_typescript.language_tsx() if tsx else tree_sitter_typescript.language_typescript())
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """Every node below and including `node`, in the order of the text; no recursion, so no depth is too deep."""
+    waiting = [node]
+    while waiting:
+        current = waiting.pop()
+        yield current
+        waiting.extend(reversed(current.children))
+
+
+def text_of(node: Node | None) -> str:
+    return node.text.decode("utf-8", "replace") if node is not None and node.text else ""
+
+
+def line_of(node: Node) -> int:
+    return node.start_point[0] + 1
+
+
+def enclosing_function(node: Node) -> str:
+    """The name of the function around a node, `module` at the top; an unnamed one bears what it is assigned to."""
+    current = node.parent
+    while current is not None:
+        if current.type in _FUNCTIONS and (name := _name_of(current)):
+            return name
+        current = current.parent
+    return "module"
+
+
+def _name_of(function: Node) -> str:
+    if name := function.child_by_field_name("name"):
+        return text_of(name)
+    parent = function.parent
+    for field in ("name", "key", "left"):
+        if parent is not None and (holder := parent.child_by_field_name(field)):
+            return text_of(holder)
+    return ""

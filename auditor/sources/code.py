@@ -1,0 +1,58 @@
+"""The application code of a repository: one parse per file and scan, shared by all rules."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from auditor.facts.syntax import is_minified, language_of, parse
+from auditor.facts.units import is_example, is_test
+
+if TYPE_CHECKING:
+    from tree_sitter import Tree
+
+    from auditor.sources.repository import Repository
+
+_TOOLS = re.compile(r"(?:^|/)(?:scripts|seeds?|seeder)/|(?:^|/)seed\.[jt]s$")  # run by hand, never by a request
+_MAX_BYTES = 1_500_000
+
+
+@dataclass(slots=True)
+class Code:
+    """`files` maps each path that rules look at to its language; `unread` maps others to the reason."""
+
+    repository: Repository
+    files: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)
+    _trees: dict[str, Tree] = field(default_factory=dict)
+
+    def tree(self, path: str) -> Tree:
+        """The syntax tree of one of `files`; a file with errors in it has a tree all the same."""
+        if path not in self._trees:
+            self._trees[path] = parse(self.files[path], self.text(path))
+        return self._trees[path]
+
+    def text(self, path: str) -> str:
+        return self.repository.text(path) or ""
+
+
+def read_code(repository: Repository) -> Code:
+    """Application code: neither tests nor examples, vendored, generated or minified files."""
+    code = Code(repository)
+    for path in (*repository.files, *sorted(repository.skipped)):
+        language = language_of(path)
+        if language is None or is_test(path) or is_example(path) or _TOOLS.search(path):
+            continue
+        text = repository.text(path)
+        if text is None:
+            reason = repository.skipped.get(path, "cannot be read")
+            if "symbolic link" not in reason:  # where it leads inside the folder, the target is read itself
+                code.unread[path] = reason
+        elif is_minified(text):
+            continue
+        elif len(text) > _MAX_BYTES:
+            code.unread[path] = "too large to parse"
+        else:
+            code.files[path] = language
+    return code

@@ -1,0 +1,313 @@
+"""Secrets: what is found, what must stay silent, and that no report shows a value."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import subprocess
+import time
+import zlib
+from pathlib import Path
+
+import pytest
+
+from auditor.detectors.ask import ask_files
+from auditor.facts.secret_formats import find_tokens
+from auditor.facts.secret_jwts import find_api_keys
+from auditor.facts.secret_names import find_assigned, is_secret_name
+from auditor.facts.secret_urls import find_database_urls
+from auditor.facts.secrets import redact
+from auditor.judge import judge_rule
+from auditor.model import Answer, Severity, State
+from auditor.report_builder import build_findings
+from auditor.rulebook import load_rulebook
+from auditor.sources.repository import read_repository
+
+FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
+BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+RULES = [page.id for page in load_rulebook().pages if page.kind == "secret"]
+
+
+def _noise(length: int, letters: str = BASE62) -> str:
+    """Random-looking and the same in every run: no real-shaped key stands in this file."""
+    digests = b"".join(hashlib.sha256(bytes([n])).digest() for n in range(12))
+    return "".join(letters[byte % len(letters)] for byte in digests)[:length]
+
+
+def _checksummed(prefix: str) -> str:
+    body, digits = _noise(30), ""
+    number = zlib.crc32(body.encode())
+    while number:
+        number, digit = divmod(number, 62)
+        digits = BASE62[digit] + digits
+    return f"{prefix}_{body}{digits.rjust(6, '0')}"
+
+
+def _jwt(**payload: object) -> str:
+    parts = ({"alg": "HS256", "typ": "JWT"}, payload)
+    head = ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
+    return f"{head}.{_noise(43)}"
+
+
+def _pem(kind: str, start: bytes) -> str:
+    body = base64.b64encode(start + hashlib.sha512(b"a").digest() * 4).decode()
+    lines = "\n".join(body[n : n + 64] for n in range(0, len(body), 64))
+    return f"-----BEGIN {kind}-----\n{lines}\n-----END {kind}-----"
+
+
+KEYS = {
+    "Stripe live secret key": "sk_live_" + _noise(24),
+    "Stripe test secret key": "sk_test_" + _noise(24),
+    "webhook signing secret": "whsec_" + _noise(32),
+    "GitHub token": _checksummed("ghp"),
+    "GitHub fine-grained token": f"github_pat_{_noise(22)}_{_noise(59)}",
+    "OpenAI key": f"sk-proj-{_noise(40)}T3BlbkFJ{_noise(40)}",
+    "Anthropic key": f"sk-ant-api03-{_noise(93)}AA",
+    "Slack token": f"xoxb-{'7351902846'}-{_noise(30)}",
+    "SendGrid key": f"SG.{_noise(22)}.{_noise(43)}",
+    "Resend key": f"re_{_noise(8)}_{_noise(24)}",
+    "npm token": _checksummed("npm"),
+    "Supabase secret key": f"sb_secret_{_noise(22)}_{_noise(8)}",
+    "Supabase access token": "sbp_" + _noise(40, "0123456789abcdef"),
+    "Hugging Face token": "hf_" + _noise(34, BASE62[10:]),
+    "Vercel token": "vcp_" + _noise(56),
+    "Neon key": "napi_" + _noise(64, BASE62[:10] + BASE62[36:]),
+    "Telegram bot token": f"7351902846:AA{_noise(33)}",
+    "Discord bot token": f"{base64.b64encode(b'735190284673519028').decode()}.{_noise(6)}.{_noise(30)}",
+    "Twilio auth token": _noise(32, "0123456789abcdef"),
+}
+
+
+@pytest.mark.parametrize("kind", KEYS)
+def test_a_key_is_told_by_its_format(kind: str) -> None:
+    name = "TWILIO_AUTH_TOKEN" if "Twilio" in kind else "DISCORD"
+    text = f'const {name} = "{KEYS[kind]}";\n'
+    assert [(found.kind, found.value) for found in find_tokens(text)] == [(kind, KEYS[kind])]
+    assert KEYS[kind] not in redact(text)
+    assert f"{KEYS[kind][:4]}…{KEYS[kind][-2:]}" in redact(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ghp_" + _noise(36),  # the checksum is wrong: nobody issued this
+        "sk_live_" + "x" * 24,
+        "sk_live_" + "1234567890" * 3,
+        "sk_live_your" + _noise(24),
+        "pk_live_" + _noise(24),
+        f"sb_publishable_{_noise(22)}_{_noise(8)}",
+        "AIza" + _noise(35),
+        "AKIA" + _noise(16, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"),  # an id without its secret
+        "AKIAIOSFODNN7EXAMPLE wJalrXUtnFEMI/K7MDENG/" + "bPxRfiCYEXAMPLEKEY",
+        "more_" + _noise(8) + "_" + _noise(24),  # ends in what would be Resend's prefix
+        "-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----",
+        "-----BEGIN PUBLIC KEY-----\n" + _noise(128) + "\n-----END PUBLIC KEY-----",
+    ],
+)
+def test_what_is_no_key(text: str) -> None:
+    assert list(find_tokens(f'x = "{text}"\n')) == []
+
+
+def test_the_secret_beside_an_aws_key_id() -> None:
+    secret = _noise(38) + "/q"
+    text = f'id = "AKIA{_noise(16, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")}"\nsecret = "{secret}"\n'
+    assert [found.value for found in find_tokens(text)] == [secret]
+    assert list(find_tokens(text.replace("\n", "\n" * 8))) == []
+
+
+@pytest.mark.parametrize(("kind", "start"), [("PRIVATE KEY", b"\x30"), ("OPENSSH PRIVATE KEY", b"openssh-key-v1\0")])
+def test_a_private_key_is_blacked_out_line_by_line(kind: str, start: bytes) -> None:
+    text = f"first\n{_pem(kind, start)}\nlast\n"
+    assert [found.kind for found in find_tokens(text)] == ["private key"]
+    shown = redact(text).split("\n")
+    assert len(shown) == len(text.split("\n"))
+    assert not any(line in shown for line in text.split("\n")[2:-3])
+    assert list(find_tokens(_pem(kind, b"\x01"))) == []
+
+
+def test_a_google_service_account() -> None:
+    text = json.dumps({"type": "service_account", "private_key": _pem("PRIVATE KEY", b"\x30")})
+    assert [found.kind for found in find_tokens(text)] == ["Google service account key"]
+
+
+@pytest.mark.parametrize(
+    ("payload", "roles"),
+    [
+        ({"iss": "supabase", "role": "service_role", "ref": "abcdefghijklmnopqrst"}, ["service_role"]),
+        ({"iss": "supabase", "role": "anon"}, ["anon"]),
+        ({"iss": "supabase-demo", "role": "service_role"}, []),
+        ({"iss": "https://accounts.acme.io", "role": "service_role"}, []),
+        ({"sub": "1234567890", "name": "John Doe"}, []),
+    ],
+)
+def test_the_role_of_a_token(payload: dict[str, object], roles: list[str]) -> None:
+    assert [key.role for key in find_api_keys(f'"{_jwt(**payload)}"')] == roles
+
+
+@pytest.mark.parametrize(
+    ("url", "local"),
+    [
+        ("postgresql://app:Tr7vQ2mZ9k@db.acme.io:5432/app", False),
+        ("postgresql://postgres.abcdefgh:Tr7vQ2mZ9k@aws-0-eu-west-1.pooler.supabase.com/postgres", False),
+        ("redis://:Tr7vQ2mZ9k@cache.acme.io", False),
+        ("mongodb+srv://app:Tr7vQ2mZ9k@cluster0.abcde.mongodb.net", False),
+        ("amqps://app:Tr7@vQ2mZ9k@mq.acme.io", False),
+        ("mysql://app:Tr7vQ2mZ9k@127.0.0.1/app", True),
+        ("mysql://app:Tr7vQ2mZ9k@mysql/app", True),
+        ("postgresql://app:mylocalpassword7@localhost/app", None),
+        ("postgresql://app@db.acme.io/app", None),
+        ("postgresql://postgres:postgres@db.acme.io/app", None),
+        ("postgresql://app:${PASSWORD}@db.acme.io/app", None),
+        ("postgresql://app:<password>@db.acme.io/app", None),
+        ("postgresql://app:your-password@db.acme.io/app", None),
+        ("postgresql://app:Tr7vQ2mZ9k@db.example.com/app", None),
+        ("postgresql://app:Tr7vQ2mZ9k@<host>/app", None),
+        ("postgresql://app:app@db.acme.io/app", None),
+    ],
+)
+def test_a_database_url(url: str, local: bool | None) -> None:
+    found = list(find_database_urls(f'url = "{url}"'))
+    assert [item.local for item in found] == ([] if local is None else [local])
+    assert all(item.password not in redact(url) and item.host in redact(url) for item in found)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'const secretLabel = "q7Zp2vLk9XwT4rBn8sYd";',
+        'const tokenHash = "q7Zp2vLk9XwT4rBn8sYd";',
+        'const csrfToken = "q7Zp2vLk9XwT4rBn8sYd";',
+        'const color = "q7Zp2vLk9XwT4rBn8sYd";',
+        "const accessToken = process.env.ACCESS_TOKEN_2024_01;",
+        'const secret = "https://acme.io/secrets/2024/01/list";',
+        'passwordTooShort: "password-must-have-at-least-12-characters",',
+        'const apiKey = "aaaaaaaaaaaaaaaaaaaaaaaa11";',
+        'const token = "0123456789abcdef0123456789abcdef";',
+        'const token = "2024-01-01T00:00:00.000Z";',
+        'tokenizerModel: "gpt-3.5-turbo-0613-q7Zp2vLk9XwT",',
+    ],
+)
+def test_what_is_no_random_secret(line: str) -> None:
+    assert list(find_assigned(line)) == []
+
+
+def test_a_random_value_under_the_name_of_a_secret() -> None:
+    for line in (
+        'apiKey: "q7Zp2vLk9XwT4rBn8sYd"',
+        "jwt_secret = 'q7Zp2vLk9XwT4rBn8sYd'",
+        'x["token"]="q7Zp2vLk9XwT4rBn8sYd"',
+    ):
+        assert len(list(find_assigned(line))) == 1, line
+    assert list(find_assigned('token = "q7Zp2vLk9XwT4rBn8sYd"' + " " * 3000)) == [], "a minified line"
+    assert is_secret_name("SUPABASE_SERVICE_ROLE_KEY")
+    assert not is_secret_name("tokenUrl")
+
+
+def _failed(root: Path) -> list[tuple[str, Answer]]:
+    repository, book = read_repository(root), load_rulebook()
+    asked = [(rule, ask_files(page, repository)) for rule in RULES if (page := book.page(rule))]
+    assert not [answers.unavailable for _, answers in asked if answers.unavailable]
+    return [(rule, row) for rule, answers in asked for row in answers.answers if row.state is State.FAIL]
+
+
+def test_a_value_without_quotes_in_a_pipeline(tmp_path: Path) -> None:
+    (tmp_path / "ci.yml").write_text(
+        "env:\n  JWT_SECRET: q7Zp2vLk9XwT4rBn8sYd\n  API_TOKEN: ${{ secrets.API_TOKEN_20 }}\n"
+    )
+    found = [(rule, row.span.line, row.severity) for rule, row in _failed(tmp_path) if row.span]
+    assert found == [("hardcoded-provider-token", 2, Severity.MEDIUM)]
+
+
+def test_the_fixtures() -> None:
+    assert _failed(FIXTURES / "sound") == []
+    found = [(rule, row.span.path, row.span.line) for rule, row in _failed(FIXTURES / "leaky") if row.span]
+    assert ("hardcoded-database-url", "src/lib/db.ts", 4) in found
+
+
+@pytest.mark.parametrize("name", ["pnpm-lock.yaml", "app.min.js", "a.svg", "node_modules/a/index.js", "a.js.map"])
+def test_files_that_nobody_wrote_are_no_subjects(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text(f'const key = "{KEYS["Stripe live secret key"]}";\n')
+    assert _failed(tmp_path) == []
+
+
+def test_what_cannot_be_read_is_unknown_only_where_somebody_wrote_it(tmp_path: Path) -> None:
+    for name in ("a.ts", ".env", "a.png", "a.data"):
+        (tmp_path / name).write_bytes(b"\xff\xfe\x00key")
+    page = load_rulebook().page("hardcoded-provider-token")
+    assert page
+    rows = ask_files(page, read_repository(tmp_path)).answers
+    assert [(row.subject, row.state) for row in rows] == [("file .env", State.UNKNOWN), ("file a.ts", State.UNKNOWN)]
+
+
+def test_one_level_lower_in_tests_and_templates(tmp_path: Path) -> None:
+    for name in ("src/a.ts", "tests/a.ts", ".env.example"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f'KEY="{KEYS["Stripe live secret key"]}"\n')
+    severities = {row.subject: row.severity for rule, row in _failed(tmp_path) if rule == "hardcoded-provider-token"}
+    assert severities == {
+        "file .env.example": Severity.HIGH,
+        "file src/a.ts": Severity.CRITICAL,
+        "file tests/a.ts": Severity.HIGH,
+    }
+
+
+def test_without_git_an_env_file_is_unknown_and_untracked_is_fine(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("SESSION_SECRET=q7Zp2vLk9XwT4rBn8sYd\n")
+    page = load_rulebook().page("env-file-tracked")
+    assert page
+
+    def state() -> list[State]:
+        return [row.state for row in ask_files(page, read_repository(tmp_path)).answers]
+
+    assert read_repository(tmp_path).tracked is None
+    assert state() == [State.UNKNOWN]
+    subprocess.run(["git", "init", "-q", "."], cwd=tmp_path, check=True)
+    assert state() == [State.OK]
+    subprocess.run(["git", "add", ".env"], cwd=tmp_path, check=True)
+    assert read_repository(tmp_path).tracked == frozenset({".env"})
+    assert state() == [State.FAIL]
+
+
+def test_no_report_shows_a_value(tmp_path: Path) -> None:
+    values = [*KEYS.values(), _jwt(iss="supabase", role="service_role"), "Tr7vQ2mZ9k", "q7Zp2vLk9XwT4rBn8sYd"]
+    lines = [f'const TWILIO_AUTH_TOKEN = "{value}";' for value in values[:-2]]
+    lines += ['const url = "postgresql://app:Tr7vQ2mZ9k@db.acme.io/app";', 'const apiSecret = "q7Zp2vLk9XwT4rBn8sYd";']
+    (tmp_path / "a.ts").write_text("// DISCORD\n" + "\n".join(lines) + "\n" + _pem("PRIVATE KEY", b"\x30") + "\n")
+    (tmp_path / ".env").write_text("SESSION_SECRET=q7Zp2vLk9XwT4rBn8sYd\nDB_PASSWORD=kQ7x2!mRz9\n")
+    subprocess.run(["git", "init", "-q", "."], cwd=tmp_path, check=True)
+    subprocess.run(["git", "add", "."], cwd=tmp_path, check=True)
+    repository, book = read_repository(tmp_path), load_rulebook()
+    pages = [page for rule in RULES if (page := book.page(rule))]
+    ruled = [judge_rule(page, ask_files(page, repository), {}) for page in pages]
+    findings = build_findings(ruled, {}, repository.text)
+    text = "\n".join(finding.model_dump_json() for finding in findings)
+    assert len(findings) >= len(values)
+    assert not [value for value in (*values, "kQ7x2!mRz9") if value in text]
+    assert not [line for line in _pem("PRIVATE KEY", b"\x30").split("\n")[1:-1] if line in text]
+    assert not [value for value in values for rule in ruled for row in rule.open if value in row.evidence + row.detail]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "eyJ", "twilioauth", "-----BEGIN PRIVATE KEY-----", "postgres://a:b", "sk-T3BlbkFJ", "=' ", "A=", "xapp-1-A",
+        "AKIA" + _noise(16, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") + " ", 'token="q7Zp2vLk9XwT4rBn8sYd";', "@",
+        "= \t", "re_a_",
+        "TOKEN=q7Zp2vLk9XwT4rBn8sYd\n", "eyJa.eyJ", "PUBLIC_", ":AA1 iscord MA", "redis://:x@",
+    ],
+)  # fmt: skip
+def test_no_file_takes_long(tmp_path: Path, part: str) -> None:
+    (tmp_path / "a.ts").write_text(part * (200_000 // len(part)))
+    (tmp_path / ".env").write_text("A=" + part * (200_000 // len(part)))
+    started = time.monotonic()
+    _failed(tmp_path)
+    redact((tmp_path / "a.ts").read_text())
+    assert time.monotonic() - started < 15
+
+
+def test_ordinary_text_is_left_as_it_is() -> None:
+    text = "API_KEY: z.string(),\nAUTH_SECRET: zIdTokenSecretAlg,\nconst token = await getToken();\n"
+    text += 'create table tokens (id uuid);\nPORT=3000\nTOKEN_TTL=3600\nKEY="<key>"\n'
+    assert redact(text) == text
