@@ -54,6 +54,7 @@ def ask_all(book: Rulebook, chosen: set[str], evidence: Evidence) -> dict[str, R
     """The answers of every rule, by id."""
     pages = [page for page in book.pages if page.kind is not Kind.SETTINGS]
     evidence.start(dict.fromkeys(need for page in pages if page.id in chosen for need in NEEDS[page.kind]))
+    pages.sort(key=lambda page: "databases" in NEEDS[page.kind])  # files are read while the history is replayed
     return {page.id: _ask(page, evidence) if page.id in chosen else RuleAnswers(page.id, asked=False) for page in pages}
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import subprocess
 import time
-import zlib
 from pathlib import Path
 
 import pytest
@@ -23,60 +20,10 @@ from auditor.model import Answer, Severity, State
 from auditor.report_builder import build_findings
 from auditor.rulebook import load_rulebook
 from auditor.sources.repository import read_repository
+from tests.secret_samples import KEYS, jwt, noise, pem
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
-BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 RULES = [page.id for page in load_rulebook().pages if page.kind == "secret"]
-
-
-def _noise(length: int, letters: str = BASE62) -> str:
-    """Random-looking and the same in every run: no real-shaped key stands in this file."""
-    digests = b"".join(hashlib.sha256(bytes([n])).digest() for n in range(12))
-    return "".join(letters[byte % len(letters)] for byte in digests)[:length]
-
-
-def _checksummed(prefix: str) -> str:
-    body, digits = _noise(30), ""
-    number = zlib.crc32(body.encode())
-    while number:
-        number, digit = divmod(number, 62)
-        digits = BASE62[digit] + digits
-    return f"{prefix}_{body}{digits.rjust(6, '0')}"
-
-
-def _jwt(**payload: object) -> str:
-    parts = ({"alg": "HS256", "typ": "JWT"}, payload)
-    head = ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
-    return f"{head}.{_noise(43)}"
-
-
-def _pem(kind: str, start: bytes) -> str:
-    body = base64.b64encode(start + hashlib.sha512(b"a").digest() * 4).decode()
-    lines = "\n".join(body[n : n + 64] for n in range(0, len(body), 64))
-    return f"-----BEGIN {kind}-----\n{lines}\n-----END {kind}-----"
-
-
-KEYS = {
-    "Stripe live secret key": "sk_live_" + _noise(24),
-    "Stripe test secret key": "sk_test_" + _noise(24),
-    "webhook signing secret": "whsec_" + _noise(32),
-    "GitHub token": _checksummed("ghp"),
-    "GitHub fine-grained token": f"github_pat_{_noise(22)}_{_noise(59)}",
-    "OpenAI key": f"sk-proj-{_noise(40)}T3BlbkFJ{_noise(40)}",
-    "Anthropic key": f"sk-ant-api03-{_noise(93)}AA",
-    "Slack token": f"xoxb-{'7351902846'}-{_noise(30)}",
-    "SendGrid key": f"SG.{_noise(22)}.{_noise(43)}",
-    "Resend key": f"re_{_noise(8)}_{_noise(24)}",
-    "npm token": _checksummed("npm"),
-    "Supabase secret key": f"sb_secret_{_noise(22)}_{_noise(8)}",
-    "Supabase access token": "sbp_" + _noise(40, "0123456789abcdef"),
-    "Hugging Face token": "hf_" + _noise(34, BASE62[10:]),
-    "Vercel token": "vcp_" + _noise(56),
-    "Neon key": "napi_" + _noise(64, BASE62[:10] + BASE62[36:]),
-    "Telegram bot token": f"7351902846:AA{_noise(33)}",
-    "Discord bot token": f"{base64.b64encode(b'735190284673519028').decode()}.{_noise(6)}.{_noise(30)}",
-    "Twilio auth token": _noise(32, "0123456789abcdef"),
-}
 
 
 @pytest.mark.parametrize("kind", KEYS)
@@ -91,18 +38,18 @@ def test_a_key_is_told_by_its_format(kind: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "ghp_" + _noise(36),  # the checksum is wrong: nobody issued this
+        "ghp_" + noise(36),  # the checksum is wrong: nobody issued this
         "sk_live_" + "x" * 24,
         "sk_live_" + "1234567890" * 3,
-        "sk_live_your" + _noise(24),
-        "pk_live_" + _noise(24),
-        f"sb_publishable_{_noise(22)}_{_noise(8)}",
-        "AIza" + _noise(35),
-        "AKIA" + _noise(16, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"),  # an id without its secret
+        "sk_live_your" + noise(24),
+        "pk_live_" + noise(24),
+        f"sb_publishable_{noise(22)}_{noise(8)}",
+        "AIza" + noise(35),
+        "AKIA" + noise(16, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"),  # an id without its secret
         "AKIAIOSFODNN7EXAMPLE wJalrXUtnFEMI/K7MDENG/" + "bPxRfiCYEXAMPLEKEY",
-        "more_" + _noise(8) + "_" + _noise(24),  # ends in what would be Resend's prefix
+        "more_" + noise(8) + "_" + noise(24),  # ends in what would be Resend's prefix
         "-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----",
-        "-----BEGIN PUBLIC KEY-----\n" + _noise(128) + "\n-----END PUBLIC KEY-----",
+        "-----BEGIN PUBLIC KEY-----\n" + noise(128) + "\n-----END PUBLIC KEY-----",
     ],
 )
 def test_what_is_no_key(text: str) -> None:
@@ -110,24 +57,24 @@ def test_what_is_no_key(text: str) -> None:
 
 
 def test_the_secret_beside_an_aws_key_id() -> None:
-    secret = _noise(38) + "/q"
-    text = f'id = "AKIA{_noise(16, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")}"\nsecret = "{secret}"\n'
+    secret = noise(38) + "/q"
+    text = f'id = "AKIA{noise(16, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")}"\nsecret = "{secret}"\n'
     assert [found.value for found in find_tokens(text)] == [secret]
     assert list(find_tokens(text.replace("\n", "\n" * 8))) == []
 
 
 @pytest.mark.parametrize(("kind", "start"), [("PRIVATE KEY", b"\x30"), ("OPENSSH PRIVATE KEY", b"openssh-key-v1\0")])
 def test_a_private_key_is_blacked_out_line_by_line(kind: str, start: bytes) -> None:
-    text = f"first\n{_pem(kind, start)}\nlast\n"
+    text = f"first\n{pem(kind, start)}\nlast\n"
     assert [found.kind for found in find_tokens(text)] == ["private key"]
     shown = redact(text).split("\n")
     assert len(shown) == len(text.split("\n"))
     assert not any(line in shown for line in text.split("\n")[2:-3])
-    assert list(find_tokens(_pem(kind, b"\x01"))) == []
+    assert list(find_tokens(pem(kind, b"\x01"))) == []
 
 
 def test_a_google_service_account() -> None:
-    text = json.dumps({"type": "service_account", "private_key": _pem("PRIVATE KEY", b"\x30")})
+    text = json.dumps({"type": "service_account", "private_key": pem("PRIVATE KEY", b"\x30")})
     assert [found.kind for found in find_tokens(text)] == ["Google service account key"]
 
 
@@ -142,7 +89,7 @@ def test_a_google_service_account() -> None:
     ],
 )
 def test_the_role_of_a_token(payload: dict[str, object], roles: list[str]) -> None:
-    assert [key.role for key in find_api_keys(f'"{_jwt(**payload)}"')] == roles
+    assert [key.role for key in find_api_keys(f'"{jwt(**payload)}"')] == roles
 
 
 @pytest.mark.parametrize(
@@ -271,10 +218,10 @@ def test_without_git_an_env_file_is_unknown_and_untracked_is_fine(tmp_path: Path
 
 
 def test_no_report_shows_a_value(tmp_path: Path) -> None:
-    values = [*KEYS.values(), _jwt(iss="supabase", role="service_role"), "Tr7vQ2mZ9k", "q7Zp2vLk9XwT4rBn8sYd"]
+    values = [*KEYS.values(), jwt(iss="supabase", role="service_role"), "Tr7vQ2mZ9k", "q7Zp2vLk9XwT4rBn8sYd"]
     lines = [f'const TWILIO_AUTH_TOKEN = "{value}";' for value in values[:-2]]
     lines += ['const url = "postgresql://app:Tr7vQ2mZ9k@db.acme.io/app";', 'const apiSecret = "q7Zp2vLk9XwT4rBn8sYd";']
-    (tmp_path / "a.ts").write_text("// DISCORD\n" + "\n".join(lines) + "\n" + _pem("PRIVATE KEY", b"\x30") + "\n")
+    (tmp_path / "a.ts").write_text("// DISCORD\n" + "\n".join(lines) + "\n" + pem("PRIVATE KEY", b"\x30") + "\n")
     (tmp_path / ".env").write_text("SESSION_SECRET=q7Zp2vLk9XwT4rBn8sYd\nDB_PASSWORD=kQ7x2!mRz9\n")
     subprocess.run(["git", "init", "-q", "."], cwd=tmp_path, check=True)
     subprocess.run(["git", "add", "."], cwd=tmp_path, check=True)
@@ -285,7 +232,7 @@ def test_no_report_shows_a_value(tmp_path: Path) -> None:
     text = "\n".join(finding.model_dump_json() for finding in findings)
     assert len(findings) >= len(values)
     assert not [value for value in (*values, "kQ7x2!mRz9") if value in text]
-    assert not [line for line in _pem("PRIVATE KEY", b"\x30").split("\n")[1:-1] if line in text]
+    assert not [line for line in pem("PRIVATE KEY", b"\x30").split("\n")[1:-1] if line in text]
     assert not [value for value in values for rule in ruled for row in rule.open if value in row.evidence + row.detail]
 
 
@@ -293,7 +240,7 @@ def test_no_report_shows_a_value(tmp_path: Path) -> None:
     "part",
     [
         "eyJ", "twilioauth", "-----BEGIN PRIVATE KEY-----", "postgres://a:b", "sk-T3BlbkFJ", "=' ", "A=", "xapp-1-A",
-        "AKIA" + _noise(16, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") + " ", 'token="q7Zp2vLk9XwT4rBn8sYd";', "@",
+        "AKIA" + noise(16, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") + " ", 'token="q7Zp2vLk9XwT4rBn8sYd";', "@",
         "= \t", "re_a_",
         "TOKEN=q7Zp2vLk9XwT4rBn8sYd\n", "eyJa.eyJ", "PUBLIC_", ":AA1 iscord MA", "redis://:x@",
     ],

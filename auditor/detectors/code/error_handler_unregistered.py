@@ -66,22 +66,22 @@ def ask(repository: Repository, code: Code) -> Iterator[Answer]:
 
 
 def _read(path: str, text: str, unit: _Unit) -> None:
-    for framework, pattern in _REGISTERED.items():
-        if framework.lower() in text.lower() and pattern.search(text):
-            unit.servers[framework].registered = True
-    for framework in _REGISTERED:
-        if framework.lower() in text.lower() and _SERVED.search(text):
-            unit.servers[framework].served = True
+    plain = text.lower()
+    named = [framework for framework in _REGISTERED if framework.lower() in plain]
+    if not named:
+        return
+    at_entry = bool(_SERVED.search(text))
+    written = _WRITTEN.search(text)
+    for framework in named:
+        server = unit.servers[framework]
+        server.registered = server.registered or bool(_REGISTERED[framework].search(text))
+        server.served = server.served or at_entry
+        if written and server.written is None:
+            server.written, server.name = _span(path, text, written.start()), written[1] or written[2]
     if match := _SERVER.search(text):
         server = unit.servers[_NAMES.get(match[1] or "", "Hono")]
-        at_entry = bool(_SERVED.search(text))
         if server.made is None or (at_entry and not server.at_entry):
             server.made, server.at_entry = _span(path, text, match.start()), at_entry
-    if match := _WRITTEN.search(text):
-        for framework in _REGISTERED:
-            if framework.lower() in text.lower() and unit.servers[framework].written is None:
-                unit.servers[framework].written = _span(path, text, match.start())
-                unit.servers[framework].name = match[1] or match[2]
 
 
 def _span(path: str, text: str, offset: int) -> FileSpan:
