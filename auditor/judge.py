@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _WORST = {State.FAIL: 2, State.UNKNOWN: 1, State.OK: 0}
 _NOUNS = {
     "catch": "catches",
+    "cors": "CORS settings",
+    "headers": "sets of headers",
     "policy": "policies",
     "index": "indexes",
     "history": "histories",

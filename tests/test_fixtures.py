@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent / "fixtures"
 ASKED = {
     "rls-on-all-tables", "tenant-isolation", "least-privilege-database", "safe-migrations", "indexed-access-paths",
     "clean-dependencies", "errors-handled", "no-hardcoded-secrets", "hardened-platform",
+    "restrictive-cors",
 }  # fmt: skip
 OLD_SERVER = Path("/usr/lib/postgresql/15/bin")
 M = "supabase/migrations"
@@ -53,6 +54,10 @@ PLANTED = [
 # The same for application code and configuration: rule, file, line.
 PLANTED_IN_FILES = [
     ("vulnerable-dependency", "package-lock.json", None),
+    ("lockfile-missing", "worker/package.json", 1),
+    ("supabase-service-role-key-exposed", "src/lib/supabase.ts", None),
+    ("cors-wildcard-with-credentials", "src/app.ts", 19),
+    ("cors-wildcard-with-credentials", "supabase/functions/_shared/cors.ts", None),
     ("hardcoded-database-url", "src/lib/db.ts", 4),
     ("empty-catch", "src/lib/audit.ts", 14),
     ("empty-catch", "src/routes/members.ts", 54),
