@@ -96,9 +96,9 @@ def _caps(controls: Sequence[Judged], coverage: float, *, partial_scan: bool) ->
     if unknown := named(Verdict.UNKNOWN, Severity.CRITICAL):
         caps.append(_cap("C", f"a critical control is unknown: {', '.join(unknown)}"))
     if coverage < _MIN_COVERAGE:
-        caps.append(Cap(grade=None, limit=None, reason=f"only {coverage:.0%} of the weight is known: not graded"))
+        caps.append(Cap(grade=None, limit=None, reason=f"only {int(coverage * 100)} % of the weight is known"))
     if partial_scan:
-        caps.append(Cap(grade=None, limit=None, reason="a part of the rules was asked: not graded"))
+        caps.append(Cap(grade=None, limit=None, reason="only a part of the rules was asked"))
     return caps
 
 
