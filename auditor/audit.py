@@ -78,6 +78,6 @@ def _suppressed(
 ) -> tuple[dict[int, str], list[suppress.Complaint]]:
     waivers = suppress.from_settings(request.settings.ignore, FILE_NAME)
     for path in repository.files:
-        if path.endswith(".sql"):
+        if suppress.may_hold_notes(path):
             waivers += suppress.from_text(path, repository.text(path) or "")
     return suppress.apply(book, asked, waivers, request.today)

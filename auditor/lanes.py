@@ -96,8 +96,12 @@ def _repository(target: Target) -> Repository:
 def refuse_emptiness(repository: Repository, target: Target) -> None:
     """Raise NothingToScan when no file is of a kind that any rule reads."""
     named = (*repository.files, *repository.skipped)  # what could not be read is there all the same
-    if target.database is None and not any(path.endswith(_UNDERSTOOD) for path in named):
+    if target.database is None and not any(_understood(path) for path in named):
         raise NothingToScan(f"nothing to scan: no source, SQL or configuration file below {target.root}")
+
+
+def _understood(path: str) -> bool:
+    return path.endswith(_UNDERSTOOD) or path.rsplit("/", 1)[-1].startswith(("Dockerfile", ".env"))
 
 
 def _describe_repository(repository: Repository) -> _Described:

@@ -8,6 +8,7 @@ from datetime import date
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from auditor.facts.units import is_vendored
 from auditor.judge import severity_of
 from auditor.model import Kind, Severity, State
 
@@ -23,6 +24,11 @@ _INLINE = re.compile(r"(?:--|//|#|/\*)[ \t]*backend-audit:[ \t]*ignore\b(?:[ \t]
 _UNTIL = re.compile(r"\buntil[ \t]*=[ \t]*\"?([^\s\"*]+)")
 _NO_DATE = date.min
 _REASON = re.compile(r'\breason="([^"]{3,})"')
+# Files that hold comments in which a finding can be accepted; documentation only talks about it.
+_COMMENTED = (
+    ".sql", ".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".py", ".toml", ".yml", ".yaml", ".prisma",
+    ".txt",
+)  # fmt: skip
 _COMMENT_ONLY = re.compile(r"^\s*(?:--|//|#|/\*)")
 
 
@@ -64,6 +70,11 @@ class Complaint:
     rule: str
     waiver: Waiver
     detail: str
+
+
+def may_hold_notes(path: str) -> bool:
+    name = path.rsplit("/", 1)[-1]
+    return not is_vendored(path) and (name.endswith(_COMMENTED) or name.startswith(("Dockerfile", ".env")))
 
 
 def from_settings(entries: Iterable[Suppression], file: str) -> list[Waiver]:

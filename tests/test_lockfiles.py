@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -82,8 +83,6 @@ def test_python_lockfiles() -> None:
         ("pnpm-lock.yaml", "a: [\n"),
         ("poetry.lock", "[[package]"),
         ("bun.lockb", "\0"),
-        ("requirements.txt", "flask>=2\n"),
-        ("requirements.txt", "-r other.txt\n"),
     ],
 )
 def test_what_cannot_be_read_is_said(name: str, text: str) -> None:
@@ -179,3 +178,36 @@ def test_nothing_is_clean_without_proof(tmp_path: Path) -> None:
     assert states["package npm:lodash@4.17.15"] is State.OK
     assert states["package PyPI:flask@2.0.1"] is State.UNKNOWN
     assert states["lockfile bun.lockb"] is State.UNKNOWN
+
+
+@pytest.mark.parametrize("loose", ["flask>=2", "-r other.txt", "git+https://example.com/x.git", "requests"])
+def test_pinned_requirements_count_although_others_are_loose(tmp_path: Path, loose: str) -> None:
+    (tmp_path / "requirements.txt").write_text(f"# why\nJinja2==2.10\n{loose}\n")
+    found = read_packages(read_repository(tmp_path), None)
+    assert [package.name for package in found.packages] == ["jinja2"]
+    assert "not pinned (first: line 3)" in found.unread["requirements.txt"]
+
+
+def test_a_python_manifest_without_a_lockfile_is_unknown_and_not_left_out(tmp_path: Path) -> None:
+    page = load_rulebook().page("vulnerable-dependency")
+    assert page
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "a"\ndependencies = ["flask"]\n')
+    repository = read_repository(tmp_path)
+    asked = ask_files(page, repository, read_packages(repository, None))
+    assert asked.unavailable
+    assert "no lockfile" in asked.unavailable
+    (tmp_path / "package-lock.json").write_text(SAME["package-lock.json"])
+    repository = read_repository(tmp_path)
+    advisories = _advisories([{"introduced": "0"}])
+    asked = ask_files(page, repository, replace(read_packages(repository, None), advisories=advisories))
+    assert {a.subject for a in asked.answers if a.state is State.UNKNOWN} == {"manifest pyproject.toml"}
+    (tmp_path / "uv.lock").write_text('version = 1\n[[package]]\nname = "flask"\nversion = "2.0.1"\n')
+    assert read_packages(read_repository(tmp_path), None).unlocked == []
+
+
+def test_nothing_to_audit_is_not_applicable(tmp_path: Path) -> None:
+    page = load_rulebook().page("vulnerable-dependency")
+    assert page
+    (tmp_path / "a.sql").write_text("select 1")
+    repository = read_repository(tmp_path)
+    assert ask_files(page, repository, read_packages(repository, None)).not_applicable

@@ -1,13 +1,20 @@
+# ruff: noqa: E501 - examples are easier to read in long lines
 from __future__ import annotations
 
 from datetime import date
+from typing import TYPE_CHECKING
 
 import pytest
 
+from auditor.audit import Request, audit
 from auditor.config import Suppression
+from auditor.lanes import Target
 from auditor.model import Answer, DbObject, FileSpan, RuleAnswers, Severity, State
 from auditor.rulebook import load_rulebook
 from auditor.suppress import Complaint, apply, from_settings, from_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TODAY = date(2026, 6, 1)
 PATH = "supabase/migrations/1.sql"
@@ -102,3 +109,32 @@ def test_settings_cover_by_subject_and_path() -> None:
 
 def test_other_text_is_no_note() -> None:
     assert from_text(PATH, "-- see backend-audit: it ignores this\nselect 'backend-audit';\n") == []
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "rule"),
+    [
+        (
+            "src/a.ts",
+            'try { work() } catch {} // backend-audit: ignore[empty-catch] reason="best effort"\n',
+            "empty-catch",
+        ),
+        (
+            "docker-compose.yml",
+            'services:\n  db:\n    image: postgres\n    ports:\n      # backend-audit: ignore[compose-database-published] reason="behind a firewall"\n      - "5432:5432"\n',
+            "compose-database-published",
+        ),
+        (
+            "Dockerfile",
+            '# backend-audit: ignore[dockerfile-runs-as-root] reason="a build image"\nFROM node:22\n',
+            "dockerfile-runs-as-root",
+        ),
+    ],
+)
+def test_a_note_holds_in_every_kind_of_file_that_a_rule_points_at(
+    tmp_path: Path, path: str, text: str, rule: str
+) -> None:
+    (tmp_path / path).parent.mkdir(exist_ok=True)
+    (tmp_path / path).write_text(text)
+    report, _ = audit(Request(Target(tmp_path), only=(rule,)), load_rulebook())
+    assert [(finding.rule, finding.status) for finding in report.findings] == [(rule, "accepted")]

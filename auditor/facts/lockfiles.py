@@ -165,14 +165,18 @@ def _toml_lock(path: str, text: str) -> Iterator[Package]:
 
 
 def _requirements(path: str, text: str) -> Iterator[Package]:
-    loose = []
     for number, line in enumerate(text.splitlines(), 1):
         if match := _PINNED.match(line):
             yield Package(PYPI, normalised(match[1]), match[2], path, number, "dev" in PurePosixPath(path).name)
-        elif _UNPINNED.match(line) and not line.lstrip().startswith(("#", "--")):
-            loose.append(number)
-    if loose:
-        raise LockfileError(f"{len(loose)} requirements are not pinned (first: line {loose[0]})")
+
+
+def loose_requirements(path: str, text: str) -> str | None:
+    """Why a requirements file does not say all that is installed; None where it does, and for other lockfiles."""
+    if not _REQUIREMENTS.match(PurePosixPath(path).name):
+        return None
+    lines = enumerate(text.splitlines(), 1)
+    loose = [n for n, line in lines if not _PINNED.match(line) and _UNPINNED.match(line)]
+    return f"{len(loose)} requirements are not pinned (first: line {loose[0]})" if loose else None
 
 
 def normalised(name: str) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from auditor.facts.advisories import Advisories
-from auditor.facts.lockfiles import LockfileError, Package, is_lockfile, read_lockfile
+from auditor.facts.lockfiles import LockfileError, Package, is_lockfile, loose_requirements, read_lockfile
 from auditor.facts.units import is_example, is_test, is_vendored
 from auditor.model import Unavailable
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
     from auditor.sources.repository import Repository
 
+_DEPENDS = re.compile(
+    r"^\s*dependencies\s*=\s*\[\s*[\"']|^\[tool\.poetry\.dependencies\]|^\[packages\]|install_requires", re.MULTILINE
+)
 _MAX_RECORD = 2_000_000
 _MAX_RECORDS = 500_000
 _MAX_TOTAL = 4_000_000_000
@@ -25,13 +29,14 @@ _MAX_TOTAL = 4_000_000_000
 
 @dataclass(slots=True)
 class Packages:
-    """What is installed. `unread` maps lockfiles to the reason why their packages are not known, `advisories` is None
-    when none were given.
+    """What is installed. `unread` maps lockfiles to the reason why their packages are not known, `unlocked` are
+    Python manifests with dependencies and no lockfile, `advisories` is None when none were given.
     """
 
     packages: list[Package] = field(default_factory=list)
     lockfiles: list[str] = field(default_factory=list)
     unread: dict[str, str] = field(default_factory=dict)
+    unlocked: list[str] = field(default_factory=list)
     advisories: Advisories | None = None
 
 
@@ -49,7 +54,27 @@ def read_packages(repository: Repository, advisories: tuple[str, ...] | None) ->
                 found.packages += read_lockfile(path, text)
             except LockfileError as reason:
                 found.unread[path] = str(reason)
+            if loose := loose_requirements(path, text):
+                found.unread[path] = loose
+    found.unlocked = [path for path in repository.files if _is_unlocked(path, repository, found.lockfiles)]
     return found
+
+
+def _is_unlocked(path: str, repository: Repository, lockfiles: list[str]) -> bool:
+    """Whether a Python manifest names dependencies and neither its folder nor one above it holds a lockfile."""
+    place = PurePosixPath(path)
+    if (
+        place.name not in {"pyproject.toml", "Pipfile", "setup.py"}
+        or is_vendored(path)
+        or is_test(path)
+        or is_example(path)
+    ):
+        return False
+    above = {place.parent, *place.parent.parents}
+    locked = any(
+        PurePosixPath(p).parent in above and PurePosixPath(p).suffix not in {".json", ".yaml"} for p in lockfiles
+    )
+    return not locked and bool(_DEPENDS.search(repository.text(path) or ""))
 
 
 def read_advisories(sources: Iterable[str]) -> Advisories:

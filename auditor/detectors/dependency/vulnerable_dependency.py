@@ -17,15 +17,23 @@ _SOURCE = "no advisory source was given: --advisories FOLDER|ZIP of OSV records 
 
 
 def ask(repository: Repository, packages: Packages) -> Iterator[Answer]:
-    del repository
+    if not packages.lockfiles and not packages.unlocked and not _manifests(repository):
+        raise NotApplicable("neither a manifest nor a lockfile of npm or Python was found")
     if not packages.lockfiles:
-        raise NotApplicable("no lockfile was found, so no package is known to be installed")
+        raise Unavailable("there are manifests and no lockfile: which versions are installed is not known")
     if packages.advisories is None:
         raise Unavailable(_SOURCE)
     for path, reason in packages.unread.items():
         yield Answer(f"lockfile {path}", State.UNKNOWN, reason, FileSpan(path, 1))
+    for path in packages.unlocked:
+        reason = "no lockfile beside it or above it: which versions are installed is not known"
+        yield Answer(f"manifest {path}", State.UNKNOWN, reason, FileSpan(path, 1))
     for package in packages.packages:
         yield from _about(package, packages)
+
+
+def _manifests(repository: Repository) -> bool:
+    return any(path.rsplit("/", 1)[-1] in {"package.json", "deno.json"} for path in repository.files)
 
 
 def _about(package: Package, packages: Packages) -> Iterator[Answer]:
