@@ -11,7 +11,7 @@ from auditor.config import FILE_NAME, Settings
 from auditor.gate import GateSettings, decide
 from auditor.inquiry import access_rows, ask_all, choose, isolation_in_code
 from auditor.judge import judge_all, judge_rule
-from auditor.lanes import Target, refuse_emptiness, sources
+from auditor.lanes import refuse_emptiness, sources
 from auditor.plan import Evidence
 from auditor.report import Report, Tool, Unit
 from auditor.report import Target as ReportTarget
@@ -20,7 +20,7 @@ from auditor.weigh import SCORING_VERSION, weigh
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from auditor.model import RuleAnswers
+    from auditor.model import RuleAnswers, Target
     from auditor.rulebook import Rulebook
     from auditor.sources.repository import Repository
 

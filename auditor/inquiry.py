@@ -23,7 +23,7 @@ from auditor.plan import NEEDS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from auditor.lanes import Databases
+    from auditor.database_lanes import Databases
     from auditor.plan import Evidence
     from auditor.rulebook import Page, Rulebook
     from auditor.sources.probes import Probed

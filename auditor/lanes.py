@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path  # noqa: TC003 - a dataclass field
 from typing import TYPE_CHECKING, Any
 
-from auditor.facts.deep_syntax import TOO_DEEP
+from auditor.database_lanes import build_shadows, connect, describe_databases, describe_probes, joined, probe_all
 from auditor.facts.histories import Histories, find_histories
-from auditor.model import NotApplicable, NothingToScan, Unavailable
+from auditor.model import NothingToScan
 from auditor.plan import Evidence, Source
-from auditor.sources.repository import MANIFESTS, read_repository
+from auditor.sources.repository import read_repository
 
 if TYPE_CHECKING:
-    from contextlib import ExitStack
-
-    from auditor.facts.histories import History
-    from auditor.sources.binaries import Binaries
+    from auditor.model import Target
     from auditor.sources.code import Code
-    from auditor.sources.database import Database
     from auditor.sources.packages import Packages
-    from auditor.sources.probes import Probed
     from auditor.sources.repository import Repository
 
 _UNDERSTOOD = (
@@ -40,33 +33,7 @@ _UNDERSTOOD = (
     ".yml",
     ".json",
 )
-_DATABASE_STACKS = {
-    "Supabase", "Prisma", "Drizzle", "PostgreSQL", "Knex", "TypeORM", "SQLAlchemy", "Django",
-}  # fmt: skip
 _Described = tuple[str, dict[str, Any], str | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What to scan, as the user said it; nothing here comes from the repository."""
-
-    root: Path
-    database: str | None = None
-    shadow: bool = True
-    pg_bin: str | None = None
-    timeout: float = 300.0
-    advisories: tuple[str, ...] = ()
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class Databases:
-    """Everything that can be asked; `failed` maps what could not be had to the reason."""
-
-    databases: list[Database] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
-    set_aside: dict[str, str] = field(default_factory=dict)
 
 
 def sources(target: Target) -> dict[str, Source]:
@@ -77,15 +44,15 @@ def sources(target: Target) -> dict[str, Source]:
     }
     if target.shadow:
         table["shadow database"] = Source(
-            ("repository", "histories"), lambda e, s: _shadows(target, e, s), _describe_databases
+            ("repository", "histories"), lambda e, s: build_shadows(target, e, s), describe_databases
         )
     if target.database:
-        table["live database"] = Source(("histories",), lambda e, s: _live(target, e, s), _describe_databases)
+        table["live database"] = Source(("histories",), lambda e, s: connect(target, e, s), describe_databases)
     lanes = tuple(name for name in ("live database", "shadow database") if name in table)
     table["code"] = Source(("repository",), lambda e, _: _code(e), _describe_code)
     table["packages"] = Source(("repository",), lambda e, _: _packages(target, e), _describe_packages)
-    table["databases"] = Source((), lambda e, _: _joined(e, lanes), _describe_databases)
-    table["probes"] = Source(("databases",), lambda e, _: _probes(e), _describe_probes)
+    table["databases"] = Source((), lambda e, _: joined(e, lanes), describe_databases)
+    table["probes"] = Source(("databases",), lambda e, _: probe_all(e), describe_probes)
     return table
 
 
@@ -153,136 +120,3 @@ def _describe_histories(found: Histories) -> _Described:
     names = [f"{history.folder} ({history.layout}, {len(history.files)} files)" for history in found.histories]
     aside = [f"{folder}: {reason}" for folder, reason in sorted(found.set_aside.items())]
     return ("available", {"histories": names, "set aside": aside}, None)
-
-
-def _shadows(target: Target, evidence: Evidence, stack: ExitStack) -> Databases:
-    from auditor.sources.binaries import find_binaries
-
-    found: Histories = evidence.get("histories")
-    if not found.histories:
-        _no_history(found, evidence.get("repository"))
-    binaries = find_binaries(target.pg_bin)
-    result = Databases(set_aside=found.set_aside)
-    repository: Repository = evidence.get("repository")
-    for history in found.histories:
-        if reasons := [f"{path}: {repository.skipped.get(path, 'cannot be read')}" for path in history.unread]:
-            result.failed[history.name] = "a migration could not be read: " + "; ".join(reasons)
-        try:
-            database = _shadow(history, binaries, target, evidence, stack) if history.files else None
-        except Unavailable as reason:
-            result.failed[history.name] = str(reason)
-        else:
-            result.databases += [database] if database else []
-            result.failed |= _too_deep(database) if database else {}
-    return result
-
-
-def _too_deep(database: Database) -> dict[str, str]:
-    """A statement that this tool could not parse, but a server might: what it would have done is not known."""
-    failures = database.replay.failures if database.replay else []
-    deep = [failure.statement for failure in failures if failure.statement.error == TOO_DEEP]
-    return {database.name: f"{deep[0].path}: {TOO_DEEP}"} if deep else {}
-
-
-def _shadow(history: History, binaries: Binaries, target: Target, evidence: Evidence, stack: ExitStack) -> Database:
-    from auditor.sources.shadow import build_shadow
-
-    repository: Repository = evidence.get("repository")
-    config = repository.text(history.config) if history.config else None
-    database = build_shadow(history, binaries, config, stack, seconds=target.timeout)
-    database.applied = repository.applied or frozenset()
-    return database
-
-
-def _no_history(found: Histories, repository: Repository) -> None:
-    dialects = [f"{folder}: {reason}" for folder, reason in found.set_aside.items() if "PostgreSQL" in reason]
-    if dialects:
-        raise NotApplicable("; ".join(sorted(dialects)))
-    doubtful = [
-        f"{path} ({reason})" for path, reason in sorted(repository.skipped.items()) if _may_hold_migrations(path)
-    ]
-    doubtful += [f"{path} (does not parse)" for unit in repository.units for path in unit.unread]
-    if doubtful:
-        raise Unavailable(f"no migrations were found, and some files could not be read: {', '.join(doubtful[:5])}")
-    stack = {label for unit in repository.units for label in unit.stack}
-    if repository.units and not stack & _DATABASE_STACKS:
-        raise NotApplicable("no unit of this repository uses a PostgreSQL database")
-    raise Unavailable("no migrations were found; --database audits a server instead")
-
-
-def _may_hold_migrations(path: str) -> bool:
-    name = path.rsplit("/", 1)[-1]
-    return name.endswith((".sql", "migrations", "migration", "drizzle", "prisma", "supabase")) or name in MANIFESTS
-
-
-def _live(target: Target, evidence: Evidence, stack: ExitStack) -> Databases:
-    from auditor.sources.live import connect_live
-
-    assert target.database
-    found: Histories = evidence.get("histories")
-    repository: Repository = evidence.get("repository")
-    config = next((history.config for history in found.histories if history.config), None)
-    return Databases([connect_live(target.database, repository.text(config) if config else None, stack)])
-
-
-def _describe_databases(found: Databases) -> _Described:
-    facts: dict[str, Any] = {}
-    for database in found.databases:
-        facts[database.name] = _facts(database)
-    reasons = [f"{name}: {reason}" for name, reason in found.failed.items()]
-    incomplete = any(database.replay and database.replay.failures for database in found.databases)
-    return ("partial" if reasons or incomplete else "available", facts, "; ".join(reasons) or None)
-
-
-def _facts(database: Database) -> list[str]:
-    tables = database.schema.tables
-    facts = [f"{len(tables)} tables, {len(database.schema.exposed)} of them exposed to {_roles(database)}"]
-    if database.api_roles:
-        facts.append(f"{database.exposure.reason}; schemas served: {', '.join(database.exposure.schemas)}")
-    if replay := database.replay:
-        server = f"PostgreSQL {database.cluster.major}" if database.cluster else ""
-        facts.insert(0, f"{replay.succeeded} of {replay.executed} statements replayed on {server}")
-        facts += [f"{len(replay.set_aside)} statements not executed on purpose"] * bool(replay.set_aside)
-    return facts
-
-
-def _roles(database: Database) -> str:
-    return " and ".join(database.api_roles) or "no API role"
-
-
-def _joined(evidence: Evidence, lanes: tuple[str, ...]) -> Databases:
-    """Live and shadow together; unavailable only when neither could be had."""
-    evidence.start(lanes)  # both at once
-    result, reasons, missing = Databases(), [], []
-    for lane in lanes:
-        try:
-            part: Databases = evidence.get(lane)
-        except Unavailable as reason:
-            reasons.append(str(reason))
-            result.failed[lane] = str(reason)
-        except NotApplicable as reason:
-            missing.append(str(reason))
-        else:
-            result.databases += part.databases
-            result.failed |= part.failed
-            result.set_aside |= part.set_aside
-    if result.databases:
-        return result
-    if missing and not reasons:
-        raise NotApplicable("; ".join(missing))
-    default = "--no-shadow was given, and no --database" if not lanes else "no database could be built"
-    raise Unavailable("; ".join(list(dict.fromkeys([*reasons, *result.failed.values()]))[:3]) or default)
-
-
-def _probes(evidence: Evidence) -> dict[str, Probed]:
-    from auditor.sources.probes import probe
-
-    databases: Databases = evidence.get("databases")
-    shadows = [database for database in databases.databases if database.source == "shadow"]
-    if not shadows:
-        raise Unavailable("probes act on the shadow database only, and there is none")
-    return {database.name: probe(database) for database in shadows}
-
-
-def _describe_probes(probed: dict[str, Probed]) -> _Described:
-    return ("available", {name: result.summary for name, result in probed.items()}, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from pathlib import Path  # noqa: TC003 - a dataclass field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Kind(StrEnum):
     PROBE = "probe"
     MIGRATION = "migration"
     CODE = "code"
+    ROUTE = "route"
     SECRET = "secret"  # noqa: S105 - not a password
     REPOSITORY = "repository"
     DEPENDENCY = "dependency"
@@ -103,6 +105,20 @@ class UsageError(Exception):
 
 class NothingToScan(Exception):  # noqa: N818 - an outcome with an exit code of its own
     """The target holds nothing that this tool understands (exit code 5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What to scan, as the user said it; nothing here comes from the repository."""
+
+    root: Path
+    database: str | None = None
+    shadow: bool = True
+    pg_bin: str | None = None
+    timeout: float = 300.0
+    advisories: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ NEEDS: dict[Kind, tuple[str, ...]] = {
     Kind.PROBE: ("databases", "probes"),
     Kind.MIGRATION: ("databases",),
     Kind.CODE: ("repository", "code"),
+    Kind.ROUTE: ("repository", "code", "endpoints"),
     Kind.SECRET: ("repository",),
     Kind.REPOSITORY: ("repository",),
     Kind.DEPENDENCY: ("repository", "packages"),

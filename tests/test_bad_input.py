@@ -14,8 +14,8 @@ import pytest
 
 from auditor.cli.outputs import write_output
 from auditor.facts.statements import split_statements
-from auditor.lanes import Target, sources
-from auditor.model import NotApplicable, Unavailable
+from auditor.lanes import sources
+from auditor.model import NotApplicable, Target, Unavailable
 from auditor.plan import Evidence
 from auditor.sources.globs import fault_of
 from auditor.sources.repository import read_repository

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from auditor.audit import Request, audit
-from auditor.lanes import Target
-from auditor.model import Verdict
+from auditor.model import Target, Verdict
 from auditor.render import html, json_report, sarif
 from auditor.rulebook import load_rulebook
 

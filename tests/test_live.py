@@ -11,8 +11,7 @@ import pytest
 
 from auditor.audit import Request, audit
 from auditor.facts.histories import History
-from auditor.lanes import Target
-from auditor.model import Unavailable
+from auditor.model import Target, Unavailable
 from auditor.render import html, json_report, sarif
 from auditor.rulebook import load_rulebook
 from auditor.sources.binaries import find_binaries

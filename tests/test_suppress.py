@@ -8,8 +8,7 @@ import pytest
 
 from auditor.audit import Request, audit
 from auditor.config import Suppression
-from auditor.lanes import Target
-from auditor.model import Answer, DbObject, FileSpan, RuleAnswers, Severity, State
+from auditor.model import Answer, DbObject, FileSpan, RuleAnswers, Severity, State, Target
 from auditor.rulebook import load_rulebook
 from auditor.suppress import Complaint, apply, from_settings, from_text
 

@@ -97,7 +97,7 @@ def _request(path: Path, options: dict[str, Any]) -> Any:  # noqa: ANN401 - a Re
     from auditor.audit import Request
     from auditor.config import read_settings
     from auditor.gate import GateSettings
-    from auditor.lanes import Target
+    from auditor.model import Target
     from auditor.sources.globs import chosen_spec
 
     if not path.is_dir():

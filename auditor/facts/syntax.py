@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from auditor.facts.units import is_vendored
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tree_sitter import Language, Node, Tree
+    from tree_sitter import Language, Node, Query, Tree
 
 _LANGUAGES = {
     ".ts": "typescript", ".mts": "typescript", ".cts": "typescript", ".tsx": "tsx",
@@ -69,6 +70,22 @@ def walk(node: Node) -> Iterator[Node]:
         current = waiting.pop()
         yield current
         waiting.extend(reversed(current.children))
+
+
+def nodes(language: str, root: Node, *types: str) -> list[Node]:
+    """Every node of these types, in the order of the text; the search runs in the parser's own library."""
+    from tree_sitter import QueryCursor
+
+    captured = QueryCursor(_query(language, types)).captures(root)
+    found = [node for name in captured for node in captured[name]]
+    return sorted(found, key=lambda node: (node.start_byte, -node.end_byte))
+
+
+@cache
+def _query(language: str, types: tuple[str, ...]) -> Query:
+    from tree_sitter import Query
+
+    return Query(_grammar(language), " ".join(f"({name}) @node" for name in types))
 
 
 def text_of(node: Node | None) -> str:

@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from auditor.facts.syntax import is_minified, language_of, parse
+from auditor.facts.syntax import is_minified, language_of, nodes, parse
 from auditor.facts.units import is_example, is_test
 
 if TYPE_CHECKING:
-    from tree_sitter import Tree
+    from tree_sitter import Node, Tree
 
     from auditor.sources.repository import Repository
 
@@ -32,6 +32,10 @@ class Code:
         if path not in self._trees:
             self._trees[path] = parse(self.files[path], self.text(path))
         return self._trees[path]
+
+    def nodes(self, path: str, *types: str) -> list[Node]:
+        """The nodes of these types in one of `files`, in the order of the text."""
+        return nodes(self.files[path], self.tree(path).root_node, *types)
 
     def text(self, path: str) -> str:
         return self.repository.text(path) or ""

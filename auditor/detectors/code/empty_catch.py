@@ -31,6 +31,7 @@ _HARMLESS = re.compile(
     r"JSON\.parse|localStorage|sessionStorage|new URL\(|\.close\(|clearInterval|unlink|rmSync|\bimport\(|disconnect\("
     r"|posthog|analytics|gtag|\btrack\w*\(|\.capture\(|startTyping|waitFor\w*\(|\.cancel\(|\.abort\(|\brelease\w*\(",
 )
+_CATCHES = (("catch_clause", "call_expression"), ("except_clause",))  # of JavaScript, and of Python
 # Narrow exceptions whose absence of handling is the handling.
 _NARROW = re.compile(
     r"^(?:\(|\s)*(?:\w+\.)*(?:FileNotFoundError|KeyError|IndexError|AttributeError|ImportError|ModuleNotFoundError|"
@@ -46,12 +47,12 @@ def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     for path, language in code.files.items():
         text = code.text(path)
         if ("except" if language == "python" else "catch") in text:
-            yield from _in_file(path, code.tree(path).root_node)
+            yield from _in_file(path, code.nodes(path, *_CATCHES[language == "python"]))
 
 
-def _in_file(path: str, root: Node) -> Iterator[Answer]:
+def _in_file(path: str, nodes: list[Node]) -> Iterator[Answer]:
     seen: Counter[str] = Counter()
-    for node in walk(root):
+    for node in nodes:
         judged = _judge(node)
         if judged is None:
             continue

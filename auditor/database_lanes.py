@@ -1,0 +1,168 @@
+"""The sources of a scan that are databases: shadows built from histories, a live server, and what probing them gave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from auditor.facts.deep_syntax import TOO_DEEP
+from auditor.model import NotApplicable, Unavailable
+from auditor.sources.repository import MANIFESTS
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    from auditor.facts.histories import Histories, History
+    from auditor.model import Target
+    from auditor.plan import Evidence
+    from auditor.sources.binaries import Binaries
+    from auditor.sources.database import Database
+    from auditor.sources.probes import Probed
+    from auditor.sources.repository import Repository
+
+_Described = tuple[str, dict[str, Any], str | None]
+_DATABASE_STACKS = {
+    "Supabase", "Prisma", "Drizzle", "PostgreSQL", "Knex", "TypeORM", "SQLAlchemy", "Django",
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Databases:
+    """Everything that can be asked; `failed` maps what could not be had to the reason."""
+
+    databases: list[Database] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    set_aside: dict[str, str] = field(default_factory=dict)
+
+
+def build_shadows(target: Target, evidence: Evidence, stack: ExitStack) -> Databases:
+    from auditor.sources.binaries import find_binaries
+
+    found: Histories = evidence.get("histories")
+    if not found.histories:
+        _no_history(found, evidence.get("repository"))
+    binaries = find_binaries(target.pg_bin)
+    result = Databases(set_aside=found.set_aside)
+    repository: Repository = evidence.get("repository")
+    for history in found.histories:
+        if reasons := [f"{path}: {repository.skipped.get(path, 'cannot be read')}" for path in history.unread]:
+            result.failed[history.name] = "a migration could not be read: " + "; ".join(reasons)
+        try:
+            database = _shadow(history, binaries, target, evidence, stack) if history.files else None
+        except Unavailable as reason:
+            result.failed[history.name] = str(reason)
+        else:
+            result.databases += [database] if database else []
+            result.failed |= _too_deep(database) if database else {}
+    return result
+
+
+def _too_deep(database: Database) -> dict[str, str]:
+    """A statement that this tool could not parse, but a server might: what it would have done is not known."""
+    failures = database.replay.failures if database.replay else []
+    deep = [failure.statement for failure in failures if failure.statement.error == TOO_DEEP]
+    return {database.name: f"{deep[0].path}: {TOO_DEEP}"} if deep else {}
+
+
+def _shadow(history: History, binaries: Binaries, target: Target, evidence: Evidence, stack: ExitStack) -> Database:
+    from auditor.sources.shadow import build_shadow
+
+    repository: Repository = evidence.get("repository")
+    config = repository.text(history.config) if history.config else None
+    database = build_shadow(history, binaries, config, stack, seconds=target.timeout)
+    database.applied = repository.applied or frozenset()
+    return database
+
+
+def _no_history(found: Histories, repository: Repository) -> None:
+    dialects = [f"{folder}: {reason}" for folder, reason in found.set_aside.items() if "PostgreSQL" in reason]
+    if dialects:
+        raise NotApplicable("; ".join(sorted(dialects)))
+    doubtful = [
+        f"{path} ({reason})" for path, reason in sorted(repository.skipped.items()) if _may_hold_migrations(path)
+    ]
+    doubtful += [f"{path} (does not parse)" for unit in repository.units for path in unit.unread]
+    if doubtful:
+        raise Unavailable(f"no migrations were found, and some files could not be read: {', '.join(doubtful[:5])}")
+    stack = {label for unit in repository.units for label in unit.stack}
+    if repository.units and not stack & _DATABASE_STACKS:
+        raise NotApplicable("no unit of this repository uses a PostgreSQL database")
+    raise Unavailable("no migrations were found; --database audits a server instead")
+
+
+def _may_hold_migrations(path: str) -> bool:
+    name = path.rsplit("/", 1)[-1]
+    return name.endswith((".sql", "migrations", "migration", "drizzle", "prisma", "supabase")) or name in MANIFESTS
+
+
+def connect(target: Target, evidence: Evidence, stack: ExitStack) -> Databases:
+    from auditor.sources.live import connect_live
+
+    assert target.database
+    found: Histories = evidence.get("histories")
+    repository: Repository = evidence.get("repository")
+    config = next((history.config for history in found.histories if history.config), None)
+    return Databases([connect_live(target.database, repository.text(config) if config else None, stack)])
+
+
+def describe_databases(found: Databases) -> _Described:
+    facts: dict[str, Any] = {}
+    for database in found.databases:
+        facts[database.name] = _facts(database)
+    reasons = [f"{name}: {reason}" for name, reason in found.failed.items()]
+    incomplete = any(database.replay and database.replay.failures for database in found.databases)
+    return ("partial" if reasons or incomplete else "available", facts, "; ".join(reasons) or None)
+
+
+def _facts(database: Database) -> list[str]:
+    tables = database.schema.tables
+    facts = [f"{len(tables)} tables, {len(database.schema.exposed)} of them exposed to {_roles(database)}"]
+    if database.api_roles:
+        facts.append(f"{database.exposure.reason}; schemas served: {', '.join(database.exposure.schemas)}")
+    if replay := database.replay:
+        server = f"PostgreSQL {database.cluster.major}" if database.cluster else ""
+        facts.insert(0, f"{replay.succeeded} of {replay.executed} statements replayed on {server}")
+        facts += [f"{len(replay.set_aside)} statements not executed on purpose"] * bool(replay.set_aside)
+    return facts
+
+
+def _roles(database: Database) -> str:
+    return " and ".join(database.api_roles) or "no API role"
+
+
+def joined(evidence: Evidence, lanes: tuple[str, ...]) -> Databases:
+    """Live and shadow together; unavailable only when neither could be had."""
+    evidence.start(lanes)  # both at once
+    result, reasons, missing = Databases(), [], []
+    for lane in lanes:
+        try:
+            part: Databases = evidence.get(lane)
+        except Unavailable as reason:
+            reasons.append(str(reason))
+            result.failed[lane] = str(reason)
+        except NotApplicable as reason:
+            missing.append(str(reason))
+        else:
+            result.databases += part.databases
+            result.failed |= part.failed
+            result.set_aside |= part.set_aside
+    if result.databases:
+        return result
+    if missing and not reasons:
+        raise NotApplicable("; ".join(missing))
+    default = "--no-shadow was given, and no --database" if not lanes else "no database could be built"
+    raise Unavailable("; ".join(list(dict.fromkeys([*reasons, *result.failed.values()]))[:3]) or default)
+
+
+def probe_all(evidence: Evidence) -> dict[str, Probed]:
+    from auditor.sources.probes import probe
+
+    databases: Databases = evidence.get("databases")
+    shadows = [database for database in databases.databases if database.source == "shadow"]
+    if not shadows:
+        raise Unavailable("probes act on the shadow database only, and there is none")
+    return {database.name: probe(database) for database in shadows}
+
+
+def describe_probes(probed: dict[str, Probed]) -> _Described:
+    return ("available", {name: result.summary for name, result in probed.items()}, None)
