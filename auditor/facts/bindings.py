@@ -1,0 +1,219 @@
+"""What names stand for in one file of TypeScript or JavaScript: declarations, imports and exports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from auditor.facts.syntax import text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tree_sitter import Node
+
+FUNCTIONS = {
+    "function_declaration", "function_expression", "arrow_function", "method_definition",
+    "generator_function_declaration", "generator_function",
+}  # fmt: skip
+_DECLARATIONS = {"lexical_declaration", "variable_declaration"}
+_NAMED = {"function_declaration", "generator_function_declaration", "class_declaration", "abstract_class_declaration"}
+_WRAPPERS = {"parenthesized_expression", "as_expression", "satisfies_expression", "non_null_expression"}
+_QUOTES = "\"'`"
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """`name` of a module as its file exports it: `default`, `*` for the whole, or the exported name."""
+
+    specifier: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One property of a value that was taken apart."""
+
+    value: Node
+    key: str
+
+
+Binding = Import | Part
+"""A name that is bound to neither stands for a node: the value or the declaration itself."""
+
+
+@dataclass(slots=True)
+class Module:
+    """The names of one file. `exports` maps exported names to what they stand for (a text is a local name), `stars`
+    are the modules whose exports are passed on, `server_actions` says that the file begins with 'use server'.
+    """
+
+    root: Node
+    names: dict[str, Node | Binding] = field(default_factory=dict)
+    exports: dict[str, Node | Binding | str] = field(default_factory=dict)
+    stars: list[str] = field(default_factory=list)
+    server_actions: bool = False
+    common_js: bool = False
+
+
+def unwrap(node: Node) -> Node:
+    """The expression without parentheses, type assertions and `await`."""
+    while node.type in _WRAPPERS or node.type == "await_expression":
+        inner = [child for child in node.named_children if child.type != "comment"]
+        if not inner:
+            break
+        node = inner[0]
+    return node
+
+
+def string_of(node: Node | None) -> str | None:
+    """The value of a string literal or of a template without holes; None for anything else."""
+    if node is None:
+        return None
+    node = unwrap(node)
+    if node.type == "string":
+        return text_of(node)[1:-1]
+    if node.type == "template_string" and not any(child.type == "template_substitution" for child in node.children):
+        return text_of(node)[1:-1]
+    return None
+
+
+def arguments_of(call: Node) -> list[Node]:
+    """The arguments of a call or of a `new` expression, comments left out."""
+    given = call.child_by_field_name("arguments")
+    return [child for child in given.named_children if child.type != "comment"] if given is not None else []
+
+
+def read_module(root: Node) -> Module:
+    """The names of a file by its outermost statements."""
+    module = Module(root)
+    for statement in root.named_children:
+        if statement.type == "import_statement":
+            module.names.update(_imports(statement))
+        elif statement.type == "export_statement":
+            _export(module, statement)
+        elif statement.type == "expression_statement":
+            module.server_actions |= text_of(statement).strip(";" + _QUOTES) == "use server"
+            _common_js(module, statement)
+        else:
+            module.names.update(declared(statement))
+    return module
+
+
+def declared(statement: Node) -> Iterator[tuple[str, Node | Binding]]:
+    """The names that one statement declares."""
+    if statement.type in _NAMED:
+        yield text_of(statement.child_by_field_name("name")), statement
+    elif statement.type in _DECLARATIONS:
+        for declarator in statement.named_children:
+            if declarator.type == "variable_declarator":
+                yield from _declarator(declarator)
+
+
+def _declarator(declarator: Node) -> Iterator[tuple[str, Node | Binding]]:
+    name, value = declarator.child_by_field_name("name"), declarator.child_by_field_name("value")
+    if name is None:
+        return
+    if value is None:  # assigned later
+        yield text_of(name), declarator
+        return
+    value = unwrap(value)
+    specifier = _required(value)
+    if name.type == "identifier":
+        yield text_of(name), Import(specifier, "*") if specifier else value
+    elif name.type == "object_pattern":
+        for local, key in pattern_names(name):
+            yield local, Import(specifier, key) if specifier else Part(value, key)
+
+
+def pattern_names(pattern: Node) -> Iterator[tuple[str, str]]:
+    """(local name, property) of each name that `{ a, b: c, d = 1 }` declares."""
+    for child in pattern.named_children:
+        if child.type == "shorthand_property_identifier_pattern":
+            yield text_of(child), text_of(child)
+        elif child.type == "pair_pattern":
+            yield text_of(child.child_by_field_name("value")), text_of(child.child_by_field_name("key"))
+        elif child.type == "object_assignment_pattern":
+            yield text_of(child.child_by_field_name("left")), text_of(child.child_by_field_name("left"))
+
+
+def _required(value: Node) -> str | None:
+    """The module of `require('x')` or of `import('x')`."""
+    if value.type == "call_expression" and text_of(value.child_by_field_name("function")) in {"require", "import"}:
+        given = arguments_of(value)
+        return string_of(given[0]) if given else None
+    return None
+
+
+def _imports(statement: Node) -> Iterator[tuple[str, Binding]]:
+    specifier = string_of(statement.child_by_field_name("source"))
+    clause = next((child for child in statement.named_children if child.type == "import_clause"), None)
+    if specifier is None or clause is None:
+        return
+    for child in clause.named_children:
+        if child.type == "identifier":
+            yield text_of(child), Import(specifier, "default")
+        elif child.type == "namespace_import":
+            yield text_of(child.named_children[-1]), Import(specifier, "*")
+        elif child.type == "named_imports":
+            for local, name in _specifiers(child, "import_specifier"):
+                yield local, Import(specifier, name)
+
+
+def _specifiers(clause: Node, kind: str) -> Iterator[tuple[str, str]]:
+    """(alias or name, name) of each part of `{ a, b as c }`."""
+    for child in clause.named_children:
+        if child.type == kind:
+            name = text_of(child.child_by_field_name("name")).strip(_QUOTES)
+            yield text_of(child.child_by_field_name("alias")).strip(_QUOTES) or name, name
+
+
+def _export(module: Module, statement: Node) -> None:
+    specifier = string_of(statement.child_by_field_name("source"))
+    clause = next((child for child in statement.named_children if child.type == "export_clause"), None)
+    if clause is not None:
+        for alias, name in _specifiers(clause, "export_specifier"):
+            module.exports[alias] = Import(specifier, name) if specifier else name
+    elif specifier:
+        namespace = next((child for child in statement.named_children if child.type == "namespace_export"), None)
+        if namespace is None:
+            module.stars.append(specifier)
+        else:
+            module.exports[text_of(namespace.named_children[-1])] = Import(specifier, "*")
+    elif any(child.type == "default" for child in statement.children):
+        value = statement.child_by_field_name("value") or statement.child_by_field_name("declaration")
+        if value is not None:
+            module.exports["default"] = unwrap(value)
+            module.names.update(declared(value))
+    elif (declaration := statement.child_by_field_name("declaration")) is not None:
+        for name, what in declared(declaration):
+            module.names[name] = what
+            module.exports[name] = name
+
+
+def _common_js(module: Module, statement: Node) -> None:
+    assignment = statement.named_children[0] if statement.named_children else None
+    if assignment is None or assignment.type != "assignment_expression":
+        return
+    left, value = text_of(assignment.child_by_field_name("left")), assignment.child_by_field_name("right")
+    if value is None:
+        return
+    value = unwrap(value)
+    module.common_js |= left.startswith(("module.exports", "exports."))
+    if left == "module.exports":
+        specifier = _required(value)
+        module.exports["default"] = Import(specifier, "*") if specifier else value
+    elif left.startswith(("module.exports.", "exports.")):
+        module.exports[left.rsplit(".", 1)[-1]] = value
+
+
+def assigned(scope: Node, target: str) -> Node | None:
+    """The first value that is assigned to `target` (a name, `this.name`) somewhere in a piece of code."""
+    waiting = [scope]
+    while waiting:
+        node = waiting.pop(0)
+        if node.type == "assignment_expression" and text_of(node.child_by_field_name("left")) == target:
+            value = node.child_by_field_name("right")
+            return unwrap(value) if value is not None else None
+        waiting.extend(node.named_children)
+    return None

@@ -1,0 +1,68 @@
+"""What an endpoint is: a way in, the code behind it, and what stands in front of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from auditor.facts.reach import Reacher
+    from auditor.facts.symbols import Site
+    from auditor.model import FileSpan
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One way in. `method` is an HTTP method, `ALL`, or `ACTION` for a server action; `path` is as it is mounted.
+
+    `handler` is the code that answers, None when it could not be followed (`lost` says what). `guards` is the code that
+    runs before it, outermost first; `middleware` too, but it decides by the request's path what it does (Next.js).
+    `schemas` are the inputs (`json`, `query`, …) that the declaration itself validates. `gateway` says what the platform
+    checks before the code runs, empty for nothing.
+    """
+
+    framework: str
+    method: str
+    path: str
+    where: FileSpan
+    handler: Site | None = None
+    guards: tuple[Site, ...] = ()
+    middleware: tuple[Site, ...] = ()
+    schemas: frozenset[str] = frozenset()
+    gateway: str = ""
+    lost: str = ""
+    unit: str = "."
+
+    @property
+    def subject(self) -> str:
+        return f"endpoint {self.method} {self.path}"
+
+
+@dataclass(slots=True)
+class Inventory:
+    """All endpoints of a repository, by unit and path, and what follows the code behind them."""
+
+    endpoints: list[Endpoint]
+    reacher: Reacher
+
+
+def join_paths(*parts: str) -> str:
+    """One path out of prefixes: `/v1` and `/` give `/v1`."""
+    whole = "/".join(part.strip("/") for part in parts if part.strip("/"))
+    return "/" + whole
+
+
+def covers(pattern: str, path: str) -> bool:
+    """Whether a middleware's path pattern is run for every request of a route's path, as Hono and Express match."""
+    wanted, had = pattern.strip("/").split("/"), path.strip("/").split("/")
+    for index, part in enumerate(wanted):
+        if part in {"*", "**"} and index == len(wanted) - 1:
+            return True
+        if index >= len(had):
+            return False
+        if part in {"", "*"} or part == had[index]:
+            continue
+        if not re.match(r":\w+\??$|\{\w+\}$", part):
+            return False
+    return len(wanted) == len(had)

@@ -1,0 +1,39 @@
+"""The inventory of endpoints: what each framework's reader found, in one list."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from auditor.facts.endpoints import Inventory
+from auditor.facts.reach import Reacher
+from auditor.facts.routed import Flattened
+from auditor.facts.router_roots import Roots
+from auditor.facts.routers import Routers
+from auditor.facts.routes_edge import find_edge
+from auditor.facts.routes_next import find_next
+from auditor.facts.specifiers import read_specifiers
+from auditor.facts.symbols import Symbols
+from auditor.facts.units import unit_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from auditor.facts.symbols import Files
+    from auditor.facts.units import UnitFacts
+
+
+def find_endpoints(
+    code: Files, paths: Iterable[str], text: Callable[[str], str | None], units: tuple[UnitFacts, ...]
+) -> Inventory:
+    """All endpoints; `paths` and `text` are the repository's, for manifests and configuration."""
+    symbols = Symbols(code, read_specifiers(code.files, paths, text))
+    routers = Routers(symbols, Roots(symbols))
+    routers.read()
+    routed = Flattened(routers).read()
+    edge, served = find_edge(symbols, routers, routed, text)
+    listed = [endpoint for key, found in routed.items() if key not in served for endpoint in found]
+    listed = [replace(endpoint, unit=unit_of(endpoint.where.path, units)) for endpoint in [*listed, *edge]]
+    listed += find_next(symbols, routers.roots, units)
+    listed.sort(key=lambda e: (e.unit, e.path, e.method, e.where.path, e.where.line))
+    return Inventory(list(dict.fromkeys(listed)), Reacher(symbols))

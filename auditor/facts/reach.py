@@ -1,0 +1,144 @@
+"""What a piece of code runs: its calls, and those of the functions of this repository that it calls, some hops on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from auditor.facts.bindings import FUNCTIONS, arguments_of, unwrap
+from auditor.facts.symbols import External, Missing, Site, Target
+from auditor.facts.syntax import nodes, text_of
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+    from auditor.facts.symbols import Symbols
+
+_MAX_HOPS = 4
+_MAX_BODIES = 150
+_FOLLOWED = FUNCTIONS | {"class_declaration"}
+_MAX_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call or `new`: `name` as it is written (`c.req.json`), `target` what it calls, None where not known."""
+
+    path: str
+    node: Node
+    name: str
+    target: Target | None
+
+    @property
+    def last(self) -> str:
+        """The last part of the name; of an import that was renamed, the name that its module gives it."""
+        if isinstance(self.target, External | Missing) and self.target.name not in {"default", "*"}:
+            return self.target.name.rsplit(".", 1)[-1]
+        return self.name.rsplit(".", 1)[-1]
+
+
+@dataclass(slots=True)
+class Reach:
+    """Everything that some code runs. `bodies` are the functions gone through, the starting code first."""
+
+    calls: list[Call] = field(default_factory=list)
+    bodies: list[Site] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Reacher:
+    """Follows calls; remembers each function's own, so that no body is read twice in a scan."""
+
+    symbols: Symbols
+    _own: dict[tuple[str, int, int], tuple[list[Call], list[Site]]] = field(default_factory=dict)
+    _reached: dict[tuple[str, int, int, int], Reach] = field(default_factory=dict)
+    _texts: dict[tuple[str, int, int], str] = field(default_factory=dict)
+
+    def reach(self, start: Site, hops: int = _MAX_HOPS) -> Reach:
+        """All that is run from `start`, at most `hops` calls away."""
+        key = (*_key(start), hops)
+        if key not in self._reached:
+            self._reached[key] = self._follow(start, hops)
+        return self._reached[key]
+
+    def own(self, site: Site) -> list[Call]:
+        """The calls that stand in the code itself, those of functions inside it too."""
+        return self._direct(site)[0]
+
+    def text(self, site: Site) -> str:
+        """The code without its comments."""
+        key = _key(site)
+        if key not in self._texts:
+            self._texts[key] = _without_comments(self.symbols.code.files[site.path], site.node)
+        return self._texts[key]
+
+    def _follow(self, start: Site, hops: int) -> Reach:
+        found = Reach()
+        seen, level = {_key(start)}, [start]
+        for _ in range(hops + 1):
+            following: list[Site] = []
+            for site in level:
+                calls, onward = self._direct(site)
+                found.bodies.append(site)
+                found.calls += calls
+                for target in onward:
+                    if _key(target) not in seen and len(seen) < _MAX_BODIES:
+                        seen.add(_key(target))
+                        following.append(target)
+            level = following
+        return found
+
+    def _direct(self, site: Site) -> tuple[list[Call], list[Site]]:
+        key = _key(site)
+        if key not in self._own:
+            self._own[key] = self._read(site)
+        return self._own[key]
+
+    def _read(self, site: Site) -> tuple[list[Call], list[Site]]:
+        calls, onward = [], []
+        start = unwrap(site.node)
+        if start.type in {"identifier", "member_expression"}:  # a function that is named, not called
+            onward += self._function(self.symbols.resolve(site.path, start))
+        for node in nodes(self.symbols.code.files[site.path], site.node, "call_expression", "new_expression"):
+            call = self._call(site.path, node)
+            calls.append(call)
+            onward += self._function(call.target)
+            for argument in arguments_of(node):
+                if argument.type in {"identifier", "member_expression"}:
+                    onward += self._function(self.symbols.resolve(site.path, argument))
+        return calls, onward
+
+    def _call(self, path: str, node: Node) -> Call:
+        field_name = "constructor" if node.type == "new_expression" else "function"
+        called = node.child_by_field_name(field_name)
+        name = (
+            text_of(called) if called is not None and called.end_byte - called.start_byte < _MAX_NAME else _tail(called)
+        )
+        return Call(path, node, name, self.symbols.called(path, node))
+
+    def _function(self, target: Target | None) -> list[Site]:
+        """The code behind a target, where it is some: a function, or the functions that a call gave or was given."""
+        if not isinstance(target, Site):
+            return []
+        if target.node.type in _FOLLOWED:
+            return [target]
+        return [target] if target.node.type in {"call_expression", "new_expression"} else []
+
+
+def _tail(called: Node | None) -> str:
+    """The name of a call at the end of a long chain: `….insert`."""
+    if called is None:
+        return ""
+    return "…." + text_of(called.child_by_field_name("property")) if called.type == "member_expression" else "…"
+
+
+def _key(site: Site) -> tuple[str, int, int]:
+    return site.path, site.node.start_byte, site.node.end_byte
+
+
+def _without_comments(language: str, node: Node) -> str:
+    text = node.text or b""
+    for comment in reversed(nodes(language, node, "comment")):
+        start, end = comment.start_byte - node.start_byte, comment.end_byte - node.start_byte
+        text = text[:start] + b" " + text[end:]
+    return text.decode("utf-8", "replace")

@@ -1,0 +1,181 @@
+"""Endpoints of Next.js: route handlers, the pages router's API, server actions, and the middleware before them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from auditor.facts.bindings import FUNCTIONS, arguments_of, string_of
+from auditor.facts.endpoints import Endpoint
+from auditor.facts.routed import open_target
+from auditor.facts.symbols import Site
+from auditor.facts.syntax import enclosing_function, line_of, text_of
+from auditor.facts.units import unit_of
+from auditor.model import FileSpan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditor.facts.router_roots import Roots
+    from auditor.facts.symbols import Symbols, Target
+    from auditor.facts.units import UnitFacts
+
+_ROUTE = re.compile(r"(?:src/)?app/(?P<path>(?:.*/)?)route\.[jt]sx?")
+_PAGE = re.compile(r"(?:src/)?pages/(?P<path>api/.*|api)\.[jt]sx?")
+_MIDDLEWARE = re.compile(r"(?:src/)?(?:middleware|proxy)\.[jt]s")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_ASKED = re.compile(
+    r"\bmethod\s*(?:===?|!==?)\s*(?:[\"'`]|\w+\.)(GET|POST|PUT|PATCH|DELETE)\b|\bcase\s+[\"'`](GET|POST|PUT|PATCH|DELETE)\b"
+)
+_NAMES = re.compile(r":(\w+)\*|:(\w+)\+|:(\w+)\??")
+
+
+@dataclass(frozen=True, slots=True)
+class _Middleware:
+    site: Site
+    patterns: tuple[re.Pattern[str], ...]
+
+    def covers(self, path: str) -> bool:
+        return not self.patterns or any(pattern.fullmatch(path) for pattern in self.patterns)
+
+
+def find_next(symbols: Symbols, roots: Roots, units: tuple[UnitFacts, ...]) -> list[Endpoint]:
+    """Every endpoint of the units that depend on `next`; those that a router inside answers are the router's."""
+    ours = {unit.path for unit in units if "Next.js" in unit.stack}
+    before: dict[str, list[_Middleware]] = {}
+    found: list[Endpoint] = []
+    for path, language in symbols.code.files.items():
+        unit = unit_of(path, units) if language != "python" else ""
+        if unit not in ours:
+            continue
+        inner = path if unit == "." else path.removeprefix(unit + "/")
+        if match := _ROUTE.fullmatch(inner):
+            found += (replace(e, unit=unit) for e in _handlers(symbols, roots, path, _url(match["path"])))
+        elif match := _PAGE.fullmatch(inner):
+            found += (replace(e, unit=unit) for e in _page(symbols, path, _url(match["path"])))
+        elif _MIDDLEWARE.fullmatch(inner):
+            before.setdefault(unit, []).extend(_middleware(symbols, path))
+        if "use server" in symbols.code.text(path):
+            found += (replace(e, unit=unit) for e in _actions(symbols, path))
+    return [_behind(endpoint, before.get(endpoint.unit, [])) for endpoint in found]
+
+
+def methods_asked(text: str) -> list[str]:
+    """The methods that a handler of all tells apart; `ALL` where it tells none apart."""
+    found = {match[1] or match[2] for match in _ASKED.finditer(text)}
+    return sorted(found) or ["ALL"]
+
+
+def _url(folders: str) -> str:
+    """The URL path of `api/(group)/@slot/[id]/`: groups and slots are no part of it."""
+    parts = [part for part in folders.split("/") if part and not re.match(r"\(.*\)$|@", part)]
+    parts = parts[:-1] if parts and parts[-1] == "index" else parts
+    return "/" + "/".join(parts)
+
+
+def _handlers(symbols: Symbols, roots: Roots, path: str, url: str) -> Iterator[Endpoint]:
+    module = symbols.module(path)
+    for method in _METHODS:
+        if method in module.exports or module.stars:
+            target = symbols.exported(path, method)
+            if (target is not None or method in module.exports) and not _hands_on(roots, target):
+                yield _endpoint(
+                    symbols, path, target, Endpoint("Next.js", method, url, _export_line(symbols, path, method))
+                )
+
+
+def _hands_on(roots: Roots, target: Target | None) -> bool:
+    """Whether this is `handle(app)`: a router's own routes stand in the inventory already."""
+    if not isinstance(target, Site) or target.node.type != "call_expression":
+        return False
+    return any(roots.locate(target.path, argument) is not None for argument in arguments_of(target.node))
+
+
+def _export_line(symbols: Symbols, path: str, name: str) -> FileSpan:
+    pattern = re.compile(rf"\bexport\b.*\b{name}\b")
+    for number, line in enumerate(symbols.code.text(path).split("\n"), 1):
+        if pattern.search(line):
+            return FileSpan(path, number)
+    return FileSpan(path, 1)
+
+
+def _endpoint(symbols: Symbols, path: str, target: Target | None, endpoint: Endpoint) -> Endpoint:
+    opened = open_target(symbols, target, endpoint.method)
+    place = endpoint.where
+    if isinstance(target, Site) and target.path == path:
+        place = FileSpan(path, line_of(target.node))
+    elif opened.handler is not None and opened.handler.path != path:
+        place = FileSpan(opened.handler.path, line_of(opened.handler.node))
+    return replace(endpoint, where=place, handler=opened.handler, guards=opened.wrappers, lost=opened.lost)
+
+
+def _page(symbols: Symbols, path: str, url: str) -> Iterator[Endpoint]:
+    target = symbols.exported(path, "default")
+    if target is None:
+        return
+    endpoint = _endpoint(symbols, path, target, Endpoint("Next.js", "ALL", url, FileSpan(path, 1)))
+    for method in methods_asked(symbols.code.text(path)):
+        yield replace(endpoint, method=method)
+
+
+def _actions(symbols: Symbols, path: str) -> Iterator[Endpoint]:
+    module = symbols.module(path)
+    if module.server_actions:
+        for name in module.exports:
+            target = symbols.exported(path, name)
+            if isinstance(target, Site) and target.node.type in FUNCTIONS | {"call_expression"}:
+                yield _endpoint(symbols, path, target, _action(path, name, line_of(target.node)))
+        return
+    for node in symbols.code.nodes(path, *FUNCTIONS):
+        body = node.child_by_field_name("body")
+        first = body.named_children[0] if body is not None and body.named_children else None
+        if first is not None and text_of(first).strip("\"'`;") == "use server":
+            name = text_of(node.child_by_field_name("name")) or enclosing_function(body or node)
+            yield replace(_action(path, name, line_of(node)), handler=Site(path, node))
+
+
+def _action(path: str, name: str, line: int) -> Endpoint:
+    return Endpoint("Next.js", "ACTION", f"{path}#{name}", FileSpan(path, line))
+
+
+def _middleware(symbols: Symbols, path: str) -> Iterator[_Middleware]:
+    for name in ("middleware", "proxy", "default"):
+        if name not in symbols.module(path).exports:
+            continue
+        target = symbols.exported(path, name)
+        config = symbols.exported(path, "config")
+        matcher = symbols.member(config, "matcher") if isinstance(config, Site) else None
+        if isinstance(target, Site):
+            yield _Middleware(target, tuple(_patterns(matcher)))
+
+
+def _patterns(matcher: Target | None) -> Iterator[re.Pattern[str]]:
+    if not isinstance(matcher, Site):
+        return
+    listed = matcher.node.named_children if matcher.node.type == "array" else [matcher.node]
+    for item in listed:
+        if (text := string_of(item)) is not None:
+            yield _pattern(text.replace("\\\\", "\\"))
+
+
+def _pattern(matcher: str) -> re.Pattern[str]:
+    """A matcher as a regular expression; one that cannot be read as such covers everything."""
+    parts = re.split(r"(\((?:[^()]|\([^()]*\))*\))", matcher)
+    written = [
+        part if part.startswith("(") else _NAMES.sub(_name, re.escape(part).replace("\\:", ":")) for part in parts
+    ]
+    try:
+        return re.compile("".join(written))
+    except re.error:
+        return re.compile(".*")
+
+
+def _name(match: re.Match[str]) -> str:
+    return ".*" if match[1] or match[2] else "[^/]+"
+
+
+def _behind(endpoint: Endpoint, before: list[_Middleware]) -> Endpoint:
+    if endpoint.method == "ACTION":
+        return endpoint  # a page's path, whichever shows it: the middleware may not run
+    return replace(endpoint, middleware=tuple(found.site for found in before if found.covers(endpoint.path)))

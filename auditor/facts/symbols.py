@@ -1,0 +1,301 @@
+"""What an expression stands for, across the files of a repository: code, a package's export, or what is not there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from auditor.facts.bindings import (
+    FUNCTIONS,
+    Binding,
+    Import,
+    Module,
+    Part,
+    assigned,
+    declared,
+    pattern_names,
+    read_module,
+    unwrap,
+)
+from auditor.facts.specifiers import Specifiers, package_of
+from auditor.facts.syntax import text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tree_sitter import Node, Tree
+
+_CLASSES = {"class_declaration", "abstract_class_declaration", "class"}
+_BLOCKS = {"statement_block", "program", "switch_case", "switch_default"}
+_MAX_HOPS = 24
+
+
+class Files(Protocol):
+    """Parsed code: `files` maps each path to its language."""
+
+    files: Mapping[str, str]
+
+    def tree(self, path: str) -> Tree: ...
+
+    def text(self, path: str) -> str: ...
+
+    def nodes(self, path: str, *types: str) -> list[Node]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A piece of this repository's code: a function, a class, a value; the whole file for a namespace."""
+
+    path: str
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """An export of a package; `name` is dotted, and has `()` where a value that a call gave is meant."""
+
+    package: str
+    name: str
+
+    @property
+    def last(self) -> str:
+        return self.name.rsplit(".", 1)[-1].removesuffix("()")
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A name that should lead to a file of this repository, and does not."""
+
+    specifier: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a function: `key` is the property where it is taken apart."""
+
+    site: Site
+    index: int
+    key: str = ""
+
+
+Target = Site | External | Missing | Parameter
+
+
+@dataclass(slots=True)
+class Symbols:
+    """Resolves names; one for a scan."""
+
+    code: Files
+    specifiers: Specifiers
+    _modules: dict[str, Module] = field(default_factory=dict)
+
+    def module(self, path: str) -> Module:
+        if path not in self._modules:
+            self._modules[path] = read_module(self.code.tree(path).root_node)
+        return self._modules[path]
+
+    def resolve(self, path: str, node: Node, hops: int = _MAX_HOPS) -> Target | None:
+        """What an expression stands for; None where only running the program would tell."""
+        node = unwrap(node)
+        if hops <= 0:
+            return None
+        if node.type in {"identifier", "shorthand_property_identifier", "type_identifier"}:
+            return self.lookup(path, text_of(node), node, hops - 1)
+        if node.type in {"member_expression", "subscript_expression"}:
+            return self._property(path, node, hops - 1)
+        if node.type == "this":
+            holder = _enclosing(node, _CLASSES)
+            return Site(path, holder) if holder is not None else None
+        return Site(path, node)
+
+    def lookup(self, path: str, name: str, at: Node, hops: int = _MAX_HOPS) -> Target | None:
+        """What a name stands for where `at` uses it."""
+        scope = at.parent
+        while scope is not None and scope.type != "program":
+            if scope.type in FUNCTIONS and (found := _parameter(path, scope, name)) is not None:
+                return found
+            if scope.type in _BLOCKS:
+                for statement in scope.named_children:
+                    for declared_name, what in declared(statement):
+                        if declared_name == name and what != at:
+                            return self._follow(path, what, hops - 1)
+            scope = scope.parent
+        binding = self.module(path).names.get(name)
+        return None if binding is None else self._follow(path, binding, hops - 1)
+
+    def exported(self, path: str, name: str, hops: int = _MAX_HOPS) -> Target | None:
+        """What a file exports under a name."""
+        module = self.module(path)
+        what = module.exports.get(name)
+        if isinstance(what, str):
+            binding = module.names.get(what)
+            return None if binding is None else self._follow(path, binding, hops - 1)
+        if what is not None:
+            return self._follow(path, what, hops - 1)
+        common = module.exports.get("default")
+        if name not in {"default", "*"} and common is not None and not isinstance(common, str | Import | Part):
+            found = self.member(Site(path, common), name, hops - 1) if common.type == "object" else None
+            if found is not None:
+                return found
+        for star in module.stars if hops > 0 else ():
+            target = self.specifiers.resolve(path, star)
+            found = self.exported(target, name, hops - 1) if target in self.code.files and target else None
+            if found is not None:
+                return found
+        return None
+
+    def imported(self, path: str, what: Import, hops: int = _MAX_HOPS) -> Target | None:
+        target = self.specifiers.resolve(path, what.specifier)
+        if target is None:
+            if self.specifiers.is_local(path, what.specifier):
+                return Missing(what.specifier, what.name)
+            return External(package_of(what.specifier), what.name)
+        if target not in self.code.files or hops <= 0:
+            return Missing(what.specifier, what.name)
+        if what.name == "*" or (what.name == "default" and self.module(target).common_js):
+            return self._whole(target, hops - 1)
+        return self.exported(target, what.name, hops - 1) or Missing(what.specifier, what.name)
+
+    def _whole(self, path: str, hops: int) -> Target | None:
+        """A module as one value: what CommonJS exports, else the file."""
+        module = self.module(path)
+        common = module.exports.get("default") if module.common_js else None
+        if common is None or isinstance(common, str):
+            return Site(path, module.root)
+        return self._follow(path, common, hops)
+
+    def member(self, target: Target, key: str, hops: int = _MAX_HOPS) -> Target | None:
+        """A property of what an expression stands for."""
+        if isinstance(target, External):
+            return External(target.package, key if target.name in {"*", "default"} else f"{target.name}.{key}")
+        if isinstance(target, Missing):
+            return Missing(target.specifier, f"{target.name}.{key}")
+        return self._of_site(target, key, hops) if isinstance(target, Site) and hops > 0 else None
+
+    def _of_site(self, target: Site, key: str, hops: int) -> Target | None:
+        node = target.node
+        if node.type == "program":
+            return self.exported(target.path, key, hops - 1)
+        if node.type == "object":
+            return self._of_object(target, key, hops - 1)
+        if node.type in _CLASSES:
+            return _method(target, key)
+        if node.type in {"new_expression", "call_expression"}:
+            return self._of_result(target, key, hops - 1)
+        return None
+
+    def called(self, path: str, call: Node) -> Target | None:
+        """What a call calls, or what a `new` expression makes one of."""
+        function = call.child_by_field_name("constructor" if call.type == "new_expression" else "function")
+        return self.resolve(path, function) if function is not None else None
+
+    def _follow(self, path: str, what: Node | Binding, hops: int) -> Target | None:
+        if isinstance(what, Import):
+            return self.imported(path, what, hops)
+        if isinstance(what, Part):
+            whole = self.resolve(path, what.value, hops)
+            return self.member(whole, what.key, hops) if whole is not None else None
+        if what.type == "variable_declarator":  # declared here, assigned later
+            declaration = what.parent
+            scope = declaration.parent if declaration is not None else None
+            value = assigned(scope, text_of(what.child_by_field_name("name"))) if scope is not None else None
+            return self.resolve(path, value, hops) if value is not None else None
+        return self.resolve(path, what, hops)
+
+    def _property(self, path: str, node: Node, hops: int) -> Target | None:
+        held, key = node.child_by_field_name("object"), node.child_by_field_name("property")
+        if held is None or key is None:
+            return None
+        whole = self.resolve(path, held, hops)
+        return self.member(whole, text_of(key), hops) if whole is not None else None
+
+    def _of_object(self, target: Site, key: str, hops: int) -> Target | None:
+        for child in target.node.named_children:
+            if child.type == "pair" and text_of(child.child_by_field_name("key")).strip("\"'") == key:
+                value = child.child_by_field_name("value")
+                return self.resolve(target.path, value, hops) if value is not None else None
+            if child.type == "shorthand_property_identifier" and text_of(child) == key:
+                return self.lookup(target.path, key, child, hops)
+            if child.type == "method_definition" and text_of(child.child_by_field_name("name")) == key:
+                return Site(target.path, child)
+        return None
+
+    def _of_result(self, target: Site, key: str, hops: int) -> Target | None:
+        """A property of what a call gives: a method of the class, a property of the object that is returned."""
+        made = self.called(target.path, target.node)
+        if isinstance(made, External):
+            return External(made.package, f"{made.name}().{key}")
+        if not isinstance(made, Site):
+            return None
+        if made.node.type in _CLASSES:
+            return _method(made, key)
+        if target.node.type == "new_expression":  # a function that is used as a class
+            value = assigned(made.node, f"this.{key}")
+            return self.resolve(made.path, value, hops) if value is not None else None
+        for value in returned(made.node):
+            whole = self.resolve(made.path, value, hops)
+            found = self.member(whole, key, hops) if whole is not None else None
+            if found is not None:
+                return found
+        return None
+
+
+def returned(function: Node) -> Iterator[Node]:
+    """The expressions that a function returns itself, not those of functions inside it."""
+    body = function.child_by_field_name("body")
+    if body is None:
+        return
+    if body.type != "statement_block":
+        yield unwrap(body)
+        return
+    waiting = [body]
+    while waiting:
+        node = waiting.pop()
+        if node.type == "return_statement" and node.named_children:
+            yield unwrap(node.named_children[0])
+        waiting.extend(child for child in node.named_children if child.type not in FUNCTIONS | _CLASSES)
+
+
+def parameters(function: Node) -> list[Node]:
+    """The patterns of a function's parameters, without types and defaults."""
+    single = function.child_by_field_name("parameter")
+    if single is not None:
+        return [single]
+    listed = function.child_by_field_name("parameters")
+    found = []
+    for child in listed.named_children if listed is not None else ():
+        pattern = child.child_by_field_name("pattern") or child.child_by_field_name("left") or child
+        if child.type != "comment":
+            found.append(pattern)
+    return found
+
+
+def _parameter(path: str, function: Node, name: str) -> Parameter | None:
+    for index, pattern in enumerate(parameters(function)):
+        if pattern.type == "identifier" and text_of(pattern) == name:
+            return Parameter(Site(path, function), index)
+        if pattern.type == "object_pattern":
+            for local, key in pattern_names(pattern):
+                if local == name:
+                    return Parameter(Site(path, function), index, key)
+    return None
+
+
+def _method(target: Site, key: str) -> Site | None:
+    body = target.node.child_by_field_name("body")
+    for child in body.named_children if body is not None else ():
+        named = text_of(child.child_by_field_name("name") or child.child_by_field_name("property"))
+        if named == key and child.type == "method_definition":
+            return Site(target.path, child)
+        value = child.child_by_field_name("value")
+        if named == key and value is not None:
+            return Site(target.path, unwrap(value))
+    return None
+
+
+def _enclosing(node: Node, types: set[str]) -> Node | None:
+    current = node.parent
+    while current is not None and current.type not in types:
+        current = current.parent
+    return current
