@@ -118,7 +118,7 @@ def _declarator(declarator: Node) -> Iterator[tuple[str, Node | Binding]]:
         yield text_of(name), declarator
         return
     value = unwrap(value)
-    specifier = _required(value)
+    specifier = required(value)
     if name.type == "identifier":
         yield text_of(name), Import(specifier, "*") if specifier else value
     elif name.type == "object_pattern":
@@ -137,7 +137,7 @@ def pattern_names(pattern: Node) -> Iterator[tuple[str, str]]:
             yield text_of(child.child_by_field_name("left")), text_of(child.child_by_field_name("left"))
 
 
-def _required(value: Node) -> str | None:
+def required(value: Node) -> str | None:
     """The module of `require('x')` or of `import('x')`."""
     if value.type == "call_expression" and text_of(value.child_by_field_name("function")) in {"require", "import"}:
         given = arguments_of(value)
@@ -201,7 +201,7 @@ def _common_js(module: Module, statement: Node) -> None:
     value = unwrap(value)
     module.common_js |= left.startswith(("module.exports", "exports."))
     if left == "module.exports":
-        specifier = _required(value)
+        specifier = required(value)
         module.exports["default"] = Import(specifier, "*") if specifier else value
     elif left.startswith(("module.exports.", "exports.")):
         module.exports[left.rsplit(".", 1)[-1]] = value

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from auditor.facts.reach import Reacher
     from auditor.facts.symbols import Site
     from auditor.model import FileSpan
 
@@ -16,10 +15,11 @@ if TYPE_CHECKING:
 class Endpoint:
     """One way in. `method` is an HTTP method, `ALL`, or `ACTION` for a server action; `path` is as it is mounted.
 
-    `handler` is the code that answers, None when it could not be followed (`lost` says what). `guards` is the code that
-    runs before it, outermost first; `middleware` too, but it decides by the request's path what it does (Next.js).
-    `schemas` are the inputs (`json`, `query`, …) that the declaration itself validates. `gateway` says what the platform
-    checks before the code runs, empty for nothing.
+    `handler` is the code that answers, None when it could not be followed (`lost` says what). `guards` is the code
+    that runs before it, outermost first; `middleware` too, but it decides by the request's path what it does (Next.js).
+    `schemas` are the inputs (`json`, `query`, …) that the declaration itself validates. `gateway` says what the
+    platform checks before the code runs, empty for nothing. `shown` is false for a server action that no component
+    imports: a build may leave it without an address.
     """
 
     framework: str
@@ -33,18 +33,11 @@ class Endpoint:
     gateway: str = ""
     lost: str = ""
     unit: str = "."
+    shown: bool = True
 
     @property
     def subject(self) -> str:
         return f"endpoint {self.method} {self.path}"
-
-
-@dataclass(slots=True)
-class Inventory:
-    """All endpoints of a repository, by unit and path, and what follows the code behind them."""
-
-    endpoints: list[Endpoint]
-    reacher: Reacher
 
 
 def join_paths(*parts: str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from auditor.facts.endpoints import Inventory
+from auditor.facts.authentication import Control, authentication
+from auditor.facts.effects import Effect, effects
 from auditor.facts.reach import Reacher
 from auditor.facts.routed import Flattened
 from auditor.facts.router_roots import Roots
@@ -19,8 +20,36 @@ from auditor.facts.units import unit_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from auditor.facts.endpoints import Endpoint
     from auditor.facts.symbols import Files
     from auditor.facts.units import UnitFacts
+
+
+@dataclass(slots=True)
+class Inventory:
+    """All endpoints of a repository, by unit and path; what is asked of one is worked out once."""
+
+    endpoints: list[Endpoint]
+    reacher: Reacher
+    _authentication: dict[Endpoint, Control] = field(default_factory=dict)
+    _effects: dict[Endpoint, list[Effect]] = field(default_factory=dict)
+
+    def authentication(self, endpoint: Endpoint) -> Control:
+        """Whether a caller must show who they are."""
+        if endpoint not in self._authentication:
+            self._authentication[endpoint] = authentication(self.reacher, endpoint)
+        return self._authentication[endpoint]
+
+    def effects(self, endpoint: Endpoint) -> list[Effect]:
+        """What the handler does to the world, and what it calls does."""
+        if endpoint not in self._effects:
+            reach = self.reacher.reach(endpoint.handler).calls if endpoint.handler is not None else []
+            self._effects[endpoint] = list(effects(reach))
+        return self._effects[endpoint]
+
+    def text(self, endpoint: Endpoint) -> str:
+        """The handler's own text without comments; empty where it could not be followed."""
+        return self.reacher.text(endpoint.handler) if endpoint.handler is not None else ""
 
 
 def find_endpoints(

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from auditor.facts.bindings import FUNCTIONS, arguments_of, unwrap
 from auditor.facts.symbols import External, Missing, Site, Target
 from auditor.facts.syntax import nodes, text_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tree_sitter import Node
 
     from auditor.facts.symbols import Symbols
 
+T = TypeVar("T")
 _MAX_HOPS = 4
 _MAX_BODIES = 150
 _FOLLOWED = FUNCTIONS | {"class_declaration"}
@@ -53,6 +56,7 @@ class Reacher:
     _own: dict[tuple[str, int, int], tuple[list[Call], list[Site]]] = field(default_factory=dict)
     _reached: dict[tuple[str, int, int, int], Reach] = field(default_factory=dict)
     _texts: dict[tuple[str, int, int], str] = field(default_factory=dict)
+    _said: dict[tuple[tuple[str, int, int], Callable[[str], Any]], Any] = field(default_factory=dict)
 
     def reach(self, start: Site, hops: int = _MAX_HOPS) -> Reach:
         """All that is run from `start`, at most `hops` calls away."""
@@ -71,6 +75,14 @@ class Reacher:
         if key not in self._texts:
             self._texts[key] = _without_comments(self.symbols.code.files[site.path], site.node)
         return self._texts[key]
+
+    def says(self, site: Site, question: Callable[[str], T]) -> T:
+        """The answer to a question about the code's text without its comments; asked once for each piece of code."""
+        key = (_key(site), question)
+        if key not in self._said:
+            self._said[key] = question(self.text(site))
+        answer: T = self._said[key]
+        return answer
 
     def _follow(self, start: Site, hops: int) -> Reach:
         found = Reach()
@@ -95,10 +107,7 @@ class Reacher:
         return self._own[key]
 
     def _read(self, site: Site) -> tuple[list[Call], list[Site]]:
-        calls, onward = [], []
-        start = unwrap(site.node)
-        if start.type in {"identifier", "member_expression"}:  # a function that is named, not called
-            onward += self._function(self.symbols.resolve(site.path, start))
+        calls, onward = [], self._built(site.path, unwrap(site.node))
         for node in nodes(self.symbols.code.files[site.path], site.node, "call_expression", "new_expression"):
             call = self._call(site.path, node)
             calls.append(call)
@@ -107,6 +116,22 @@ class Reacher:
                 if argument.type in {"identifier", "member_expression"}:
                     onward += self._function(self.symbols.resolve(site.path, argument))
         return calls, onward
+
+    def _built(self, path: str, start: Node) -> list[Site]:
+        """What stands behind a name, or behind the beginning of `client.use(…).schema(…).action`."""
+        if start.type not in {"identifier", "member_expression", "call_expression"}:
+            return []
+        found = self._function(self.symbols.resolve(path, start)) if start.type != "call_expression" else []
+        while start.type in {"member_expression", "call_expression"}:
+            inner = start.child_by_field_name("object" if start.type == "member_expression" else "function")
+            if inner is None:
+                return found
+            start = unwrap(inner)
+        target = self.symbols.resolve(path, start) if start.type == "identifier" else None
+        chained = (
+            isinstance(target, Site) and target.node.type == "call_expression" and b".use(" in (target.node.text or b"")
+        )
+        return found + (self._function(target) if chained else [])
 
     def _call(self, path: str, node: Node) -> Call:
         field_name = "constructor" if node.type == "new_expression" else "function"
@@ -117,12 +142,9 @@ class Reacher:
         return Call(path, node, name, self.symbols.called(path, node))
 
     def _function(self, target: Target | None) -> list[Site]:
-        """The code behind a target, where it is some: a function, or the functions that a call gave or was given."""
-        if not isinstance(target, Site):
-            return []
-        if target.node.type in _FOLLOWED:
-            return [target]
-        return [target] if target.node.type in {"call_expression", "new_expression"} else []
+        """The code behind a target, where it is some: a function, or the call that made the value."""
+        made = _FOLLOWED | {"call_expression", "new_expression"}
+        return [target] if isinstance(target, Site) and target.node.type in made else []
 
 
 def _tail(called: Node | None) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
     from auditor.facts.router_roots import RouterKey
-    from auditor.facts.symbols import Symbols
+    from auditor.facts.symbols import Symbols, Target
 
 _REGISTERS = re.compile(r"\.(?:get|post|put|patch|delete|all|use|on|route|openapi|mount)\s*\(")
 
@@ -184,18 +184,18 @@ class Routers:
         """The functions of a registration: arrays and `...factory.createHandlers(a, b)` are taken apart."""
         found: list[Site] = []
         for node in given:
-            inner = unwrap(node)
-            if inner.type == "spread_element" and inner.named_children:
-                inner = inner.named_children[0]
-                target = self.symbols.resolve(path, inner)
-                if isinstance(target, Site) and target.node.type == "call_expression":
-                    found += self._handlers(target.path, arguments_of(target.node))
-                    continue
-            if inner.type == "array":
-                found += self._handlers(path, inner.named_children)
-            else:
-                found.append(Site(path, inner))
+            inner = unwrap(node.named_children[0] if node.type == "spread_element" and node.named_children else node)
+            target = self.symbols.resolve(path, inner)
+            several = self._several(target, spread=node.type == "spread_element")
+            found += [Site(path, inner)] if several is None else several
         return tuple(found)
+
+    def _several(self, target: Target | None, *, spread: bool) -> list[Site] | None:
+        if isinstance(target, Site) and target.node.type == "array":
+            return [site for child in target.node.named_children for site in self._handlers(target.path, [child])]
+        if spread and isinstance(target, Site) and target.node.type == "call_expression":
+            return list(self._handlers(target.path, arguments_of(target.node)))
+        return None
 
     def _text(self, path: str, node: Node) -> str | None:
         """A path as text; holes of templates are followed where they are constants. None when it is no path."""

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from auditor.facts.bindings import FUNCTIONS, arguments_of, string_of
+from auditor.facts.bindings import FUNCTIONS, Import, arguments_of, string_of
 from auditor.facts.endpoints import Endpoint
 from auditor.facts.routed import open_target
 from auditor.facts.symbols import Site
@@ -28,6 +28,7 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _ASKED = re.compile(
     r"\bmethod\s*(?:===?|!==?)\s*(?:[\"'`]|\w+\.)(GET|POST|PUT|PATCH|DELETE)\b|\bcase\s+[\"'`](GET|POST|PUT|PATCH|DELETE)\b"
 )
+_FROM = re.compile(r"""(?:from|import\()\s*["']([^"'\n]+)["']""")
 _NAMES = re.compile(r":(\w+)\*|:(\w+)\+|:(\w+)\??")
 
 
@@ -42,7 +43,8 @@ class _Middleware:
 
 def find_next(symbols: Symbols, roots: Roots, units: tuple[UnitFacts, ...]) -> list[Endpoint]:
     """Every endpoint of the units that depend on `next`; those that a router inside answers are the router's."""
-    ours = {unit.path for unit in units if "Next.js" in unit.stack}
+    known = {unit.path for unit in units}
+    ours = {unit.path for unit in units if "Next.js" in unit.stack} | ({"."} - known)  # without manifests, by the paths
     before: dict[str, list[_Middleware]] = {}
     found: list[Endpoint] = []
     for path, language in symbols.code.files.items():
@@ -58,7 +60,28 @@ def find_next(symbols: Symbols, roots: Roots, units: tuple[UnitFacts, ...]) -> l
             before.setdefault(unit, []).extend(_middleware(symbols, path))
         if "use server" in symbols.code.text(path):
             found += (replace(e, unit=unit) for e in _actions(symbols, path))
-    return [_behind(endpoint, before.get(endpoint.unit, [])) for endpoint in found]
+    shown = _shown(symbols, {e.where.path for e in found if e.method == "ACTION"})
+    return [_behind(replace(e, shown=_is_shown(e, shown)), before.get(e.unit, [])) for e in found]
+
+
+def _shown(symbols: Symbols, actions: set[str]) -> set[tuple[str, str]]:
+    """(file, name) of the actions that components import: only those get an address of their own."""
+    found = set()
+    for path in symbols.code.files:
+        text = symbols.code.text(path)
+        if not actions or not (path.endswith(("x", ".js")) or "use client" in text[:200]):
+            continue
+        specifiers = {match[1] for match in _FROM.finditer(text)}
+        if any(symbols.specifiers.resolve(path, specifier) in actions for specifier in specifiers):
+            names = symbols.module(path).names.values()
+            imports = (what for what in names if isinstance(what, Import))
+            found |= {(symbols.specifiers.resolve(path, what.specifier) or "", what.name) for what in imports}
+    return found
+
+
+def _is_shown(endpoint: Endpoint, shown: set[tuple[str, str]]) -> bool:
+    path, _, name = endpoint.path.partition("#")
+    return endpoint.method != "ACTION" or path.endswith("x") or bool({(path, name), (path, "*")} & shown)
 
 
 def methods_asked(text: str) -> list[str]:

@@ -15,6 +15,7 @@ from auditor.facts.bindings import (
     declared,
     pattern_names,
     read_module,
+    required,
     unwrap,
 )
 from auditor.facts.specifiers import Specifiers, package_of
@@ -33,7 +34,8 @@ _MAX_HOPS = 24
 class Files(Protocol):
     """Parsed code: `files` maps each path to its language."""
 
-    files: Mapping[str, str]
+    @property
+    def files(self) -> Mapping[str, str]: ...
 
     def tree(self, path: str) -> Tree: ...
 
@@ -107,7 +109,8 @@ class Symbols:
         if node.type == "this":
             holder = _enclosing(node, _CLASSES)
             return Site(path, holder) if holder is not None else None
-        return Site(path, node)
+        specifier = required(node)
+        return self.imported(path, Import(specifier, "*"), hops - 1) if specifier else Site(path, node)
 
     def lookup(self, path: str, name: str, at: Node, hops: int = _MAX_HOPS) -> Target | None:
         """What a name stands for where `at` uses it."""

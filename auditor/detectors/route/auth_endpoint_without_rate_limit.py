@@ -1,0 +1,73 @@
+"""Endpoints where passwords are tried, messages are sent or models are paid for, as often as anybody likes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditor.facts.authentication import Presence
+from auditor.facts.effects import MODEL, SEND, SIGN_IN
+from auditor.facts.limits import rate_limit
+from auditor.facts.purposes import MUTATING, signs_in
+from auditor.facts.webhooks import receiver
+from auditor.model import Answer, Severity, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditor.facts.effects import Effect
+    from auditor.facts.endpoints import Endpoint
+    from auditor.facts.inventory import Inventory
+    from auditor.sources.code import Code
+    from auditor.sources.repository import Repository
+
+
+def ask(repository: Repository, code: Code, inventory: Inventory) -> Iterator[Answer]:
+    del repository
+    for path, reason in code.unread.items():
+        yield Answer(f"file {path}", State.UNKNOWN, reason)
+    for endpoint in inventory.endpoints:
+        if endpoint.method in MUTATING and not receiver(inventory, endpoint):
+            answer = _answer(inventory, endpoint)
+            if answer is not None:
+                yield answer
+
+
+def _answer(inventory: Inventory, endpoint: Endpoint) -> Answer | None:
+    purpose = _purpose(inventory, endpoint)
+    if not purpose:
+        return None
+    found = rate_limit(inventory.reacher, endpoint)
+    if found.presence is Presence.PRESENT:
+        return Answer(endpoint.subject, State.OK, f"limited: {found.shows}", endpoint.where)
+    if found.presence is Presence.UNRESOLVED:
+        detail = f"{purpose}; whether {found.shows} limits it could not be followed"
+        return Answer(endpoint.subject, State.UNKNOWN, detail, endpoint.where)
+    detail, severity = f"{purpose}, and nothing limits how often", Severity.MEDIUM
+    if _by_supabase(inventory.effects(endpoint)):
+        severity = Severity.LOW
+        detail += "; Supabase Auth counts by address, and sees this server's for everybody"
+    return Answer(endpoint.subject, State.FAIL, detail, endpoint.where, severity=severity, evidence="unlimited")
+
+
+def _purpose(inventory: Inventory, endpoint: Endpoint) -> str:
+    """Why the endpoint must be limited, empty when it need not be."""
+    if endpoint.handler is None or not endpoint.shown:
+        return ""  # a library answers, with limits of its own; or nobody calls it
+    effects = inventory.effects(endpoint)
+    known = inventory.authentication(endpoint).presence is Presence.PRESENT
+    kinds = {effect.kind for effect in effects}
+    if SIGN_IN in kinds or (not known and _credentials(endpoint, effects)):
+        return "people sign in here"
+    if not known and kinds & {SEND}:
+        return "it sends messages for everybody"
+    return "it calls a paid model for everybody" if not known and kinds & {MODEL} else ""
+
+
+def _credentials(endpoint: Endpoint, effects: list[Effect]) -> bool:
+    return bool(effects) and signs_in(endpoint, effects)
+
+
+def _by_supabase(effects: list[Effect]) -> bool:
+    """Whether all that is tried or sent goes through Supabase Auth, which has limits of its own."""
+    costly = [effect for effect in effects if effect.kind in {SIGN_IN, SEND, MODEL}]
+    return bool(costly) and all(".auth." in effect.call.name for effect in costly)

@@ -1,0 +1,91 @@
+"""Endpoints that do something for everybody who calls."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from auditor.facts.authentication import Presence
+from auditor.facts.effects import READ, supabase_table
+from auditor.facts.lookups import by_service
+from auditor.facts.purposes import MUTATING, asks_for_token, open_by_purpose
+from auditor.facts.webhooks import receiver
+from auditor.model import Answer, Confidence, Severity, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditor.facts.effects import Effect
+    from auditor.facts.endpoints import Endpoint
+    from auditor.facts.inventory import Inventory
+    from auditor.sources.code import Code
+    from auditor.sources.repository import Repository
+
+_INTERNAL = re.compile(r"(?:^|/)(?:admin|internal|debug|backoffice|superuser|users|export|dump)(?:/|$)", re.IGNORECASE)
+_DOES = {
+    "read": "reads the database", "write": "writes to the database", "send": "sends messages",
+    "pay": "moves money", "model": "calls a paid model",
+}  # fmt: skip
+
+
+def ask(repository: Repository, code: Code, inventory: Inventory) -> Iterator[Answer]:
+    del repository
+    for path, reason in code.unread.items():
+        yield Answer(f"file {path}", State.UNKNOWN, reason)
+    for endpoint in inventory.endpoints:
+        if endpoint.method not in {"OPTIONS", "HEAD"} and not receiver(inventory, endpoint):
+            yield _answer(inventory, endpoint)
+
+
+def _answer(inventory: Inventory, endpoint: Endpoint) -> Answer:
+    found = inventory.authentication(endpoint)
+    if found.presence is Presence.PRESENT:
+        return Answer(endpoint.subject, State.OK, found.shows, endpoint.where)
+    effects = inventory.effects(endpoint)
+    text = inventory.text(endpoint)
+    if reason := open_by_purpose(endpoint, effects, text):
+        return Answer(endpoint.subject, State.OK, f"open on purpose: {reason}", endpoint.where)
+    if endpoint.method not in MUTATING:
+        return _reading(endpoint, effects, found.shows if found.presence is Presence.ABSENT else "")
+    if found.presence is Presence.UNRESOLVED:
+        detail = f"whether {found.shows} asks who calls could not be followed"
+        return Answer(endpoint.subject, State.UNKNOWN, detail, endpoint.where)
+    return _writing(inventory, endpoint, text, found.shows)
+
+
+def _reading(endpoint: Endpoint, effects: list[Effect], shows: str) -> Answer:
+    """A list that everybody may read is often meant so; one of users, or for administrators, is not."""
+    reads = any(effect.kind == READ for effect in effects)
+    severity = Severity.HIGH if reads and (_INTERNAL.search(endpoint.path) or shows) else Severity.INFO
+    detail = shows or f"nothing asks who calls{', and it reads the database' if reads else ''}"
+    return Answer(endpoint.subject, State.FAIL, detail, endpoint.where, severity=severity, evidence="open read")
+
+
+def _writing(inventory: Inventory, endpoint: Endpoint, text: str, shows: str) -> Answer:
+    done = [effect for effect in inventory.effects(endpoint) if effect.kind in _DOES]
+    free = [effect for effect in done if not _under_policies(inventory, effect)]
+    guarded, done = bool(done) and not free, free or done
+    worst = next((effect for effect in done if effect.kind != READ), done[0] if done else None)
+    severity, confidence = Severity.LOW, None
+    if worst is not None:
+        severity = Severity.MEDIUM if worst.kind == READ or asks_for_token(text) else Severity.HIGH
+    if guarded:
+        severity = Severity.LOW
+    if not endpoint.shown:
+        severity, confidence = Severity.LOW, Confidence.SUSPECTED
+    what = f"{_DOES[worst.kind]}{f' ({worst.table})' if worst.table else ''}" if worst else "has no known effect"
+    detail = f"{shows or 'nothing asks who calls'}, and it {what}"
+    if guarded:
+        detail += " with the caller's own rights: row level security decides"
+    if not endpoint.shown:
+        detail += "; no component imports the action, so that a build may leave it out"
+    return Answer(
+        endpoint.subject, State.FAIL, detail, endpoint.where,
+        severity=severity, confidence=confidence, evidence="open write",
+    )  # fmt: skip
+
+
+def _under_policies(inventory: Inventory, effect: Effect) -> bool:
+    """Whether supabase-js asks with the caller's own rights, so that policies decide."""
+    through_api = supabase_table(effect.call.node) is not None or effect.call.name.endswith(".rpc")
+    return through_api and not by_service(inventory.reacher, effect)

@@ -1,0 +1,69 @@
+"""Objects that are looked up by an id out of the request alone, whoever they belong to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditor.facts.audit_names import folded
+from auditor.facts.authentication import Presence
+from auditor.facts.effects import READ, WRITE, effects, supabase_table
+from auditor.facts.lookups import by_service, caller_checked, caller_names, looked_up, owned_tables, request_names
+from auditor.facts.purposes import by_machine
+from auditor.facts.syntax import line_of
+from auditor.facts.webhooks import receiver
+from auditor.model import Answer, FileSpan, Severity, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditor.facts.effects import Effect
+    from auditor.facts.endpoints import Endpoint
+    from auditor.facts.inventory import Inventory
+    from auditor.sources.code import Code
+    from auditor.sources.repository import Repository
+
+
+def ask(repository: Repository, code: Code, inventory: Inventory) -> Iterator[Answer]:
+    for path, reason in code.unread.items():
+        yield Answer(f"file {path}", State.UNKNOWN, reason)
+    owned = owned_tables(repository)
+    for endpoint in inventory.endpoints:
+        if endpoint.handler is not None and _asks_who(inventory, endpoint) and not receiver(inventory, endpoint):
+            answer = _answer(inventory, endpoint, owned)
+            if answer is not None:
+                yield answer
+
+
+def _asks_who(inventory: Inventory, endpoint: Endpoint) -> bool:
+    """An endpoint for everybody has no owner to compare with; that it is one is another rule's finding."""
+    found = inventory.authentication(endpoint)
+    if by_machine(endpoint, found.shows):
+        return False
+    return found.presence is Presence.PRESENT or bool(found.presence is Presence.ABSENT and found.shows)
+
+
+def _answer(inventory: Inventory, endpoint: Endpoint, owned: dict[str, bool]) -> Answer | None:
+    assert endpoint.handler
+    done = [effect for effect in effects(inventory.reacher.own(endpoint.handler)) if _matters(inventory, effect, owned)]
+    if not done:
+        return None
+    names = request_names(inventory.reacher, endpoint.handler)
+    callers = caller_names(inventory.reacher, endpoint.handler)
+    alone = [effect for effect in done if looked_up(effect, names, callers)]
+    if not alone:
+        return Answer(endpoint.subject, State.OK, "rows are chosen together with their owner", endpoint.where)
+    if caller_checked(inventory.reacher, endpoint, names, callers):
+        return Answer(endpoint.subject, State.OK, "the code checks whose it is", endpoint.where)
+    worst = next((effect for effect in alone if effect.kind == WRITE), alone[0])
+    verb = "changes" if worst.kind == WRITE else "gives out"
+    detail = f"{verb} a row of {worst.table} by an id of the request alone: any caller may name somebody else's"
+    severity = Severity.HIGH if worst.kind == WRITE else Severity.MEDIUM
+    place = FileSpan(worst.call.path, line_of(worst.call.node))
+    return Answer(endpoint.subject, State.FAIL, detail, place, severity=severity, evidence=worst.table)
+
+
+def _matters(inventory: Inventory, effect: Effect, owned: dict[str, bool]) -> bool:
+    """A query on rows that belong to somebody, and that no policy of the database guards."""
+    if effect.kind not in {READ, WRITE} or not owned.get(folded(effect.table), False):
+        return False
+    return supabase_table(effect.call.node) is None or by_service(inventory.reacher, effect)

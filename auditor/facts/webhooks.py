@@ -1,0 +1,100 @@
+"""Receivers of webhooks, told from endpoints that manage outgoing ones, and whether they verify who sent."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from auditor.facts.authentication import Control, Presence, library_sign
+from auditor.facts.edge_authentication import sign_of
+from auditor.facts.symbols import External, Site
+
+if TYPE_CHECKING:
+    from auditor.facts.endpoints import Endpoint
+    from auditor.facts.inventory import Inventory
+    from auditor.facts.reach import Call
+
+_SEGMENT = re.compile(r"^(?:web-?)?hooks?$|webhooks?$|^webhook", re.IGNORECASE)
+_PROVIDERS = re.compile(
+    r"stripe|clerk|svix|github|gitlab|shopify|slack|twilio|resend|paddle|lemon|polar|paypal|telegram|whatsapp|discord|linear|plaid"
+    r"|sendgrid|postmark|mailgun|hubspot|intercom|twitch|zoom|calendly|cal\b|docusign|outlook|google|apple|meta|facebook|teller"
+    r"|gocardless|mux|vercel|auth0|supabase|revenuecat|razorpay|mollie|adyen|square|coinbase|alchemy",
+    re.IGNORECASE,
+)
+_HEADER = re.compile(
+    r"[\"'`](?:stripe-signature|svix-(?:id|signature|timestamp)|webhook-signature|x-hub-signature(?:-256)?|x-github-event"
+    r"|x-shopify-hmac-sha256|x-twilio-signature|x-slack-signature|paddle-signature|x-gitlab-token|linear-signature|x-signature"
+    r"|x-vercel-signature|x-hubspot-signature(?:-v3)?|x-telegram-bot-api-secret-token|plaid-verification)[\"'`]",
+    re.IGNORECASE,
+)
+_VERIFIES = re.compile(
+    r"(?:^|\.)(?:constructEvent(?:Async)?|parseThinEvent|parseEventNotification|unwrap|validateRequest|validateEvent|validateSignature"
+    r"|verify_?\w*(?:signature|webhook|payload|request|event|hmac|token|secret)\w*|verifyHeader|timingSafeEqual|safeCompare"
+    r"|createHmac|createVerify|jwtVerify|secureCompare|constantTimeEqual|isValidSignature\w*|check_?\w*signature\w*"
+    r"|validate_?\w*(?:signature|webhook|hmac)\w*|authenticate_?\w*webhook\w*|verifyWebhook\w*|subtle\.verify)$",
+    re.IGNORECASE,
+)
+_BODY = re.compile(r"\b(?:json|text|formData|arrayBuffer|parseBody|body|rawBody|blob)\b")
+_SIGNS = {
+    "verifies a webhook's signature", "compares a secret in constant time", "compares with a secret of its environment",
+    "verifies a token",
+}  # fmt: skip
+_COMPARES = re.compile(
+    r"(?:[sS]ignature|[sS]ecret|clientState|[hH]mac|[dD]igest|verification_?[tT]oken|[tT]oken)\w*\s*[!=]==?\s*(?!undefined|null|[\"'`]{2})"
+)
+
+
+def receiver(inventory: Inventory, endpoint: Endpoint) -> bool:
+    """Whether another system calls this endpoint when something happens there."""
+    if endpoint.method not in {"POST", "PUT", "ALL"} or endpoint.handler is None:
+        return False
+    text = inventory.text(endpoint)
+    if _HEADER.search(text):
+        return True
+    parts = endpoint.path.strip("/").split("/")
+    place = next((i for i, part in enumerate(parts) if _SEGMENT.search(part)), None)
+    if place is None or not _BODY.search(text):
+        return False
+    own = _PROVIDERS.search("/".join(parts[max(0, place - 2) :]))
+    return bool(own) or not _managed(inventory, endpoint, "/" + "/".join(parts[: place + 1]))
+
+
+def _managed(inventory: Inventory, endpoint: Endpoint, prefix: str) -> bool:
+    """Whether webhooks are listed, changed or deleted here: then this is where users set up their own."""
+    beside = [e for e in inventory.endpoints if e.unit == endpoint.unit and f"{e.path}/".startswith(prefix + "/")]
+    if any(e.method in {"PATCH", "DELETE"} or (e.method == "GET" and e.path != endpoint.path) for e in beside):
+        return True
+    return bool(re.search(r"/(?::\w+|\[\w+\])/(?:web-?)?hooks?(?:/|$)", endpoint.path)) and not _HEADER.search(
+        inventory.text(endpoint)
+    )
+
+
+def signature(inventory: Inventory, endpoint: Endpoint) -> Control:
+    """Whether the sender is verified before the event is used."""
+    doubt = ""
+    for site in (*endpoint.guards, endpoint.handler):
+        if site is None:
+            continue
+        reach = inventory.reacher.reach(site, 3)
+        for call in reach.calls:
+            found = _of_call(call)
+            if found.presence is Presence.PRESENT:
+                return found
+            doubt = doubt or found.shows
+        for body in inventory.reacher.reach(site, 2).bodies:
+            if (sign := inventory.reacher.says(body, sign_of)) in _SIGNS or inventory.reacher.says(body, _compares):
+                return Control(Presence.PRESENT, sign or "compares a secret of the request")
+    return Control(Presence.UNRESOLVED, doubt) if doubt else Control(Presence.ABSENT)
+
+
+def _of_call(call: Call) -> Control:
+    if not (_VERIFIES.search(call.name) or _VERIFIES.search(call.last)):
+        known = library_sign(call)
+        return Control(Presence.PRESENT, known) if known else Control(Presence.ABSENT)
+    if isinstance(call.target, Site | External) or call.target is None:
+        return Control(Presence.PRESENT, call.last)
+    return Control(Presence.UNRESOLVED, call.last)
+
+
+def _compares(text: str) -> bool:
+    return bool(_COMPARES.search(text))
