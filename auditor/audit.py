@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from auditor import __version__, report_builder, suppress
 from auditor.config import FILE_NAME, Settings
 from auditor.gate import GateSettings, decide
-from auditor.inquiry import access_rows, ask_all, choose, isolation_in_code
+from auditor.inquiry import access_rows, ask_all, choose, isolation_in_code, listed_endpoints
 from auditor.judge import judge_all, judge_rule
 from auditor.lanes import refuse_emptiness, sources
 from auditor.plan import Evidence
@@ -41,12 +41,13 @@ def audit(
 ) -> tuple[Report, Repository]:
     """Audit one target. Raises UsageError and NothingToScan; everything else that goes wrong is in the report."""
     pages = choose(book, request.only)
-    with Evidence(sources(request.target), progress) as evidence:
+    with Evidence(sources(request.target, [page for page in book.pages if page.id in pages]), progress) as evidence:
         evidence.start(("repository",))
         repository: Repository = evidence.get("repository")
         refuse_emptiness(repository, request.target)
         asked = ask_all(book, pages, evidence)
         access = access_rows(evidence)
+        endpoints = listed_endpoints(evidence)
         notes = evidence.notes()
     accepted, complaints = _suppressed(request, book, asked, repository)
     rules = [judge_rule(page, asked[page.id], accepted) for page in book.pages if page.id in asked]
@@ -67,7 +68,7 @@ def audit(
         rules=report_builder.build_rules(rules),
         findings=findings,
         not_checked=report_builder.build_not_checked(rules, judged),
-        endpoints=[],
+        endpoints=report_builder.build_endpoints(endpoints),
         access=report_builder.build_access(access),
     )
     return report, repository

@@ -18,12 +18,13 @@ from auditor.model import (
     Unavailable,
     UsageError,
 )
-from auditor.plan import NEEDS
+from auditor.plan import needs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from auditor.database_lanes import Databases
+    from auditor.model import EndpointRow
     from auditor.plan import Evidence
     from auditor.rulebook import Page, Rulebook
     from auditor.sources.probes import Probed
@@ -53,18 +54,25 @@ def choose(book: Rulebook, only: tuple[str, ...]) -> set[str]:
 def ask_all(book: Rulebook, chosen: set[str], evidence: Evidence) -> dict[str, RuleAnswers]:
     """The answers of every rule, by id."""
     pages = [page for page in book.pages if page.kind is not Kind.SETTINGS]
-    evidence.start(dict.fromkeys(need for page in pages if page.id in chosen for need in NEEDS[page.kind]))
-    pages.sort(key=lambda page: "databases" in NEEDS[page.kind])  # files are read while the history is replayed
+    evidence.start(dict.fromkeys(need for page in pages if page.id in chosen for need in needs(page)))
+    pages.sort(key=_patience)  # files are read while the history is replayed
     return {page.id: _ask(page, evidence) if page.id in chosen else RuleAnswers(page.id, asked=False) for page in pages}
 
 
+def _patience(page: Page) -> int:
+    """The rank of what a rule waits for: the database last, the engine before it."""
+    return max(
+        ("semgrep", "databases").index(need) + 1 if need in {"semgrep", "databases"} else 0 for need in needs(page)
+    )
+
+
 def _ask(page: Page, evidence: Evidence) -> RuleAnswers:
-    return _ask_databases(page, evidence) if "databases" in NEEDS[page.kind] else _ask_files(page, evidence)
+    return _ask_databases(page, evidence) if "databases" in needs(page) else _ask_files(page, evidence)
 
 
 def _ask_files(page: Page, evidence: Evidence) -> RuleAnswers:
     try:
-        return ask_files(page, *(evidence.get(need) for need in NEEDS[page.kind]))
+        return ask_files(page, *(evidence.get(need) for need in needs(page)))
     except Unavailable as reason:
         return RuleAnswers(page.id, unavailable=str(reason))
     except NotApplicable as reason:
@@ -92,6 +100,18 @@ def _ask_databases(page: Page, evidence: Evidence) -> RuleAnswers:
 def isolation_in_code(asked: Mapping[str, RuleAnswers]) -> bool:
     """Whether the databases were seen and have no API role: then the application alone keeps tenants apart."""
     return any(item.not_applicable == _NO_API for item in asked.values())
+
+
+def listed_endpoints(evidence: Evidence) -> list[EndpointRow]:
+    """The endpoints with their controls; none where no rule asked for them."""
+    if not evidence.started("endpoints"):
+        return []
+    from auditor.facts.guarded import endpoint_rows
+
+    try:
+        return endpoint_rows(evidence.get("endpoints"))
+    except (Unavailable, NotApplicable):
+        return []
 
 
 def access_rows(evidence: Evidence) -> list[AccessRow]:

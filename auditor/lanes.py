@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from auditor.database_lanes import build_shadows, connect, describe_databases, describe_probes, joined, probe_all
@@ -11,7 +12,13 @@ from auditor.plan import Evidence, Source
 from auditor.sources.repository import read_repository
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from contextlib import ExitStack
+
+    from auditor.facts.inventory import Inventory
+    from auditor.facts.semgrep_output import Semgrep
     from auditor.model import Target
+    from auditor.rulebook import Page
     from auditor.sources.code import Code
     from auditor.sources.packages import Packages
     from auditor.sources.repository import Repository
@@ -36,8 +43,8 @@ _UNDERSTOOD = (
 _Described = tuple[str, dict[str, Any], str | None]
 
 
-def sources(target: Target) -> dict[str, Source]:
-    """The table of sources for one target."""
+def sources(target: Target, pages: Iterable[Page] = ()) -> dict[str, Source]:
+    """The table of sources for one target; `pages` are the rules that are asked."""
     table = {
         "repository": Source((), lambda _, __: _repository(target), _describe_repository),
         "histories": Source(("repository",), lambda e, _: _histories(e), _describe_histories),
@@ -50,7 +57,9 @@ def sources(target: Target) -> dict[str, Source]:
         table["live database"] = Source(("histories",), lambda e, s: connect(target, e, s), describe_databases)
     lanes = tuple(name for name in ("live database", "shadow database") if name in table)
     table["code"] = Source(("repository",), lambda e, _: _code(e), _describe_code)
-    table["packages"] = Source(("repository",), lambda e, _: _packages(target, e), _describe_packages)
+    table["endpoints"] = Source(("repository", "code"), lambda e, _: _endpoints(e), _describe_endpoints)
+    table["semgrep"] = Source(("code",), lambda e, s: _semgrep(pages, target, e, s), _describe_semgrep)
+    table["packages"] = Source(("repository",), lambda e, s: _packages(target, e, s), _describe_packages)
     table["databases"] = Source((), lambda e, _: joined(e, lanes), describe_databases)
     table["probes"] = Source(("databases",), lambda e, _: probe_all(e), describe_probes)
     return table
@@ -98,13 +107,42 @@ def _code(evidence: Evidence) -> Code:
 
 def _describe_code(code: Code) -> _Described:
     unread = "; ".join(f"{path}: {reason}" for path, reason in list(code.unread.items())[:20])
-    return ("partial" if unread else "available", {"files": len(code.files)}, unread or None)
+    facts: dict[str, Any] = {"files": len(code.files)}
+    if code.minified:
+        facts |= {"minified bundles left out": len(code.minified), "the first of them": code.minified[:5]}
+    return ("partial" if unread else "available", facts, unread or None)
 
 
-def _packages(target: Target, evidence: Evidence) -> Packages:
-    from auditor.sources.packages import read_packages
+def _endpoints(evidence: Evidence) -> Inventory:
+    from auditor.facts.inventory import find_endpoints
 
-    return read_packages(evidence.get("repository"), target.advisories)
+    repository: Repository = evidence.get("repository")
+    return find_endpoints(evidence.get("code"), repository.files, repository.text, repository.units)
+
+
+def _describe_endpoints(found: Inventory) -> _Described:
+    counts = Counter(endpoint.framework for endpoint in found.endpoints)
+    return ("available", {"endpoints": len(found.endpoints)} | dict(sorted(counts.items())), None)
+
+
+def _semgrep(pages: Iterable[Page], target: Target, evidence: Evidence, stack: ExitStack) -> Semgrep:
+    from auditor.sources.semgrep import read_semgrep
+
+    return read_semgrep([page for page in pages if page.yaml], evidence.get("code"), target.timeout, stack)
+
+
+def _describe_semgrep(found: Semgrep) -> _Described:
+    lost = [f"{name}: {page.broken}" for name, page in found.pages.items() if page.broken]
+    lost += sorted({f"{path}: {why}" for page in found.pages.values() for path, why in page.unread.items()})
+    facts = {"files": found.files, "version": found.version or "not started: no file holds what its rules look for"}
+    return ("partial" if lost else "available", facts, "; ".join(lost[:20]) or None)
+
+
+def _packages(target: Target, evidence: Evidence, stack: ExitStack) -> Packages:
+    from auditor.sources.packages import audit_online, read_packages
+
+    found = read_packages(evidence.get("repository"), target.advisories)
+    return audit_online(found, stack, offline=target.offline)
 
 
 def _describe_packages(found: Packages) -> _Described:
@@ -112,8 +150,12 @@ def _describe_packages(found: Packages) -> _Described:
     if found.advisories:
         facts |= {f"{name} records": count for name, count in sorted(found.advisories.records.items())}
         facts |= {"newest record": found.advisories.newest, "records refused": len(found.advisories.refused)}
-    unread = "; ".join(f"{path}: {reason}" for path, reason in found.unread.items())
-    return ("partial" if unread or not found.advisories else "available", facts, unread or None)
+    reasons = [f"{path}: {reason}" for path, reason in found.unread.items()]
+    if found.python:
+        facts[f"answered by {found.python.source}"] = len(found.python.answered)
+        reasons += sorted(set(found.python.unanswered.values()))[:5]
+    partial = reasons or not (found.advisories or found.python)
+    return ("partial" if partial else "available", facts, "; ".join(reasons) or None)
 
 
 def _describe_histories(found: Histories) -> _Described:

@@ -117,6 +117,7 @@ class Target:
     pg_bin: str | None = None
     timeout: float = 300.0
     advisories: tuple[str, ...] = ()
+    offline: bool = False
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
 
@@ -186,6 +187,35 @@ class Answer:
     unit: str = "."
     database: str | None = None
     sources: tuple[str, ...] = ()
+
+
+class Presence(StrEnum):
+    """Whether a control stands before an endpoint; UNRESOLVED: a name could not be followed."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    UNRESOLVED = "unresolved"
+    NOT_APPLICABLE = "not_applicable"
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """`shows` says what was seen, or which name could not be followed."""
+
+    presence: Presence
+    shows: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointRow:
+    """One endpoint with its controls: `auth`, `validation`, `rate_limit`, `signature`."""
+
+    unit: str
+    method: str
+    path: str
+    framework: str
+    where: FileSpan
+    controls: dict[str, Control]
 
 
 @dataclass(frozen=True, slots=True)

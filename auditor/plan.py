@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from auditor.rulebook import Page
+
 _CLOSING_SECONDS = 0.2
 # What each kind of rule reads. A source that nobody needs is not started.
 NEEDS: dict[Kind, tuple[str, ...]] = {
@@ -29,6 +31,11 @@ NEEDS: dict[Kind, tuple[str, ...]] = {
     Kind.DEPENDENCY: ("repository", "packages"),
     Kind.SETTINGS: ("repository",),
 }
+
+
+def needs(page: Page) -> tuple[str, ...]:
+    """The sources that one rule reads."""
+    return (*NEEDS[page.kind], "semgrep") if page.yaml else NEEDS[page.kind]
 
 
 @dataclass(frozen=True, slots=True)

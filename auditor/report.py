@@ -158,15 +158,25 @@ class NotChecked(_Part):
     location: Location | None = None
 
 
+class EndpointControl(_Part):
+    """Whether a control stands before an endpoint, and what shows it (or which name could not be followed)."""
+
+    state: Literal["present", "absent", "unresolved", "not_applicable"]
+    evidence: str
+
+
 class Endpoint(_Part):
-    """One way in, with the controls in front of it (filled from the endpoint inventory)."""
+    """One way in, with the controls in front of it."""
 
     unit: str
     method: str
     path: str
     framework: str
     location: Location | None
-    controls: dict[str, str]
+    auth: EndpointControl
+    validation: EndpointControl
+    rate_limit: EndpointControl
+    signature: EndpointControl
 
 
 class AccessCell(_Part):

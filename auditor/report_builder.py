@@ -12,6 +12,7 @@ from auditor.model import DbObject, Outcome
 from auditor.report import (
     AccessCell,
     ControlResult,
+    Endpoint,
     Finding,
     FrameLine,
     Location,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from auditor.judge import Judged, Ruled
-    from auditor.model import AccessRow, Answer, FileSpan, Proof
+    from auditor.model import AccessRow, Answer, EndpointRow, FileSpan, Proof
     from auditor.rulebook import Page, Rulebook
     from auditor.suppress import Complaint
 
@@ -217,6 +218,22 @@ def _not_checked(page: Page, answer: Answer) -> NotChecked:
         reason=redact(answer.detail),
         location=_location(answer.span),
     )
+
+
+def build_endpoints(rows: Iterable[EndpointRow]) -> list[Endpoint]:
+    return [
+        Endpoint.model_validate(
+            {
+                "unit": row.unit,
+                "method": row.method,
+                "path": redact(row.path),
+                "framework": row.framework,
+                "location": {"path": row.where.path, "line": row.where.line},
+                **{n: {"state": c.presence, "evidence": redact(c.shows)} for n, c in row.controls.items()},
+            }
+        )
+        for row in rows
+    ]
 
 
 def build_access(rows: Iterable[AccessRow]) -> list[AccessCell]:

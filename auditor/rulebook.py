@@ -75,6 +75,12 @@ class Page:
         return query if query.is_file() else None
 
     @property
+    def yaml(self) -> Path | None:
+        """The semgrep rules that ask this rule, where they stand in a file beside the page."""
+        rules = self.path.with_suffix(".yaml")
+        return rules if rules.is_file() else None
+
+    @property
     def markdown(self) -> str:
         """The page's prose without its settings: what `explain` and SARIF's `rule.help` show."""
         return re.sub(

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from auditor.data import data_folder
 from auditor.model import Confidence, Kind, Outcome, Severity, Verdict
 from auditor.report import (
-    AccessCell, Cap, ControlResult, Endpoint, EvidenceNote, Finding, FrameLine, Gate, Location, NotChecked,
+    AccessCell, Cap, ControlResult, Endpoint, EndpointControl, EvidenceNote,
+    Finding, FrameLine, Gate, Location, NotChecked,
     ProofResult, Report, RuleResult, Score, ScoreLine, Subjects, Target, Tool, Unit,
 )  # fmt: skip
 from auditor.rulebook import Control, Rulebook, read_page
@@ -109,9 +110,10 @@ def hostile_report() -> Report:
         proof=ProofResult(script=f"{HOSTILE}\n```\n", seen=HOSTILE, expected=HOSTILE), status="open",
     )  # fmt: skip
     row = NotChecked(rule="rls-disabled", control="rls-on-all-tables", subject=HOSTILE, reason=HOSTILE)
+    control = EndpointControl(state="absent", evidence=HOSTILE)
     endpoint = Endpoint(
         unit=HOSTILE, method="GET", path=HOSTILE, framework=HOSTILE, location=None,
-        controls={HOSTILE: HOSTILE},
+        auth=control, validation=control, rate_limit=control, signature=control,
     )  # fmt: skip
     note = EvidenceNote(source="replay", status="partial", reason=HOSTILE, seconds=1.0, facts={HOSTILE: [HOSTILE]})
     return sample_report().model_copy(
@@ -270,11 +272,14 @@ def _not_checked() -> list[NotChecked]:
 
 def _endpoints() -> list[Endpoint]:
     where = Location(path="src/routes/notes.ts", line=12)
+    none = EndpointControl(state="not_applicable", evidence="")
+    known = EndpointControl(state="present", evidence="requireUser (jwtVerify of jose)")
     return [
-        Endpoint(unit=".", method="GET", path="/api/notes/:id", framework="hono", location=where,
-                 controls={"authentication": "present", "validation": "absent"}),
-        Endpoint(unit=".", method="POST", path="/api/login", framework="hono", location=None,
-                 controls={"authentication": "public", "rate limit": "could not resolve"}),
+        Endpoint(unit=".", method="GET", path="/api/notes/:id", framework="Hono", location=where, rate_limit=none,
+                 auth=known, signature=none, validation=EndpointControl(state="absent", evidence="query")),
+        Endpoint(unit=".", method="POST", path="/api/login", framework="Hono", location=None, auth=none,
+                 validation=none, signature=none,
+                 rate_limit=EndpointControl(state="unresolved", evidence="limit of @acme/limits")),
     ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import hashlib
 import re
 import subprocess
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from auditor.config import read_settings
 from auditor.data import data_folder
 from auditor.detectors.ask import ask_database, ask_files, find_detector
 from auditor.facts.histories import History
+from auditor.facts.inventory import find_endpoints
 from auditor.model import Kind, RuleAnswers, State
 from auditor.rulebook import Example, Page, load_rulebook, read_examples
 from auditor.sources.binaries import find_binaries
@@ -24,9 +26,13 @@ from auditor.sources.code import read_code
 from auditor.sources.packages import read_packages
 from auditor.sources.probes import probe
 from auditor.sources.repository import read_repository
+from auditor.sources.semgrep import read_semgrep
 from auditor.sources.shadow import build_shadow
+from tests.running import write
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from auditor.model import Answer
 
 BOOK = load_rulebook()
@@ -37,7 +43,8 @@ EXAMPLES = [
     for page in BOOK.pages
     for example in read_examples(page)
 ]
-_FILES = {Kind.CODE, Kind.SECRET, Kind.REPOSITORY, Kind.DEPENDENCY}
+_ENGINE = [(page, example) for page in BOOK.pages if page.yaml for example in read_examples(page)]
+_FILES = {Kind.CODE, Kind.ROUTE, Kind.SECRET, Kind.REPOSITORY, Kind.DEPENDENCY}
 _DATABASE = {Kind.CATALOG, Kind.PROBE, Kind.MIGRATION}
 
 
@@ -86,7 +93,10 @@ def _noise(seed: str, length: int) -> str:
     return "".join(letters[byte % len(letters)] for byte in digest)[:length]
 
 
-@pytest.mark.parametrize(("page", "example"), [p for p in EXAMPLES if p.values[0].kind in _FILES])  # type: ignore[union-attr]
+@pytest.mark.parametrize(
+    ("page", "example"),
+    [p for p in EXAMPLES if p.values[0].kind in _FILES and not p.values[0].yaml],  # type: ignore[union-attr]
+)
 def test_file_example(page: Page, example: Example, tmp_path: Path) -> None:
     for path, text in example.files.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
@@ -101,19 +111,56 @@ def test_file_example(page: Page, example: Example, tmp_path: Path) -> None:
         more = (read_packages(repository, (str(ADVISORIES),)),)
     elif page.kind is Kind.CODE:
         more = (read_code(repository),)
+    elif page.kind is Kind.ROUTE:
+        code = read_code(repository)
+        more = (code, find_endpoints(code, repository.files, repository.text, repository.units))
     asked = ask_files(page, repository, *more)
     assert not asked.unavailable, asked.unavailable
-    failed = [answer for answer in asked.answers if answer.state is State.FAIL]
+    _check(example, asked.answers)
+
+
+def _check(example: Example, answers: Sequence[Answer]) -> None:
+    failed = [answer for answer in answers if answer.state is State.FAIL]
     lines = {(answer.span.path, answer.span.line) for answer in failed if answer.span}
     subjects = {answer.subject for answer in failed}
     if example.verdict == "bad":
         assert lines == example.marks or not example.marks, failed
         assert example.found <= subjects if example.marks else subjects == example.found, failed
     elif example.verdict == "good":
-        assert asked.answers, "the rule asked about nothing"
+        assert answers, "the rule asked about nothing"
         assert not failed, failed
     else:
         assert not (lines & example.marks), "a known miss is found now: make this example a bad one"
+
+
+@pytest.fixture(scope="module")
+def engine_answers(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], list[Answer]]:
+    """The answers to every example whose detector is semgrep, by page and title: the engine starts once for all."""
+    root = tmp_path_factory.mktemp("examples")
+    folders: dict[str, tuple[str, str]] = {}
+    for number, (page, example) in enumerate(_ENGINE):
+        folders[f"{number:03}"] = (page.id, example.title)
+        write(root / f"{number:03}", {path: _expand(text) for path, text in example.files.items()})
+    repository = read_repository(root)
+    code = read_code(repository)
+    pages = [page for page in BOOK.pages if page.yaml]
+    found: dict[tuple[str, str], list[Answer]] = {key: [] for key in folders.values()}
+    with ExitStack() as stack:
+        matches = read_semgrep(pages, code, 120.0, stack)
+    for page in pages:
+        asked = ask_files(page, repository, code, matches)
+        assert not asked.unavailable, asked.unavailable
+        for answer in asked.answers:
+            assert answer.span
+            folder, _, path = answer.span.path.partition("/")
+            if folders[folder][0] == page.id:
+                found[folders[folder]].append(replace(answer, span=replace(answer.span, path=path)))
+    return found
+
+
+@pytest.mark.parametrize(("page", "example"), [p for p in EXAMPLES if p.values[0].yaml])  # type: ignore[union-attr]
+def test_semgrep_example(page: Page, example: Example, engine_answers: dict[tuple[str, str], list[Answer]]) -> None:
+    _check(example, engine_answers[page.id, example.title])
 
 
 @pytest.mark.parametrize(("page", "example"), [p for p in EXAMPLES if p.values[0].kind is Kind.SETTINGS])  # type: ignore[union-attr]
@@ -150,7 +197,8 @@ def test_page_is_complete(page: Page) -> None:
 def test_page_has_one_detector(page: Page) -> None:
     module = Path("auditor/detectors") / page.kind.value / f"{page.detector_stem}.py"
     exists = (Path(__file__).parent.parent / module).is_file()
-    assert exists != (page.sql is not None), "exactly one detector: a query beside the page, or a module"
+    detectors = [exists, page.sql is not None, page.yaml is not None]
+    assert sum(detectors) == 1, "exactly one detector: a query or semgrep rules beside the page, or a module"
     if exists:
         assert callable(find_detector(page).ask)
 
@@ -162,6 +210,8 @@ def test_detectors_have_pages() -> None:
     assert modules <= stems
     queries = {path.stem for path in data_folder("rules").glob("*/*.sql") if not path.stem.startswith("_")}
     assert queries <= {page.id for page in BOOK.pages}
+    rules = {path.stem for path in data_folder("rules").glob("*/*.yaml")}
+    assert rules == {page.id for page in BOOK.pages if page.yaml and page.kind is Kind.CODE}
 
 
 def test_ids_are_unique_also_among_former_names() -> None:

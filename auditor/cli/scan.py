@@ -116,6 +116,7 @@ def _request(path: Path, options: dict[str, Any]) -> Any:  # noqa: ANN401 - a Re
         pg_bin=options["pg_bin"],
         timeout=options["timeout"],
         advisories=options["advisories"],
+        offline=options["offline"],
         include=include,
         exclude=exclude,
     )

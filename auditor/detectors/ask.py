@@ -6,6 +6,7 @@ import importlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from auditor.detectors import semgrep_answers
 from auditor.facts.units import unit_of
 from auditor.model import (
     Answer,
@@ -54,9 +55,11 @@ def ask_rule(page: Page, databases: Sequence[Database], probed: Mapping[str, Pro
 
 def ask_files(page: Page, repository: Repository, *more: object) -> RuleAnswers:
     """All answers of one rule about the repository's files; `more` is further evidence that its kind is given."""
-    return _guarded(
-        page, lambda: [_placed(answer, repository) for answer in find_detector(page).ask(repository, *more)]
-    )
+    return _guarded(page, lambda: [_placed(answer, repository) for answer in _ask_files(page, repository, *more)])
+
+
+def _ask_files(page: Page, repository: Repository, *more: Any) -> Iterable[Answer]:  # noqa: ANN401 - as in Detector
+    return semgrep_answers.ask(page, *more) if page.yaml else find_detector(page).ask(repository, *more)
 
 
 def _guarded(page: Page, ask: Callable[[], list[Answer]]) -> RuleAnswers:

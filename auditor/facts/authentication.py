@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from auditor.facts.edge_authentication import sign_of
 from auditor.facts.symbols import External, Missing, Site
 from auditor.facts.syntax import text_of
+from auditor.model import Control, Presence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,23 +19,6 @@ if TYPE_CHECKING:
     from auditor.facts.endpoints import Endpoint
     from auditor.facts.reach import Call, Reacher
     from auditor.facts.symbols import Target
-
-
-class Presence(StrEnum):
-    """Whether a control stands before an endpoint; UNRESOLVED: a name could not be followed."""
-
-    PRESENT = "present"
-    ABSENT = "absent"
-    UNRESOLVED = "unresolved"
-
-
-@dataclass(frozen=True, slots=True)
-class Control:
-    """`shows` says what was seen, or which name could not be followed."""
-
-    presence: Presence
-    shows: str = ""
-
 
 _PACKAGES = {
     r"hono$|@hono/hono$": r"jwt|bearerAuth|basicAuth|jwk|verifyWithJwks|verify",

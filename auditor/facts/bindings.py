@@ -16,6 +16,7 @@ FUNCTIONS = {
     "function_declaration", "function_expression", "arrow_function", "method_definition",
     "generator_function_declaration", "generator_function",
 }  # fmt: skip
+CLASSES = {"class_declaration", "abstract_class_declaration", "class"}
 _DECLARATIONS = {"lexical_declaration", "variable_declaration"}
 _NAMED = {"function_declaration", "generator_function_declaration", "class_declaration", "abstract_class_declaration"}
 _WRAPPERS = {"parenthesized_expression", "as_expression", "satisfies_expression", "non_null_expression"}
@@ -217,3 +218,33 @@ def assigned(scope: Node, target: str) -> Node | None:
             return unwrap(value) if value is not None else None
         waiting.extend(node.named_children)
     return None
+
+
+def returned(function: Node) -> Iterator[Node]:
+    """The expressions that a function returns itself, not those of functions inside it."""
+    body = function.child_by_field_name("body")
+    if body is None:
+        return
+    if body.type != "statement_block":
+        yield unwrap(body)
+        return
+    waiting = [body]
+    while waiting:
+        node = waiting.pop()
+        if node.type == "return_statement" and node.named_children:
+            yield unwrap(node.named_children[0])
+        waiting.extend(child for child in node.named_children if child.type not in FUNCTIONS | CLASSES)
+
+
+def parameters(function: Node) -> list[Node]:
+    """The patterns of a function's parameters, without types and defaults."""
+    single = function.child_by_field_name("parameter")
+    if single is not None:
+        return [single]
+    listed = function.child_by_field_name("parameters")
+    found = []
+    for child in listed.named_children if listed is not None else ():
+        pattern = child.child_by_field_name("pattern") or child.child_by_field_name("left") or child
+        if child.type != "comment":
+            found.append(pattern)
+    return found

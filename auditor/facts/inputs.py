@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from auditor.facts.bindings import FUNCTIONS, arguments_of, pattern_names, unwrap
-from auditor.facts.symbols import External, Site, parameters, returned
+from auditor.facts.bindings import FUNCTIONS, arguments_of, parameters, pattern_names, returned, unwrap
+from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import nodes, text_of
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from auditor.facts.authentication import Control, authentication
+from auditor.facts.authentication import authentication
 from auditor.facts.effects import Effect, effects
 from auditor.facts.reach import Reacher
 from auditor.facts.routed import Flattened
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from auditor.facts.endpoints import Endpoint
     from auditor.facts.symbols import Files
     from auditor.facts.units import UnitFacts
+    from auditor.model import Control
 
 
 @dataclass(slots=True)

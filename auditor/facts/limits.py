@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from auditor.facts.authentication import Control, Presence
 from auditor.facts.symbols import External, Missing, Site
+from auditor.model import Control, Presence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

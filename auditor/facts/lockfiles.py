@@ -8,6 +8,7 @@ import tomllib
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,6 +29,9 @@ _PINNED = re.compile(
 _UNPINNED = re.compile(
     r"^\s*(?:[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[|[<>~!]=?|;|#|$|@)|-e\b|-r\b|--requirement|git\+|https?://)"
 )
+_CONFLICT = re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE)
+_INDEX = re.compile(r"^\s*(?:--(?:extra-)?index-url|-i|--find-links|-f)[\s=]+(\S+)", re.MULTILINE)
+_PUBLIC = {"pypi.org", "files.pythonhosted.org", "pypi.python.org"}
 _REQUIREMENTS = re.compile(r"^requirements[\w.-]*\.txt$")
 
 
@@ -37,7 +41,11 @@ class LockfileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One installed package. `dev` says that production does not install it."""
+    """One installed package.
+
+    `dev` says that production does not install it, `public` that the lockfile resolves it from the public registry: no
+    other package is named to a service.
+    """
 
     ecosystem: str
     name: str
@@ -45,6 +53,7 @@ class Package:
     path: str
     line: int
     dev: bool = False
+    public: bool = True
 
     @property
     def subject(self) -> str:
@@ -61,6 +70,8 @@ def read_lockfile(path: str, text: str) -> list[Package]:
     name = PurePosixPath(path).name
     if name in UNREAD:
         raise LockfileError(UNREAD[name])
+    if _CONFLICT.search(text):
+        raise LockfileError("holds a merge conflict that was not resolved")
     reader = _READERS.get(name, _requirements)
     try:
         found = sorted({*reader(path, text)}, key=lambda p: (p.name, p.version, p.dev))
@@ -133,6 +144,8 @@ def _pnpm_key(key: str) -> tuple[str, str] | None:
 
 def _yarn(path: str, text: str) -> Iterator[Package]:
     """Classic and berry: a header that names the wanted ranges, then the version that was taken."""
+    if not re.search(r"^  version", text, re.MULTILINE) and re.search(r"^\s*[^#\s]", text, re.MULTILINE):
+        raise LockfileError("holds no entry that could be read")
     header, start = "", 1
     for number, line in enumerate(text.splitlines(), 1):
         if re.match(r'["@\w]', line) and line.endswith(":"):
@@ -161,13 +174,19 @@ def _toml_lock(path: str, text: str) -> Iterator[Package]:
         if "version" in entry and not local and source.get("type") not in {"git", "directory", "file"}:
             dev = entry.get("category") == "dev" or entry.get("groups") == ["dev"]
             name = normalised(entry["name"])
-            yield Package(PYPI, name, entry["version"], path, lines.get(entry["name"], 1), dev)
+            yield Package(PYPI, name, entry["version"], path, lines.get(entry["name"], 1), dev, _is_public(source))
+
+
+def _is_public(source: dict[str, Any]) -> bool:
+    """Whether a package comes from PyPI itself: poetry names a source only where it is another one, uv always does."""
+    return not source or urlsplit(str(source.get("registry", ""))).hostname in _PUBLIC
 
 
 def _requirements(path: str, text: str) -> Iterator[Package]:
+    public = all(urlsplit(match[1]).hostname in _PUBLIC for match in _INDEX.finditer(text))
     for number, line in enumerate(text.splitlines(), 1):
         if match := _PINNED.match(line):
-            yield Package(PYPI, normalised(match[1]), match[2], path, number, "dev" in PurePosixPath(path).name)
+            yield Package(PYPI, normalised(match[1]), match[2], path, number, "dev" in PurePosixPath(path).name, public)
 
 
 def loose_requirements(path: str, text: str) -> str | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from auditor.facts.bindings import FUNCTIONS, arguments_of, string_of, unwrap
+from auditor.facts.bindings import FUNCTIONS, arguments_of, returned, string_of, unwrap
 from auditor.facts.endpoints import Endpoint, covers, join_paths
-from auditor.facts.symbols import External, Missing, Site, returned
+from auditor.facts.symbols import External, Missing, Site
 from auditor.facts.syntax import line_of, text_of
 from auditor.model import FileSpan
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from auditor.facts.bindings import arguments_of, string_of, unwrap
-from auditor.facts.symbols import External, Parameter, Site, parameters, returned
+from auditor.facts.bindings import arguments_of, parameters, returned, string_of, unwrap
+from auditor.facts.symbols import External, Parameter, Site
 from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
@@ -50,23 +50,25 @@ class Roots:
 
     def locate(self, path: str, node: Node, hops: int = _MAX_HOPS) -> Router | None:
         """The router that an expression stands for, with the base path that chained calls gave it."""
-        key = (path, node.start_byte, node.end_byte)
+        chain: list[tuple[tuple[str, int, int], str]] = []
+        node = unwrap(node)
+        while (link := _link(node)) is not None and _key(path, node) not in self._located:
+            chain.append((_key(path, node), link[1]))
+            node = unwrap(link[0])
+        key = _key(path, node)
         if key not in self._located:
             self._located[key] = None  # a router that is made out of itself is none
-            self._located[key] = self._locate(path, node, hops)
-        return self._located[key]
+            self._located[key] = self._made_or_named(path, node, hops) if hops > 0 else None
+        found = self._located[key]
+        for linked, base in reversed(chain):
+            found = replace(found, base=found.base + base) if found is not None and base else found
+            self._located[linked] = found
+        return found
 
-    def _locate(self, path: str, node: Node, hops: int) -> Router | None:
-        node, base = _root_of_chain(unwrap(node))
-        if hops <= 0:
-            return None
+    def _made_or_named(self, path: str, node: Node, hops: int) -> Router | None:
         if node.type in {"new_expression", "call_expression"}:
-            found = self._made(path, node, hops)
-        else:
-            found = self._named(path, node, hops)
-        if found is None or not base:
-            return found
-        return Router(found.root, found.framework, found.base + base, found.parameter, found.factory)
+            return self._made(path, node, hops)
+        return self._named(path, node, hops)
 
     def _named(self, path: str, node: Node, hops: int) -> Router | None:
         target = self.symbols.resolve(path, node)
@@ -119,35 +121,31 @@ def _framework(target: External, *, made_new: bool) -> str | None:
     return None
 
 
-def _root_of_chain(node: Node) -> tuple[Node, str]:
-    """The expression that a chain of registrations begins with, and the base path that the chain sets."""
-    base = ""
-    while node.type == "call_expression":
-        function = node.child_by_field_name("function")
-        if function is None or function.type != "member_expression":
-            break
-        name, held = text_of(function.child_by_field_name("property")), function.child_by_field_name("object")
-        given = arguments_of(node)
-        if name not in CHAINED or held is None or (name in METHODS and not given):
-            break
-        if name == "basePath" and given:
-            base = "/" + path_of(string_of(given[0]) or "", base)
-        node = unwrap(held)
-    return node, base
+def _key(path: str, node: Node) -> tuple[str, int, int]:
+    return path, node.start_byte, node.end_byte
+
+
+def _link(node: Node) -> tuple[Node, str] | None:
+    """What a registration is chained to, and the base path that it sets; None for every other expression."""
+    function = node.child_by_field_name("function") if node.type == "call_expression" else None
+    if function is None or function.type != "member_expression":
+        return None
+    name, held = text_of(function.child_by_field_name("property")), function.child_by_field_name("object")
+    given = arguments_of(node)
+    if name not in CHAINED or held is None or (name in METHODS and not given):
+        return None
+    return held, "/" + path_of(string_of(given[0]) or "", None) if name == "basePath" and given else ""
 
 
 def route_of_chain(held: Node) -> str | None:
     """The path of `router.route('/p')` that a chained `.get(…)` belongs to."""
     node = unwrap(held)
-    while node.type == "call_expression":
-        function = node.child_by_field_name("function")
-        if function is None or function.type != "member_expression":
+    for _ in range(_MAX_HOPS):
+        link = _link(node)
+        if link is None:
             return None
         given = arguments_of(node)
-        if text_of(function.child_by_field_name("property")) == "route" and len(given) == 1:
+        if text_of(node.child_by_field_name("function")).endswith(".route") and len(given) == 1:
             return string_of(given[0])
-        inner = function.child_by_field_name("object")
-        if inner is None:
-            return None
-        node = unwrap(inner)
+        node = unwrap(link[0])
     return None

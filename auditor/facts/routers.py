@@ -58,7 +58,8 @@ class Routers:
         """Read every file that registers something."""
         for path, language in self.symbols.code.files.items():
             if language != "python" and _REGISTERS.search(self.symbols.code.text(path)):
-                for call in self.symbols.code.nodes(path, "call_expression"):
+                # Backwards: the links of a chain begin at one place, and the shorter one is a part of the longer.
+                for call in reversed(self.symbols.code.nodes(path, "call_expression")):
                     self._call(path, call)
         for key, events in self.events.items():
             events.sort(key=lambda event: (event.at.path != key[0], event.at))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from auditor.facts.bindings import (
+    CLASSES,
     FUNCTIONS,
     Binding,
     Import,
@@ -13,21 +14,22 @@ from auditor.facts.bindings import (
     Part,
     assigned,
     declared,
+    parameters,
     pattern_names,
     read_module,
     required,
+    returned,
     unwrap,
 )
+from auditor.facts.scopes import Scopes, read_scopes
 from auditor.facts.specifiers import Specifiers, package_of
 from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from tree_sitter import Node, Tree
 
-_CLASSES = {"class_declaration", "abstract_class_declaration", "class"}
-_BLOCKS = {"statement_block", "program", "switch_case", "switch_default"}
 _MAX_HOPS = 24
 
 
@@ -91,11 +93,17 @@ class Symbols:
     code: Files
     specifiers: Specifiers
     _modules: dict[str, Module] = field(default_factory=dict)
+    _scopes: dict[str, Scopes] = field(default_factory=dict)
 
     def module(self, path: str) -> Module:
         if path not in self._modules:
             self._modules[path] = read_module(self.code.tree(path).root_node)
         return self._modules[path]
+
+    def _scopes_of(self, path: str) -> Scopes:
+        if path not in self._scopes:
+            self._scopes[path] = read_scopes(self.code.files[path], self.code.tree(path).root_node)
+        return self._scopes[path]
 
     def resolve(self, path: str, node: Node, hops: int = _MAX_HOPS) -> Target | None:
         """What an expression stands for; None where only running the program would tell."""
@@ -107,23 +115,23 @@ class Symbols:
         if node.type in {"member_expression", "subscript_expression"}:
             return self._property(path, node, hops - 1)
         if node.type == "this":
-            holder = _enclosing(node, _CLASSES)
+            holder = _enclosing(node, CLASSES)
             return Site(path, holder) if holder is not None else None
         specifier = required(node)
         return self.imported(path, Import(specifier, "*"), hops - 1) if specifier else Site(path, node)
 
     def lookup(self, path: str, name: str, at: Node, hops: int = _MAX_HOPS) -> Target | None:
         """What a name stands for where `at` uses it."""
-        scope = at.parent
-        while scope is not None and scope.type != "program":
-            if scope.type in FUNCTIONS and (found := _parameter(path, scope, name)) is not None:
-                return found
-            if scope.type in _BLOCKS:
-                for statement in scope.named_children:
-                    for declared_name, what in declared(statement):
-                        if declared_name == name and what != at:
-                            return self._follow(path, what, hops - 1)
-            scope = scope.parent
+        for scope in self._scopes_of(path).around(at):
+            if scope.type in FUNCTIONS:
+                found = _parameter(path, scope, name)
+                if found is not None:
+                    return found
+                continue
+            for statement in scope.named_children:
+                for declared_name, what in declared(statement):
+                    if declared_name == name and what != at:
+                        return self._follow(path, what, hops - 1)
         binding = self.module(path).names.get(name)
         return None if binding is None else self._follow(path, binding, hops - 1)
 
@@ -182,16 +190,16 @@ class Symbols:
             return self.exported(target.path, key, hops - 1)
         if node.type == "object":
             return self._of_object(target, key, hops - 1)
-        if node.type in _CLASSES:
+        if node.type in CLASSES:
             return _method(target, key)
         if node.type in {"new_expression", "call_expression"}:
             return self._of_result(target, key, hops - 1)
         return None
 
-    def called(self, path: str, call: Node) -> Target | None:
+    def called(self, path: str, call: Node, hops: int = _MAX_HOPS) -> Target | None:
         """What a call calls, or what a `new` expression makes one of."""
         function = call.child_by_field_name("constructor" if call.type == "new_expression" else "function")
-        return self.resolve(path, function) if function is not None else None
+        return self.resolve(path, function, hops) if function is not None else None
 
     def _follow(self, path: str, what: Node | Binding, hops: int) -> Target | None:
         if isinstance(what, Import):
@@ -226,12 +234,12 @@ class Symbols:
 
     def _of_result(self, target: Site, key: str, hops: int) -> Target | None:
         """A property of what a call gives: a method of the class, a property of the object that is returned."""
-        made = self.called(target.path, target.node)
+        made = self.called(target.path, target.node, hops)
         if isinstance(made, External):
             return External(made.package, f"{made.name}().{key}")
         if not isinstance(made, Site):
             return None
-        if made.node.type in _CLASSES:
+        if made.node.type in CLASSES:
             return _method(made, key)
         if target.node.type == "new_expression":  # a function that is used as a class
             value = assigned(made.node, f"this.{key}")
@@ -242,36 +250,6 @@ class Symbols:
             if found is not None:
                 return found
         return None
-
-
-def returned(function: Node) -> Iterator[Node]:
-    """The expressions that a function returns itself, not those of functions inside it."""
-    body = function.child_by_field_name("body")
-    if body is None:
-        return
-    if body.type != "statement_block":
-        yield unwrap(body)
-        return
-    waiting = [body]
-    while waiting:
-        node = waiting.pop()
-        if node.type == "return_statement" and node.named_children:
-            yield unwrap(node.named_children[0])
-        waiting.extend(child for child in node.named_children if child.type not in FUNCTIONS | _CLASSES)
-
-
-def parameters(function: Node) -> list[Node]:
-    """The patterns of a function's parameters, without types and defaults."""
-    single = function.child_by_field_name("parameter")
-    if single is not None:
-        return [single]
-    listed = function.child_by_field_name("parameters")
-    found = []
-    for child in listed.named_children if listed is not None else ():
-        pattern = child.child_by_field_name("pattern") or child.child_by_field_name("left") or child
-        if child.type != "comment":
-            found.append(pattern)
-    return found
 
 
 def _parameter(path: str, function: Node, name: str) -> Parameter | None:

@@ -37,7 +37,22 @@ def language_of(path: str) -> str | None:
 
 
 def is_minified(text: str) -> bool:
-    return any(len(line) > _MAX_LINE for line in text.split("\n"))
+    """Whether most of a text stands in very long lines; one long string in a source is no reason not to read it."""
+    return 2 * sum(len(line) for line in text.split("\n") if len(line) > _MAX_LINE) > len(text)
+
+
+def is_broken(root: Node) -> bool:
+    """Whether the parser could make nothing of most of a file; it goes on after smaller errors."""
+    if not root.has_error:
+        return False
+    lost, waiting = 0, [root]
+    while waiting:
+        node = waiting.pop()
+        if node.type == "ERROR":
+            lost += node.end_byte - node.start_byte
+        elif node.has_error:
+            waiting.extend(node.children)
+    return 2 * lost > root.end_byte - root.start_byte
 
 
 def parse(language: str, text: str) -> Tree:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from auditor.facts.authentication import Control, Presence, library_sign
+from auditor.facts.authentication import library_sign
 from auditor.facts.edge_authentication import sign_of
 from auditor.facts.symbols import External, Site
+from auditor.model import Control, Presence
 
 if TYPE_CHECKING:
     from auditor.facts.endpoints import Endpoint

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from auditor.data import data_folder
 from auditor.render import labels
-from auditor.render.html_access import cell_of_endpoint, endpoint_controls, matrices
+from auditor.render.html_access import ENDPOINT_CONTROLS, cell_of_endpoint, matrices
 from auditor.render.html_view import (
     fact_words,
     jump_links,
@@ -73,7 +73,7 @@ def _environment(folder: Path) -> Environment:
         "fact_words": fact_words,
         "paths_of": paths_of,
         "subjects_of": subjects_of,
-        "endpoint_class": cell_of_endpoint,
+        "endpoint_cell": cell_of_endpoint,
     }
     return environment
 
@@ -133,7 +133,7 @@ def _lists(report: Report, rulebook: Rulebook) -> dict[str, object]:
         "not_applicable": _with_outcome(report, "not_applicable"),
         "not_asked": _with_outcome(report, "not_asked"),
         "matrices": matrices(report),
-        "endpoint_controls": endpoint_controls(report),
+        "endpoint_controls": ENDPOINT_CONTROLS,
     }
 
 

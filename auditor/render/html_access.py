@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from auditor.report import AccessCell, ProofResult, Report
+    from auditor.report import AccessCell, Endpoint, EndpointControl, ProofResult, Report
 
 _COMMANDS = ("select", "insert", "update", "delete")
 _WORDS = {"own-rows": "own rows"}
@@ -80,12 +80,14 @@ def _transcripts(known: dict[_Key, AccessCell], anchors: dict[_Key, str]) -> lis
     ]
 
 
-def endpoint_controls(report: Report) -> list[str]:
-    """List the columns of the endpoint table, in the order in which the endpoints name them."""
-    return list(dict.fromkeys(name for endpoint in report.endpoints for name in endpoint.controls))
+ENDPOINT_CONTROLS = {
+    "auth": "authentication", "validation": "validation", "rate_limit": "rate limit", "signature": "signature",
+}  # fmt: skip
+_STATES = {"present": "present", "absent": "absent", "unresolved": "could not resolve", "not_applicable": "-"}
 
 
-def cell_of_endpoint(state: str) -> str:
-    """Choose the colour of a control's state; the words of the inventory are kept as they are."""
-    tones = {"present": "good", "absent": "bad", "could not resolve": "open", "unknown": "open"}
-    return f"tone-{tones.get(state, 'mute')}"
+def cell_of_endpoint(endpoint: Endpoint, name: str) -> tuple[str, str, str]:
+    """The colour, the word and the evidence of one control of an endpoint."""
+    control: EndpointControl = getattr(endpoint, name)
+    tone = {"present": "good", "absent": "bad", "unresolved": "open"}.get(control.state, "mute")
+    return f"tone-{tone}", _STATES[control.state], control.evidence

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from auditor.facts.syntax import is_minified, language_of, nodes, parse
+from auditor.facts.syntax import is_broken, is_minified, language_of, nodes, parse
 from auditor.facts.units import is_example, is_test
 
 if TYPE_CHECKING:
@@ -20,11 +20,16 @@ _MAX_BYTES = 1_500_000
 
 @dataclass(slots=True)
 class Code:
-    """`files` maps each path that rules look at to its language; `unread` maps others to the reason."""
+    """`files` maps each path that rules look at to its language, `unread` what is not known to the reason.
+
+    A file that does not parse is in both: what is seen in it counts, and what is not seen is no pass. `minified` names
+    bundles, which are no source.
+    """
 
     repository: Repository
     files: dict[str, str] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
+    minified: list[str] = field(default_factory=list)
     _trees: dict[str, Tree] = field(default_factory=dict)
 
     def tree(self, path: str) -> Tree:
@@ -54,9 +59,11 @@ def read_code(repository: Repository) -> Code:
             if "symbolic link" not in reason:  # where it leads inside the folder, the target is read itself
                 code.unread[path] = reason
         elif is_minified(text):
-            continue
+            code.minified.append(path)
         elif len(text) > _MAX_BYTES:
             code.unread[path] = "too large to parse"
         else:
             code.files[path] = language
+            if is_broken(code.tree(path).root_node):
+                code.unread[path] = "does not parse"
     return code

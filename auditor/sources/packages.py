@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import re
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from auditor.facts.advisories import Advisories
-from auditor.facts.lockfiles import LockfileError, Package, is_lockfile, loose_requirements, read_lockfile
+from auditor.facts.lockfiles import PYPI, LockfileError, Package, is_lockfile, loose_requirements, read_lockfile
 from auditor.facts.units import is_example, is_test, is_vendored
 from auditor.model import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import ExitStack
 
+    from auditor.sources.pip_audit import PythonAudit
     from auditor.sources.repository import Repository
 
 _DEPENDS = re.compile(
@@ -30,7 +32,8 @@ _MAX_TOTAL = 4_000_000_000
 @dataclass(slots=True)
 class Packages:
     """What is installed. `unread` maps lockfiles to the reason why their packages are not known, `unlocked` are
-    Python manifests with dependencies and no lockfile, `advisories` is None when none were given.
+    Python manifests with dependencies and no lockfile, `advisories` is None when none were given, `python` when there
+    was nothing to ask PyPI about.
     """
 
     packages: list[Package] = field(default_factory=list)
@@ -38,6 +41,7 @@ class Packages:
     unread: dict[str, str] = field(default_factory=dict)
     unlocked: list[str] = field(default_factory=list)
     advisories: Advisories | None = None
+    python: PythonAudit | None = None
 
 
 def read_packages(repository: Repository, advisories: tuple[str, ...] | None) -> Packages:
@@ -58,6 +62,26 @@ def read_packages(repository: Repository, advisories: tuple[str, ...] | None) ->
                 found.unread[path] = loose
     found.unlocked = [path for path in repository.files if _is_unlocked(path, repository, found.lockfiles)]
     return found
+
+
+def audit_online(found: Packages, stack: ExitStack, *, offline: bool = False) -> Packages:
+    """The same, with PyPI asked about its packages where no local database covers them; only public ones are sent."""
+    from auditor.sources.pip_audit import HINT, PythonAudit, audit_python
+
+    locked = {p.public: set[tuple[str, str]]() for p in found.packages}
+    for package in found.packages:
+        if package.ecosystem == PYPI:
+            locked[package.public].add((package.name, package.version))
+    if not any(locked.values()) or (found.advisories and found.advisories.records.get(PYPI)):
+        return found
+    public, other = locked.get(True, set()), locked.get(False, set())
+    audited = PythonAudit() if offline or not public else audit_python(public, stack)
+    if offline:
+        audited.unanswered |= dict.fromkeys(public, f"not audited: --offline forbids to ask PyPI; {HINT}")
+    audited.unanswered |= dict.fromkeys(
+        other - public, f"not audited: it comes from another registry than PyPI; {HINT}"
+    )
+    return replace(found, python=audited)
 
 
 def _is_unlocked(path: str, repository: Repository, lockfiles: list[str]) -> bool:

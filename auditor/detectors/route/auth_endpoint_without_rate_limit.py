@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditor.facts.authentication import Presence
 from auditor.facts.effects import MODEL, SEND, SIGN_IN
 from auditor.facts.limits import rate_limit
 from auditor.facts.purposes import MUTATING, signs_in
 from auditor.facts.webhooks import receiver
-from auditor.model import Answer, Severity, State
+from auditor.model import Answer, Presence, Severity, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

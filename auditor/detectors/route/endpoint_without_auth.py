@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from auditor.facts.authentication import Presence
 from auditor.facts.effects import READ, supabase_table
 from auditor.facts.lookups import by_service
 from auditor.facts.purposes import MUTATING, asks_for_token, open_by_purpose
 from auditor.facts.webhooks import receiver
-from auditor.model import Answer, Confidence, Severity, State
+from auditor.model import Answer, Confidence, Presence, Severity, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

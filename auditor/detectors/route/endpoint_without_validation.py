@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from auditor.facts.authentication import Presence
 from auditor.facts.effects import WRITE
+from auditor.facts.guarded import unvalidated, validation
 from auditor.facts.inputs import declared_schemas, reads
-from auditor.facts.purposes import MUTATING, by_machine
+from auditor.facts.purposes import MUTATING
 from auditor.facts.syntax import line_of, text_of
-from auditor.facts.webhooks import receiver, signature
-from auditor.model import Answer, FileSpan, Severity, State
+from auditor.model import Answer, FileSpan, Presence, Severity, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,32 +36,16 @@ def ask(repository: Repository, code: Code, inventory: Inventory) -> Iterator[An
 
 
 def _answer(inventory: Inventory, endpoint: Endpoint) -> Answer | None:
-    if endpoint.handler is None:
-        if endpoint.method not in MUTATING:
-            return None
-        return Answer(endpoint.subject, State.UNKNOWN, f"{endpoint.lost} could not be followed", endpoint.where)
+    found = validation(inventory, endpoint)
+    if found.presence is Presence.PRESENT:
+        return Answer(endpoint.subject, State.OK, found.shows, endpoint.where)
+    if found.presence is Presence.UNRESOLVED and endpoint.method in MUTATING:
+        return Answer(endpoint.subject, State.UNKNOWN, f"{found.shows} could not be followed", endpoint.where)
+    if found.presence is not Presence.ABSENT:
+        return None
     schemas = declared_schemas(inventory.reacher, endpoint)
-    found = reads(inventory.reacher, endpoint)
-    if not found and not schemas:
-        return None  # it takes nothing from the caller
-    open_ones = [read for read in found if not (read.validated or "*" in schemas or _covered(read.kind, schemas))]
-    reason = _trusted(inventory, endpoint) if open_ones else "every input goes through a schema"
-    if reason:
-        return Answer(endpoint.subject, State.OK, reason, endpoint.where)
-    return _fault(endpoint, open_ones, inventory.effects(endpoint))
-
-
-def _trusted(inventory: Inventory, endpoint: Endpoint) -> str:
-    """Why the input needs no schema: it comes from a sender who was verified."""
-    if receiver(inventory, endpoint) and signature(inventory, endpoint).presence is Presence.PRESENT:
-        return "the sender's signature is verified"
-    access = inventory.authentication(endpoint)
-    machine = access.presence is Presence.PRESENT and by_machine(endpoint, access.shows)
-    return f"only a machine of our own calls it: {access.shows}" if machine else ""
-
-
-def _covered(kind: str, schemas: frozenset[str]) -> bool:
-    return kind in schemas or (kind == "form" and "json" in schemas)
+    left = unvalidated(reads(inventory.reacher, endpoint), schemas)
+    return _fault(endpoint, left, inventory.effects(endpoint))
 
 
 def _fault(endpoint: Endpoint, open_ones: list[Read], effects: list[Effect]) -> Answer:

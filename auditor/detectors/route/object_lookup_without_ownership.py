@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditor.facts.audit_names import folded
-from auditor.facts.authentication import Presence
 from auditor.facts.effects import READ, WRITE, effects, supabase_table
 from auditor.facts.lookups import by_service, caller_checked, caller_names, looked_up, owned_tables, request_names
 from auditor.facts.purposes import by_machine
 from auditor.facts.syntax import line_of
 from auditor.facts.webhooks import receiver
-from auditor.model import Answer, FileSpan, Severity, State
+from auditor.model import Answer, FileSpan, Presence, Severity, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from auditor.facts.audit_names import folded, is_privileged, is_sensitive, is_trail
 from auditor.facts.audit_trails import read_trails
 from auditor.facts.audited_tables import audited_tables
-from auditor.facts.authentication import Presence
 from auditor.facts.effects import WRITE
 from auditor.facts.purposes import MUTATING, signs_in
 from auditor.facts.webhooks import receiver
-from auditor.model import Answer, NotApplicable, State
+from auditor.model import Answer, NotApplicable, Presence, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

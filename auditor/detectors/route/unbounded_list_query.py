@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from auditor.facts.authentication import Presence
 from auditor.facts.bindings import arguments_of
 from auditor.facts.effects import READ, chained, effects
 from auditor.facts.purposes import by_machine
 from auditor.facts.syntax import line_of, text_of
-from auditor.model import Answer, FileSpan, Severity, State
+from auditor.model import Answer, FileSpan, Presence, Severity, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

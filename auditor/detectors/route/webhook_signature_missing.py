@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditor.facts.authentication import Presence
 from auditor.facts.effects import READ
 from auditor.facts.webhooks import receiver, signature
-from auditor.model import Answer, Severity, State
+from auditor.model import Answer, Presence, Severity, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,69 @@
+"""Every endpoint with the controls in front of it: the rows of the report's endpoint table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditor.facts.inputs import declared_schemas, reads
+from auditor.facts.limits import rate_limit
+from auditor.facts.purposes import by_machine
+from auditor.facts.webhooks import receiver, signature
+from auditor.model import Control, EndpointRow, Presence
+
+if TYPE_CHECKING:
+    from auditor.facts.endpoints import Endpoint
+    from auditor.facts.inputs import Read
+    from auditor.facts.inventory import Inventory
+
+_NOTHING = Control(Presence.NOT_APPLICABLE)
+
+
+def endpoint_rows(inventory: Inventory) -> list[EndpointRow]:
+    """One row for each endpoint, in the order of the inventory."""
+    return [
+        EndpointRow(
+            unit=endpoint.unit,
+            method=endpoint.method,
+            path=endpoint.path,
+            framework=endpoint.framework,
+            where=endpoint.where,
+            controls={
+                "auth": inventory.authentication(endpoint),
+                "validation": validation(inventory, endpoint),
+                "rate_limit": rate_limit(inventory.reacher, endpoint),
+                "signature": signature(inventory, endpoint) if receiver(inventory, endpoint) else _NOTHING,
+            },
+        )
+        for endpoint in inventory.endpoints
+    ]
+
+
+def validation(inventory: Inventory, endpoint: Endpoint) -> Control:
+    """Whether everything that the endpoint takes goes through a schema."""
+    if endpoint.handler is None:
+        return Control(Presence.UNRESOLVED, endpoint.lost)
+    schemas = declared_schemas(inventory.reacher, endpoint)
+    found = reads(inventory.reacher, endpoint)
+    if not found and not schemas:
+        return _NOTHING  # it takes nothing from the caller
+    if not (left := unvalidated(found, schemas)):
+        return Control(Presence.PRESENT, "every input goes through a schema")
+    reason = _trusted(inventory, endpoint)
+    return Control(Presence.PRESENT, reason) if reason else Control(Presence.ABSENT, left[0].kind)
+
+
+def unvalidated(found: list[Read], schemas: frozenset[str]) -> list[Read]:
+    """The readings that no schema sees; `schemas` are the inputs that a declaration or a middleware validates."""
+    if "*" in schemas:
+        return []
+    covered = schemas | ({"form"} if "json" in schemas else frozenset())
+    return [read for read in found if not read.validated and read.kind not in covered]
+
+
+def _trusted(inventory: Inventory, endpoint: Endpoint) -> str:
+    """Why the input needs no schema: it comes from a sender who was verified."""
+    if receiver(inventory, endpoint) and signature(inventory, endpoint).presence is Presence.PRESENT:
+        return "the sender's signature is verified"
+    access = inventory.authentication(endpoint)
+    machine = access.presence is Presence.PRESENT and by_machine(endpoint, access.shows)
+    return f"only a machine of our own calls it: {access.shows}" if machine else ""

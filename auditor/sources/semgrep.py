@@ -1,0 +1,185 @@
+"""semgrep, one call per scan: the rules of every page that was asked for, on copies of the files that may hold a match.
+
+The engine never sees the repository. It gets the texts as numbered files in a private folder, so that neither a file's
+name nor an ignore file nor a link has a say in what is read, an environment of its own without a proxy or a token, and
+rules from this tool alone. `nosemgrep` comments do not count: only this tool's own suppressions do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from auditor.facts.semgrep_output import PageMatches, Scope, Semgrep, fatal, read_output
+from auditor.facts.semgrep_rules import RuleError, copy_name, merged, named, read_rules
+from auditor.facts.type_arguments import without_type_arguments
+from auditor.model import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from contextlib import ExitStack
+
+    from auditor.facts.semgrep_rules import SemgrepRule
+    from auditor.rulebook import Page
+    from auditor.sources.code import Code
+
+_MOST_SECONDS = 240.0
+_FILE_SECONDS = 20  # for one rule; a machine that is busy with the other lanes takes its time
+_MEGABYTES = 2500
+_TARGETS = "targets"
+_CLIENT = re.compile(r"\A(?:\s|//[^\n]*\n|/\*.*?\*/)*[\"']use client[\"']", re.DOTALL)  # runs in a browser only
+
+
+def read_semgrep(pages: Iterable[Page], code: Code, seconds: float, stack: ExitStack) -> Semgrep:
+    """What the rules of these pages match; raises Unavailable when semgrep cannot be had."""
+    found, rules = _rules(pages)
+    targets = _choose(rules, code, found)
+    if not targets:
+        return Semgrep(found)
+    started = time.monotonic()
+    program = find_semgrep()
+    with tempfile.TemporaryDirectory(prefix="backend-audit-", ignore_cleanup_errors=True) as name:
+        names = _lay_out(Path(name), targets, rules, code)
+        output = _read(_run(program, Path(name), min(seconds, _MOST_SECONDS), stack))
+    texts = {path: code.text(path) for path in targets}
+    read_output(output, Scope({rule.name: rule for rule in rules}, names, texts), found)
+    return Semgrep(found, len(targets), str(output.get("version", "")), round(time.monotonic() - started, 2))
+
+
+def _rules(pages: Iterable[Page]) -> tuple[dict[str, PageMatches], list[SemgrepRule]]:
+    """The rules of all pages; a page whose file does not parse is marked as broken."""
+    found: dict[str, PageMatches] = {}
+    rules: list[SemgrepRule] = []
+    for page in pages:
+        assert page.yaml
+        found[page.id] = PageMatches()
+        try:
+            listed = read_rules(page.id, page.yaml.read_text("utf-8"))
+        except RuleError as error:
+            found[page.id].broken = f"{page.yaml.name} cannot be used: {error}"
+            continue
+        found[page.id].has_subjects = any(rule.is_subject for rule in listed)
+        rules += listed
+    return found, named(rules)
+
+
+def _choose(rules: list[SemgrepRule], code: Code, found: dict[str, PageMatches]) -> dict[str, list[SemgrepRule]]:
+    """Every file that may hold a match, and of which rules; the engine takes a second for a dozen of files."""
+    targets: dict[str, list[SemgrepRule]] = {}
+    for path, language in code.files.items():
+        text = code.text(path)
+        asking = [rule for rule in rules if rule.may_match(language, text)]
+        if asking and not _CLIENT.match(text):
+            targets[path] = asking
+            for page in {rule.page for rule in asking}:
+                found[page].files += (path,)
+    return targets
+
+
+def _lay_out(
+    folder: Path, targets: Mapping[str, list[SemgrepRule]], rules: list[SemgrepRule], code: Code
+) -> dict[str, str]:
+    """Write the copies, the rules and an empty ignore file; returns each copy's name and the path it stands for."""
+    (folder / _TARGETS).mkdir()
+    (folder / "home").mkdir()
+    (folder / ".semgrepignore").write_text("", "utf-8")  # without one the engine has a list of its own
+    (folder / "rules.json").write_text(merged(rules), "utf-8")
+    names = {
+        copy_name(number, asking, PurePosixPath(path).suffix): path
+        for number, (path, asking) in enumerate(targets.items(), 1)
+    }
+    for name, path in names.items():
+        typed = code.files[path] in {"typescript", "tsx"}
+        text = without_type_arguments(code.text(path)) if typed else code.text(path)
+        (folder / _TARGETS / name).write_text(text, "utf-8", newline="")
+    return names
+
+
+def find_semgrep() -> Path:
+    """The executable that was installed with this tool: neither PATH nor the current folder is asked."""
+    beside = Path(sys.executable).parent / "semgrep"
+    if beside.is_file():
+        return beside
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        for file in importlib.metadata.files("semgrep") or ():
+            place = Path(str(file.locate()))
+            if file.name == "semgrep" and file.parent.name == "bin" and place.is_file():
+                return place
+    raise Unavailable("semgrep was not found beside backend-audit: install the package semgrep into its environment")
+
+
+def _command(program: Path) -> list[str]:
+    return [
+        str(program), "scan", "--config", "rules.json", "--json", "--quiet", "--metrics", "off",
+        "--disable-version-check", "--disable-nosem", "--no-git-ignore", "--max-target-bytes", "0", "--timeout",
+        str(_FILE_SECONDS), "--timeout-threshold", "3", "--max-memory", str(_MEGABYTES), "--jobs", "1", _TARGETS,
+    ]  # fmt: skip
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    home = str(folder / "home")
+    return {
+        "PATH": "/usr/bin:/bin",
+        "HOME": home,
+        "XDG_CONFIG_HOME": home,
+        "XDG_CACHE_HOME": home,
+        "TMPDIR": home,
+        "LC_ALL": "C.UTF-8",
+        "PYTHONUTF8": "1",
+        "SEMGREP_SETTINGS_FILE": f"{home}/settings.yml",
+        "SEMGREP_LOG_FILE": f"{home}/semgrep.log",
+        "SEMGREP_SEND_METRICS": "off",
+        "SEMGREP_ENABLE_VERSION_CHECK": "0",
+    }
+
+
+def _run(program: Path, folder: Path, seconds: float, stack: ExitStack) -> tuple[int, bytes, bytes]:
+    try:
+        process = subprocess.Popen(
+            _command(program),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=_environment(folder),
+            cwd=folder,
+            start_new_session=True,  # the engine starts workers: they end with it, as one group
+        )
+    except OSError as error:
+        raise Unavailable(f"semgrep could not be started: {error.strerror}") from error
+    stack.callback(_kill, process)  # a scan that is cancelled closes the stack
+    try:
+        out, err = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired as error:
+        _kill(process)
+        process.communicate()
+        raise Unavailable(f"semgrep was stopped after {seconds:.0f} s") from error
+    return process.returncode, out, err
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _read(ended: tuple[int, bytes, bytes]) -> dict[str, Any]:
+    code, out, err = ended
+    try:
+        output: dict[str, Any] = json.loads(out)
+        reason = fatal(output) if {"results", "errors", "paths"} <= output.keys() else "an answer of unknown form"
+    except (ValueError, AttributeError, TypeError, KeyError):
+        lines = err.decode("utf-8", "replace").strip().splitlines()
+        reason = lines[-1].strip()[:200] if lines else "no answer"
+    if reason:
+        raise Unavailable(f"semgrep failed (exit code {code}): {reason}")
+    return output
