@@ -147,11 +147,25 @@ def joined(evidence: Evidence, lanes: tuple[str, ...]) -> Databases:
             result.failed |= part.failed
             result.set_aside |= part.set_aside
     if result.databases:
+        _pair(result.databases)
         return result
     if missing and not reasons:
         raise NotApplicable("; ".join(missing))
     default = "--no-shadow was given, and no --database" if not lanes else "no database could be built"
     raise Unavailable("; ".join(list(dict.fromkeys([*reasons, *result.failed.values()]))[:3]) or default)
+
+
+def _pair(databases: list[Database]) -> None:
+    """Give each live database the replay that describes it: the one that shares the most tables with it."""
+    replays = [database for database in databases if database.source == "shadow"]
+    for live in databases:
+        if live.source == "live" and replays:
+            best = max(replays, key=lambda replay: len(_identities(live) & _identities(replay)))
+            live.counterpart = best if _identities(live) & _identities(best) or len(replays) == 1 else None
+
+
+def _identities(database: Database) -> set[str]:
+    return {table.identity for table in database.schema.tables.values()}
 
 
 def probe_all(evidence: Evidence) -> dict[str, Probed]:

@@ -41,7 +41,8 @@ def choose(book: Rulebook, only: tuple[str, ...]) -> set[str]:
     chosen: set[str] = set()
     for name in only:
         page = book.page(name)
-        found = {p.id for p in book.pages if name in {p.kind.value, p.control}} | ({page.id} if page else set())
+        found = {p.id for p in book.pages if name in {p.kind.value, p.control, *p.equivalents}}
+        found |= {page.id} if page else set()
         if not found:
             known = sorted({n for p in book.pages for n in (p.id, p.control, p.kind.value)})
             close = difflib.get_close_matches(name, known, n=1)

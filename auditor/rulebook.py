@@ -106,8 +106,9 @@ class Rulebook:
     pages: tuple[Page, ...]
 
     def page(self, rule: str) -> Page | None:
-        """The page of a rule, also under a name that it formerly had."""
-        return next((page for page in self.pages if rule == page.id or rule in page.formerly), None)
+        """The page of a rule, also under a name that it formerly had or that another linter gives it."""
+        named = (page for page in self.pages if rule == page.id or rule in page.formerly)
+        return next(named, None) or next((page for page in self.pages if rule in page.equivalents), None)
 
     def rules_of(self, control: str) -> tuple[Page, ...]:
         """The rules that a control's verdict rests on; notes on settings only stand beside it."""

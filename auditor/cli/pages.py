@@ -23,7 +23,8 @@ def explain(rule: str) -> None:
         hint = f"; did you mean '{close[0]}'?" if close else "; `backend-audit rules` lists them"
         raise UsageError(f"no rule is named '{rule}'{hint}")
     meta = f"{page.id}  ·  {page.severity.value}  ·  {page.control}  ·  {page.kind.value}"
-    click.echo(f"{meta}\n\n{page.markdown.strip()}")
+    others = f"\nequivalents: {', '.join(page.equivalents)}" if page.equivalents else ""
+    click.echo(f"{meta}{others}\n\n{page.markdown.strip()}")
 
 
 @click.command()

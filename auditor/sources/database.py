@@ -40,7 +40,8 @@ class Doubt:
 @dataclass(slots=True)
 class Database:
     """`source` is `shadow` or `live`. `uncertain` maps a relation to the reason why its state is not known;
-    `applied` are migrations that the default branch already has.
+    `applied` are migrations that the default branch already has; `counterpart` of a live database is the replay of
+    the migrations that it should have had.
     """
 
     name: str
@@ -58,17 +59,18 @@ class Database:
     history: History | None = None
     cluster: Cluster | None = None
     watchdog: Watchdog | None = None
+    counterpart: Database | None = None
 
     def select(self, query: str) -> list[dict[str, Any]]:
         """Rows of one catalog query that starts with the shared views of `rules/catalog/_views.sql`."""
-        return select(self.session, query, self.exposure, self.api_roles)
+        return select(self.session, query, self.exposure, self.api_roles, live=self.source == "live")
 
     def locate(self, place: DbObject) -> FileSpan | None:
         return self.provenance.span(place) if self.provenance else None
 
 
 def select(
-    session: psycopg.Connection[Any], query: str, exposure: Exposure, api_roles: tuple[str, ...]
+    session: psycopg.Connection[Any], query: str, exposure: Exposure, api_roles: tuple[str, ...], *, live: bool = False
 ) -> list[dict[str, Any]]:
     from psycopg.rows import dict_row
 
@@ -77,6 +79,7 @@ def select(
         "schemas": list(exposure.schemas),
         "roles": list(api_roles),
         "platform": list(PLATFORM_SCHEMAS),
+        "live": live,
     }
     with session.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(f"{views}{query}".encode(), settings).fetchall()
