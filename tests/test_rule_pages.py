@@ -22,6 +22,7 @@ from auditor.facts.inventory import find_endpoints
 from auditor.model import Kind, RuleAnswers, State
 from auditor.rulebook import Example, Page, load_rulebook, read_examples
 from auditor.sources.binaries import find_binaries
+from auditor.sources.cluster import SUPERUSER
 from auditor.sources.code import read_code
 from auditor.sources.packages import read_packages
 from auditor.sources.probes import probe
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from auditor.model import Answer
+    from auditor.sources.database import Database
 
 BOOK = load_rulebook()
 FOLDER = "supabase/migrations"
@@ -49,14 +51,32 @@ _DATABASE = {Kind.CATALOG, Kind.PROBE, Kind.MIGRATION}
 
 
 def _answers(page: Page, example: Example) -> list[Answer]:
-    files = {
-        path if path.startswith(FOLDER) else f"{FOLDER}/{path}": text for path, text in sorted(example.files.items())
-    }
-    history = History("supabase", FOLDER, ".", files, (), supabase=True)
     with ExitStack() as stack:
-        database = build_shadow(history, find_binaries(None), None, stack)
+        files = dict(example.files)
+        by_superuser = files.pop("superuser.sql", "")  # what an administrator did to the server
+        live = {path: text for path, text in files.items() if path.startswith("live/")}
+        database = _replayed({path: text for path, text in files.items() if path not in live}, stack)
+        if live:  # the files below live/ are what somebody did to the server
+            database, shadow = _replayed(live, stack), database
+            database.source, database.counterpart = "live", shadow
+        elif "live" in page.tags:
+            database.source = "live"
+        if by_superuser:
+            _administered(database, by_superuser, stack)
         probed = probe(database) if page.kind is Kind.PROBE else None
         return list(ask_database(page, database, probed))
+
+
+def _administered(database: Database, statements: str, stack: ExitStack) -> None:
+    assert database.cluster
+    with database.cluster.connect(SUPERUSER) as session:
+        session.execute(statements.encode())
+    database.session = stack.enter_context(database.cluster.superuser())
+
+
+def _replayed(files: dict[str, str], stack: ExitStack) -> Database:
+    named = {path if path.startswith(FOLDER) else f"{FOLDER}/{path}": text for path, text in sorted(files.items())}
+    return build_shadow(History("supabase", FOLDER, ".", named, (), supabase=True), find_binaries(None), None, stack)
 
 
 def _wanted_lines(example: Example) -> set[tuple[str, int]]:
