@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from auditor.facts.deep_syntax import TOO_DEEP
+from auditor.facts.generated_types import FILE, read_types
+from auditor.facts.units import is_vendored
 from auditor.model import NotApplicable, Unavailable
 from auditor.sources.repository import MANIFESTS
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
+    from auditor.facts.generated_types import Tables
     from auditor.facts.histories import Histories, History
     from auditor.model import Target
     from auditor.plan import Evidence
@@ -71,7 +74,20 @@ def _shadow(history: History, binaries: Binaries, target: Target, evidence: Evid
     config = repository.text(history.config) if history.config else None
     database = build_shadow(history, binaries, config, stack, seconds=target.timeout)
     database.applied = repository.applied or frozenset()
+    database.types = _types(repository, database) if history.supabase else None
     return database
+
+
+def _types(repository: Repository, database: Database) -> tuple[str, Tables] | None:
+    """The generated file that shares the most tables with the replay; several projects may have one each."""
+    made = {f"{table.schema}.{table.name}" for table in database.schema.tables.values()}
+    found = [
+        (path, tables)
+        for path in repository.files
+        if FILE.search(path) and not is_vendored(path) and (tables := read_types(repository.text(path) or ""))
+    ]
+    best = max(found, key=lambda item: len(item[1].keys() & made), default=None)
+    return best if best is not None and best[1].keys() & made else None
 
 
 def _no_history(found: Histories, repository: Repository) -> None:

@@ -12,6 +12,7 @@ import pytest
 from auditor.detectors.code import empty_catch
 from auditor.facts.compose import ComposeError, read_services
 from auditor.facts.lockfiles import LockfileError, read_lockfile
+from auditor.sources.repository import read_repository
 from tests.running import Run, run, write
 
 if TYPE_CHECKING:
@@ -218,3 +219,8 @@ def test_a_rule_that_crashes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     (control,) = [control for control in report["controls"] if control["id"] == "errors-handled"]
     assert control["verdict"] in {"unknown", "fail"}
     assert run("scan", tmp_path / "root", "--no-shadow", "--offline", "--only", "empty-catch").code in {0, 4}
+
+
+def test_a_file_that_a_windows_shell_wrote_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.ts").write_bytes("try { save() } catch {}\n".encode("utf-16"))
+    assert read_repository(tmp_path).text("a.ts") == "try { save() } catch {}\n"

@@ -17,6 +17,7 @@ from auditor import suppress
 from auditor.config import read_settings
 from auditor.data import data_folder
 from auditor.detectors.ask import ask_database, ask_files, find_detector
+from auditor.facts.generated_types import read_types
 from auditor.facts.histories import History
 from auditor.facts.inventory import find_endpoints
 from auditor.model import Kind, RuleAnswers, State
@@ -54,6 +55,7 @@ def _answers(page: Page, example: Example) -> list[Answer]:
     with ExitStack() as stack:
         files = dict(example.files)
         by_superuser = files.pop("superuser.sql", "")  # what an administrator did to the server
+        types = [(path, read_types(files.pop(path))) for path in list(files) if path.endswith(".ts")]
         live = {path: text for path, text in files.items() if path.startswith("live/")}
         database = _replayed({path: text for path, text in files.items() if path not in live}, stack)
         if live:  # the files below live/ are what somebody did to the server
@@ -61,6 +63,7 @@ def _answers(page: Page, example: Example) -> list[Answer]:
             database.source, database.counterpart = "live", shadow
         elif "live" in page.tags:
             database.source = "live"
+        database.types = types[0] if types else None
         if by_superuser:
             _administered(database, by_superuser, stack)
         probed = probe(database) if page.kind is Kind.PROBE else None

@@ -10,6 +10,7 @@ from auditor.data import data_folder
 if TYPE_CHECKING:
     import psycopg
 
+    from auditor.facts.generated_types import Tables
     from auditor.facts.histories import History
     from auditor.facts.provenance import Provenance
     from auditor.facts.regime import Exposure
@@ -41,7 +42,7 @@ class Doubt:
 class Database:
     """`source` is `shadow` or `live`. `uncertain` maps a relation to the reason why its state is not known;
     `applied` are migrations that the default branch already has; `counterpart` of a live database is the replay of
-    the migrations that it should have had.
+    the migrations that it should have had; `types` the generated file that describes it, and the tables there.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Database:
     cluster: Cluster | None = None
     watchdog: Watchdog | None = None
     counterpart: Database | None = None
+    types: tuple[str, Tables] | None = None
 
     def select(self, query: str) -> list[dict[str, Any]]:
         """Rows of one catalog query that starts with the shared views of `rules/catalog/_views.sql`."""

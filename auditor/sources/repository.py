@@ -72,6 +72,8 @@ class Repository:
         with os.fdopen(handle, "rb") as file:
             data = file.read(MAX_BYTES + 1)
         try:
+            if data.startswith((b"\xff\xfe", b"\xfe\xff")):  # what a Windows shell writes into a file
+                return data.decode("utf-16")
             return data.decode("utf-8-sig")  # a byte order mark is no part of any language read here
         except UnicodeDecodeError as error:
             self.skipped[path] = f"not valid UTF-8 at byte {error.start}"
