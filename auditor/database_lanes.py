@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from auditor.facts.deep_syntax import TOO_DEEP
 from auditor.facts.generated_types import FILE, read_types
+from auditor.facts.grants import exposed_under
 from auditor.facts.units import is_vendored
 from auditor.model import NotApplicable, Unavailable
 from auditor.sources.repository import MANIFESTS
@@ -72,7 +74,7 @@ def _shadow(history: History, binaries: Binaries, target: Target, evidence: Evid
 
     repository: Repository = evidence.get("repository")
     config = repository.text(history.config) if history.config else None
-    database = build_shadow(history, binaries, config, stack, seconds=target.timeout)
+    database = build_shadow(history, binaries, config, stack, seconds=target.timeout, grants=target.grants)
     database.applied = repository.applied or frozenset()
     database.types = _types(repository, database) if history.supabase else None
     return database
@@ -135,11 +137,27 @@ def _facts(database: Database) -> list[str]:
     facts = [f"{len(tables)} tables, {len(database.schema.exposed)} of them exposed to {_roles(database)}"]
     if database.api_roles:
         facts.append(f"{database.exposure.reason}; schemas served: {', '.join(database.exposure.schemas)}")
+        facts += _regimes(database)
     if replay := database.replay:
         server = f"PostgreSQL {database.cluster.major}" if database.cluster else ""
         facts.insert(0, f"{replay.succeeded} of {replay.executed} statements replayed on {server}")
         facts += [f"{len(replay.set_aside)} statements not executed on purpose"] * bool(replay.set_aside)
     return facts
+
+
+def _regimes(database: Database) -> list[str]:
+    """How many tables would be exposed under each regime of default grants, where the history alone decides."""
+    if database.replay is None or database.provenance is None:
+        return []
+    born: dict[int, list[str]] = defaultdict(list)
+    for table in database.schema.tables.values():
+        if table.schema in database.exposure.schemas and (made := database.provenance.born_in(table.identity)):
+            born[made.number].append(f"{table.schema}.{table.name}")
+    counts = [
+        len(exposed_under(database.replay.statements, born, database.api_roles, legacy=legacy))
+        for legacy in (True, False)
+    ]
+    return [f"exposed tables by default grants: {counts[0]} as until 2026, {counts[1]} as since then"]
 
 
 def _roles(database: Database) -> str:

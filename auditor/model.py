@@ -118,6 +118,7 @@ class Target:
     timeout: float = 300.0
     advisories: tuple[str, ...] = ()
     offline: bool = False
+    grants: str | None = None
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
 

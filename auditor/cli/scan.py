@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     help="Also audit a live server, read-only (env:NAME keeps the URL out of `ps`).",
 )
 @click.option("--shadow/--no-shadow", default=True, help="Replay the migrations on an embedded server.  [default: on]")
+@click.option(
+    "--grants",
+    type=click.Choice(["legacy", "explicit"]),
+    help="Supabase's default grants, instead of what config.toml says.",
+)
 @click.option("--pg-bin", metavar="FOLDER", envvar="PG_BIN", help="PostgreSQL server binaries to replay on.")
 @click.option(
     "--only",
@@ -117,6 +122,7 @@ def _request(path: Path, options: dict[str, Any]) -> Any:  # noqa: ANN401 - a Re
         timeout=options["timeout"],
         advisories=options["advisories"],
         offline=options["offline"],
+        grants=options["grants"],
         include=include,
         exclude=exclude,
     )

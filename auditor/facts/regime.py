@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _DEFAULT_SCHEMAS = ("public", "graphql_public")
 
@@ -20,8 +20,16 @@ class Exposure:
     reason: str
 
 
-def read_exposure(config: str | None) -> Exposure:
-    """The exposure under a config.toml's text; without one the defaults of the hosted platform until 2026."""
+def read_exposure(config: str | None, grants: str | None = None) -> Exposure:
+    """The exposure under a config.toml's text; without one the defaults of the hosted platform until 2026.
+
+    `grants`, `legacy` or `explicit`, is the user's own word on the default grants.
+    """
+    found = _read(config)
+    return replace(found, legacy=grants == "legacy", reason=f"--grants {grants}") if grants else found
+
+
+def _read(config: str | None) -> Exposure:
     try:
         api = tomllib.loads(config).get("api", {}) if config else {}
     except (ValueError, RecursionError) as error:

@@ -63,12 +63,15 @@ def build_shadow(
     seconds: float = 300.0,
     statement_seconds: float = _STATEMENT_SECONDS,
     max_bytes: int = _MAX_BYTES,
+    grants: str | None = None,
 ) -> Database:
-    """Replay one history on a server of its own, which `stack` stops. Raises Unavailable."""
+    """Replay one history on a server of its own, which `stack` stops. `grants` chooses the platform's default grants,
+    `legacy` or `explicit`, in place of what config.toml says. Raises Unavailable.
+    """
     asked = {name for text in history.files.values() for name in asked_extensions(text)}
     cluster = start_cluster(binaries, asked)
     stack.callback(cluster.close)
-    exposure = read_exposure(config)
+    exposure = read_exposure(config, grants)
     _prepare(cluster, exposure, supabase=history.supabase)
     watchdog = Watchdog(cluster, seconds, statement_seconds, max_bytes)
     stack.callback(watchdog.close)
