@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from auditor.facts.deep_syntax import TOO_DEEP
+from auditor.facts.default_grants import exposed_under
 from auditor.facts.generated_types import FILE, read_types
-from auditor.facts.grants import exposed_under
 from auditor.facts.units import is_vendored
 from auditor.model import NotApplicable, Unavailable
 from auditor.sources.repository import MANIFESTS
@@ -75,7 +75,7 @@ def _shadow(history: History, binaries: Binaries, target: Target, evidence: Evid
     repository: Repository = evidence.get("repository")
     config = repository.text(history.config) if history.config else None
     database = build_shadow(history, binaries, config, stack, seconds=target.timeout, grants=target.grants)
-    database.applied = repository.applied or frozenset()
+    database.applied = frozenset() if target.all_migrations else repository.applied or frozenset()
     database.types = _types(repository, database) if history.supabase else None
     return database
 

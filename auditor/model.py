@@ -121,6 +121,7 @@ class Target:
     grants: str | None = None
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    all_migrations: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,8 @@ class Answer:
 
     `where` is the place as the rule names it, `span` the lines of a file that it was traced to.
     `severity` and `confidence` override the page's where given. `evidence` is the normalised fault that the
-    fingerprint is made of: no line numbers and no secret.
+    fingerprint is made of: no line numbers and no secret. `history` are the statements (text, place) that made the
+    object of a database what it is, in order.
     """
 
     subject: str
@@ -188,6 +190,7 @@ class Answer:
     unit: str = "."
     database: str | None = None
     sources: tuple[str, ...] = ()
+    history: tuple[tuple[str, FileSpan], ...] = ()
 
 
 class Presence(StrEnum):

@@ -127,6 +127,13 @@ class FrameLine(_Part):
     marked: bool
 
 
+class HistoryStep(_Part):
+    """One statement that made an object of a database what it is."""
+
+    statement: str
+    location: Location
+
+
 class Finding(_Part):
     rule: str
     control: str
@@ -144,6 +151,7 @@ class Finding(_Part):
     fingerprint: str
     frame: list[FrameLine]
     proof: ProofResult | None
+    history: list[HistoryStep] = []
     status: Literal["open", "accepted", "baselined"]
     status_reason: str | None = None
 

@@ -15,6 +15,7 @@ from auditor.report import (
     Endpoint,
     Finding,
     FrameLine,
+    HistoryStep,
     Location,
     NotChecked,
     ProofResult,
@@ -94,6 +95,7 @@ def _finding(
         fingerprint=fingerprint,
         frame=frame_of(answer.span, text),
         proof=_proof(answer.proof),
+        history=[_step(statement, span) for statement, span in answer.history],
         status="accepted" if reason is not None else "open",
         status_reason=reason,
     )
@@ -101,6 +103,10 @@ def _finding(
 
 def _location(span: FileSpan | None) -> Location | None:
     return Location(path=span.path, line=span.line, end_line=span.end_line) if span else None
+
+
+def _step(statement: str, span: FileSpan) -> HistoryStep:
+    return HistoryStep(statement=redact(statement), location=Location(path=span.path, line=span.line))
 
 
 def _proof(proof: Proof | None) -> ProofResult | None:

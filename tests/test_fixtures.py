@@ -182,6 +182,16 @@ def test_every_finding_on_the_database_has_file_and_line(leaky: Report) -> None:
     assert len({finding.fingerprint for finding in leaky.findings}) == len(leaky.findings)
 
 
+def test_a_finding_on_the_database_tells_how_it_came_about(leaky: Report) -> None:
+    found = next(f for f in leaky.findings if f.rule == "policy-on-rls-disabled-table")
+    steps = [(step.statement.lower(), step.location.path) for step in found.history]
+    assert steps[0][0].startswith("create table public.webhooks")
+    assert any("enable row level security" in statement for statement, _ in steps)
+    assert any(statement.startswith("create policy") for statement, _ in steps)
+    assert any("disable row level security" in statement for statement, _ in steps)
+    assert steps[-1][1].endswith("20250415101500_webhook_delivery_stats.sql")
+
+
 def test_proofs_are_transcripts(leaky: Report) -> None:
     proved = [finding for finding in leaky.findings if finding.confidence == "proved"]
     assert {finding.rule for finding in proved} == {

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from auditor.facts.grants import exposed_under
+from auditor.facts.default_grants import exposed_under
 from auditor.facts.histories import History
 from auditor.sources.binaries import find_binaries
 from auditor.sources.shadow import build_shadow

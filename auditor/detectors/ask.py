@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 
 _INDEXES = "indexed-access-paths"
+_MAX_HISTORY = 12  # statements: the first and the last ones
+_MAX_STATEMENT = 100  # characters
 
 
 class Detector(Protocol):
@@ -87,7 +89,17 @@ def ask_database(page: Page, database: Database, probed: Probed | None = None) -
         place = answer.where
         span = place if isinstance(place, FileSpan) else database.locate(place) if place else None
         full = replace(answer, unit=database.unit, database=database.name, sources=(database.source,), span=span)
-        yield _doubted(full, page, database)
+        yield _doubted(replace(full, history=_history(full, database)), page, database)
+
+
+def _history(answer: Answer, database: Database) -> tuple[tuple[str, FileSpan], ...]:
+    """For a fault on a relation: the statements that it went through."""
+    place = answer.where
+    if answer.state is not State.FAIL or not isinstance(place, DbObject) or database.provenance is None:
+        return ()
+    found = database.provenance.history(place.relation or place.identity)
+    listed = found if len(found) <= _MAX_HISTORY else [found[0], *found[1 - _MAX_HISTORY :]]
+    return tuple((" ".join(s.text.split())[:_MAX_STATEMENT], FileSpan(s.path, s.line, s.end_line)) for s in listed)
 
 
 def _ask(page: Page, database: Database, probed: Probed | None) -> Iterable[Answer]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # The object's last change is the place for these kinds; for a table it is where it was created.
 _SAYS_NOTHING = {"comment_stmt", "alter_owner_stmt", "alter_object_schema_stmt"}
+_MAKES = ("CREATE ", "SELECT INTO")
 _REPLACED = {"policy", "function", "view", "materialized view"}
 
 
@@ -39,14 +40,33 @@ class Provenance:
         self._by_object: dict[tuple[int, int], list[int]] = defaultdict(list)
         self._dropped: dict[int, list[Event]] = defaultdict(list)
         self._born: dict[str, int] = {}
+        self._births: dict[str, list[int]] = defaultdict(list)
+        self._bare: dict[str, set[str]] = defaultdict(set)
+        self._touched: dict[str, set[int]] = defaultdict(set)
         for event in events:
             if event.number is None or event.number >= len(statements):
                 continue
+            named = event.identity.replace('"', "")
+            self._touched[named.partition(" on ")[2] or named].add(event.number)  # a policy's identity: name on table
             if event.dropped:
                 self._dropped[event.number].append(event)
             else:
                 self._by_object[event.classid, event.objid].append(event.number)
                 self._born.setdefault(event.identity, event.number)
+                plain = event.identity.replace('"', "")
+                if event.tag.startswith(_MAKES) or plain not in self._births:  # a rename makes a new identity, too
+                    self._births[plain].append(event.number)
+                    self._bare[plain.rpartition(".")[2]].add(plain)
+
+        for statement in statements:  # the server names no object for these
+            if statement.kind == "grant_stmt":
+                for item in statement.body.objects:
+                    if item.WhichOneof("node") == "range_var":
+                        self._touched[relation_name(item.range_var)].add(statement.number)
+
+    def history(self, relation: str) -> list[Statement]:
+        """Every statement that made, changed, granted or dropped something of a relation (`schema.name`), in order."""
+        return [self._statements[number] for number in sorted(self._touched.get(relation.replace('"', ""), ()))]
 
     def dropped_by(self, statement: Statement) -> list[Event]:
         """What a statement really dropped: `drop table if exists` of nothing drops nothing."""
@@ -62,6 +82,18 @@ class Provenance:
         """The statement that first made an object of this identity."""
         number = self._born.get(identity)
         return None if number is None else self._statements[number]
+
+    def find_made(self, statement: Statement, schema: str, name: str) -> tuple[str, Statement] | None:
+        """What a name means to a statement, as `schema.name`, with the earlier statement that made it.
+
+        A name without a schema is looked for in public, then wherever only one thing is named so.
+        """
+        found = {f"{schema or 'public'}.{name}"}
+        if not schema and not self._births.keys() & found:
+            found = set(self._bare.get(name, found))
+        full = found.pop() if len(found) == 1 else ""
+        numbers = [number for number in self._births.get(full, ()) if number < statement.number]
+        return (full, self._statements[numbers[-1]]) if numbers else None
 
     def statements_of(self, place: DbObject) -> list[Statement]:
         """Every statement that made or changed an object, in order."""
