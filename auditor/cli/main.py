@@ -14,6 +14,7 @@ import click
 from auditor import __version__
 from auditor.cli.codes import EXIT_CODES
 from auditor.cli.pages import explain, rules
+from auditor.cli.routes import routes
 from auditor.cli.scan import scan
 from auditor.model import ExitCode, NothingToScan, UsageError
 
@@ -24,7 +25,7 @@ def commands() -> None:
     """Audit a backend: replay its migrations, try to break in, and write one scored security checklist."""
 
 
-for command in (scan, explain, rules):
+for command in (scan, routes, explain, rules):
     commands.add_command(command)
 
 
