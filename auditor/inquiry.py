@@ -10,6 +10,7 @@ from auditor.detectors.ask import ask_files, ask_rule
 from auditor.model import (
     AccessRow,
     Answer,
+    FileSpan,
     Kind,
     NotApplicable,
     Proof,
@@ -73,11 +74,28 @@ def _ask(page: Page, evidence: Evidence) -> RuleAnswers:
 
 def _ask_files(page: Page, evidence: Evidence) -> RuleAnswers:
     try:
-        return ask_files(page, *(evidence.get(need) for need in needs(page)))
+        found = ask_files(page, *(evidence.get(need) for need in needs(page)))
+        return _with_unlisted(found, evidence) if page.kind is Kind.ROUTE else found
     except Unavailable as reason:
         return RuleAnswers(page.id, unavailable=str(reason))
     except NotApplicable as reason:
         return RuleAnswers(page.id, not_applicable=str(reason))
+
+
+def _with_unlisted(found: RuleAnswers, evidence: Evidence) -> RuleAnswers:
+    """A server that no reader knows has endpoints, too: nothing is known of them."""
+    servers: dict[str, str] = evidence.get("endpoints").unlisted
+    rows = [
+        Answer(
+            f"server {path}", State.UNKNOWN, f"the endpoints of its {label} server are not listed", FileSpan(path, 1)
+        )
+        for path, label in servers.items()
+    ]
+    if not rows or found.unavailable:
+        return found
+    return replace(
+        found, answers=[*found.answers, *(replace(row, span=row.where) for row in rows)], not_applicable=None
+    )
 
 
 def _ask_databases(page: Page, evidence: Evidence) -> RuleAnswers:

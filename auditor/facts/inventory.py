@@ -7,15 +7,22 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.authentication import authentication
 from auditor.facts.effects import Effect, effects
+from auditor.facts.hosting import with_hosted
 from auditor.facts.reach import Reacher
+from auditor.facts.route_tables import Tables
 from auditor.facts.routed import Flattened
 from auditor.facts.router_roots import Roots
 from auditor.facts.routers import Routers
 from auditor.facts.routes_edge import find_edge
+from auditor.facts.routes_fastify import find_fastify
+from auditor.facts.routes_graphql import find_graphql
+from auditor.facts.routes_nest import find_nest
 from auditor.facts.routes_next import find_next
+from auditor.facts.routes_trpc import find_trpc
 from auditor.facts.specifiers import read_specifiers
 from auditor.facts.symbols import Symbols
 from auditor.facts.units import unit_of
+from auditor.facts.unlisted import unlisted_servers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -32,6 +39,8 @@ class Inventory:
 
     endpoints: list[Endpoint]
     reacher: Reacher
+    public: tuple[str, ...] = ()  # patterns of endpoints that the project's settings declare public
+    unlisted: dict[str, str] = field(default_factory=dict)  # manifests of servers that no reader knows
     _authentication: dict[Endpoint, Control] = field(default_factory=dict)
     _effects: dict[Endpoint, list[Effect]] = field(default_factory=dict)
 
@@ -58,12 +67,17 @@ def find_endpoints(
 ) -> Inventory:
     """All endpoints; `paths` and `text` are the repository's, for manifests and configuration."""
     symbols = Symbols(code, read_specifiers(code.files, paths, text))
-    routers = Routers(symbols, Roots(symbols))
+    routers = Routers(symbols, Roots(symbols), Tables(symbols))
     routers.read()
     routed = Flattened(routers).read()
     edge, served = find_edge(symbols, routers, routed, text)
     listed = [endpoint for key, found in routed.items() if key not in served for endpoint in found]
+    listed = [each for each in listed if each.framework != "Next.js"]  # `next-connect`: its file says the path
     listed = [replace(endpoint, unit=unit_of(endpoint.where.path, units)) for endpoint in [*listed, *edge]]
-    listed += find_next(symbols, routers.roots, units)
+    listed += find_next(symbols, routers.roots, routed, units)
+    hosted = [*find_fastify(symbols), *find_nest(symbols), *find_trpc(symbols), *find_graphql(symbols, paths, text)]
+    hosted = [replace(endpoint, unit=unit_of(endpoint.where.path, units)) for endpoint in hosted]
+    listed = with_hosted(Reacher(symbols), listed, hosted)
     listed.sort(key=lambda e: (e.unit, e.path, e.method, e.where.path, e.where.line))
-    return Inventory(list(dict.fromkeys(listed)), Reacher(symbols))
+    unlisted = unlisted_servers(paths, text)
+    return Inventory(list(dict.fromkeys(listed)), Reacher(symbols), unlisted=unlisted)

@@ -1,0 +1,64 @@
+"""Servers whose endpoints this tool does not list: other languages, and frameworks that have no reader.
+
+What they answer is not known, and a rule about endpoints must say so rather than be silent about them.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from auditor.facts.units import is_example, is_test, is_vendored
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+# File name, what its text must name, and the server's name.
+_SERVERS = (
+    (r"go\.mod", r"gin-gonic|labstack/echo|gofiber|go-chi|gorilla/mux|grpc|julienschmidt/httprouter|connectrpc", "Go"),
+    (r"Gemfile", r"^\s*gem\s+[\"'](?:rails|sinatra|hanami|grape|roda)[\"']", "Ruby"),
+    (r"pom\.xml|build\.gradle(?:\.kts)?", r"spring-boot|quarkus|micronaut|io\.ktor|jakarta\.ws|dropwizard", "JVM"),
+    (r"composer\.json", r"\"(?:laravel/framework|symfony/|slim/slim|laminas/)", "PHP"),
+    (r"Cargo\.toml", r"^\s*(?:actix-web|axum|rocket|warp|poem|tide|salvo)\b", "Rust"),
+    (r".*\.csproj", r"Microsoft\.NET\.Sdk\.Web", ".NET"),
+    (r"mix\.exs", r":phoenix\b|:plug_cowboy\b", "Elixir"),
+)
+_FRAMEWORKS = {
+    "@remix-run/node": "Remix", "@remix-run/server-runtime": "Remix", "@react-router/node": "React Router",
+    "@react-router/serve": "React Router", "@sveltejs/kit": "SvelteKit", "nuxt": "Nuxt", "nitropack": "Nitro",
+    "koa": "Koa", "elysia": "Elysia", "@hapi/hapi": "hapi", "astro": "Astro", "@adonisjs/core": "AdonisJS",
+    "@tanstack/react-start": "TanStack Start", "@solidjs/start": "SolidStart", "@feathersjs/feathers": "Feathers",
+    "moleculer": "Moleculer", "h3": "h3", "polka": "Polka", "starlette": "Starlette", "aiohttp": "aiohttp",
+    "tornado": "Tornado", "sanic": "Sanic", "litestar": "Litestar", "falcon": "Falcon", "bottle": "Bottle",
+    "quart": "Quart", "strawberry-graphql": "Strawberry", "graphene": "Graphene",
+}  # fmt: skip
+_PYTHON = re.compile(r"^\s*[\"']?([A-Za-z0-9][\w.-]*)", re.MULTILINE)
+_MANIFESTS = {"pyproject.toml", "requirements.txt", "Pipfile"}
+
+
+def unlisted_servers(paths: Iterable[str], text: Callable[[str], str | None]) -> dict[str, str]:
+    """The manifest of each such server, and what it is written in or with."""
+    found: dict[str, str] = {}
+    for path in paths:
+        if is_vendored(path) or is_test(path) or is_example(path):
+            continue
+        name = PurePosixPath(path).name
+        label = _of_manifest(name, path, text)
+        if label:
+            found[path] = label
+    return found
+
+
+def _of_manifest(name: str, path: str, text: Callable[[str], str | None]) -> str:
+    for pattern, words, label in _SERVERS:
+        if re.fullmatch(pattern, name):
+            return label if re.search(words, text(path) or "", re.MULTILINE) else ""
+    if name == "package.json":
+        runs = re.search(r"\"dependencies\"\s*:\s*\{([^}]*)\}", text(path) or "")
+        named = re.findall(r"\"([^\"]+)\"\s*:", runs[1]) if runs else []
+        return next((_FRAMEWORKS[dependency] for dependency in named if dependency in _FRAMEWORKS), "")
+    if name in _MANIFESTS:
+        named = [match[1].lower() for match in _PYTHON.finditer(text(path) or "")]
+        return next((_FRAMEWORKS[dependency] for dependency in named if dependency in _FRAMEWORKS), "")
+    return ""
