@@ -85,17 +85,16 @@ def _ask_files(page: Page, evidence: Evidence) -> RuleAnswers:
 def _with_unlisted(found: RuleAnswers, evidence: Evidence) -> RuleAnswers:
     """A server that no reader knows has endpoints, too: nothing is known of them."""
     servers: dict[str, str] = evidence.get("endpoints").unlisted
-    rows = [
-        Answer(
-            f"server {path}", State.UNKNOWN, f"the endpoints of its {label} server are not listed", FileSpan(path, 1)
-        )
-        for path, label in servers.items()
-    ]
+    rows = [_unlisted(path, label) for path, label in servers.items()]
     if not rows or found.unavailable:
         return found
-    return replace(
-        found, answers=[*found.answers, *(replace(row, span=row.where) for row in rows)], not_applicable=None
-    )
+    return replace(found, answers=[*found.answers, *rows], not_applicable=None)
+
+
+def _unlisted(path: str, label: str) -> Answer:
+    place = FileSpan(path, 1)
+    detail = f"the endpoints of its {label} server are not listed"
+    return Answer(f"server {path}", State.UNKNOWN, detail, place, span=place, sources=("repository",))
 
 
 def _ask_databases(page: Page, evidence: Evidence) -> RuleAnswers:

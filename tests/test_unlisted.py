@@ -16,7 +16,7 @@ CASES = {
     "go": ({"go.mod": "module x\nrequire github.com/gin-gonic/gin v1.9.0\n", "main.go": "package main\n"}, "Go"),
     "rails": ({"Gemfile": "source 'x'\ngem 'rails'\n", "db/schema.yml": "a: 1\n"}, "Ruby"),
     "spring": ({"api/build.gradle.kts": 'implementation("org.springframework.boot:spring-boot-starter-web")\n'}, "JVM"),
-    "sveltekit": ({"package.json": '{"name": "x", "dependencies": {"@sveltejs/kit": "2"}}', "src/a.ts": "let a = 1\n"}, "SvelteKit"),
+    "sveltekit": ({"package.json": '{"dependencies": {"@sveltejs/kit": "2"}}', "a.ts": "let a = 1\n"}, "SvelteKit"),
     "aiohttp": ({"requirements.txt": "aiohttp==3.9\n", "app.py": "x = 1\n"}, "aiohttp"),
 }  # fmt: skip
 
