@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from auditor.plan import Evidence
     from auditor.rulebook import Page, Rulebook
     from auditor.sources.probes import Probed
+    from auditor.sources.repository import Repository
 
 _NO_API = "no API role exists: isolation rests on application code alone"
 _NO_TABLE = "no API role can reach a table of the schemas that the API serves"
@@ -75,11 +76,25 @@ def _ask(page: Page, evidence: Evidence) -> RuleAnswers:
 def _ask_files(page: Page, evidence: Evidence) -> RuleAnswers:
     try:
         found = ask_files(page, *(evidence.get(need) for need in needs(page)))
+        if page.kind is Kind.CODE and not found.answers:
+            return _unless_unread(found, evidence)
         return _with_unlisted(found, evidence) if page.kind is Kind.ROUTE else found
     except Unavailable as reason:
         return RuleAnswers(page.id, unavailable=str(reason))
     except NotApplicable as reason:
         return RuleAnswers(page.id, not_applicable=str(reason))
+
+
+def _unless_unread(found: RuleAnswers, evidence: Evidence) -> RuleAnswers:
+    """That nothing was found in the code says little where the server is written in a language that is not read."""
+    from auditor.facts.unlisted import unread_languages
+
+    repository: Repository = evidence.get("repository")
+    unread = unread_languages(repository.files, repository.text)
+    if not unread or found.unavailable:
+        return found
+    listed = ", ".join(f"{label} ({path})" for path, label in unread.items())
+    return RuleAnswers(found.rule, unavailable=f"the server's language is not read: {listed}")
 
 
 def _with_unlisted(found: RuleAnswers, evidence: Evidence) -> RuleAnswers:

@@ -42,3 +42,11 @@ def test_what_only_builds_or_belongs_to_a_phone_is_no_server(tmp_path: Path) -> 
     run("scan", tmp_path, "--offline", "--only", "route", "-o", f"json={tmp_path / 'r.json'}")
     report = json.loads((tmp_path / "r.json").read_text())
     assert {rule["outcome"] for rule in report["rules"] if rule["kind"] == "route"} == {"not_applicable"}
+
+
+def test_code_in_a_language_that_is_not_read_is_unknown_too(tmp_path: Path) -> None:
+    write(tmp_path, {**CASES["go"][0], "config.yaml": "a: 1\n"})
+    run("scan", tmp_path, "--offline", "--only", "empty-catch", "-o", f"json={tmp_path / 'r.json'}")
+    rule = next(r for r in json.loads((tmp_path / "r.json").read_text())["rules"] if r["id"] == "empty-catch")
+    assert rule["outcome"] == "unknown"
+    assert "Go (go.mod)" in rule["reason"]

@@ -50,6 +50,12 @@ def unlisted_servers(paths: Iterable[str], text: Callable[[str], str | None]) ->
     return found
 
 
+def unread_languages(paths: Iterable[str], text: Callable[[str], str | None]) -> dict[str, str]:
+    """Those of them whose language no rule on code reads."""
+    languages = {label for _, _, label in _SERVERS}
+    return {path: label for path, label in unlisted_servers(paths, text).items() if label in languages}
+
+
 def _of_manifest(name: str, path: str, text: Callable[[str], str | None]) -> str:
     for pattern, words, label in _SERVERS:
         if re.fullmatch(pattern, name):
