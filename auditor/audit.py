@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from auditor.model import RuleAnswers, Target
+    from auditor.plan import Source
     from auditor.rulebook import Rulebook
     from auditor.sources.repository import Repository
 
@@ -36,12 +37,17 @@ class Request:
     today: date = field(default_factory=lambda: datetime.now(UTC).date())
 
 
+def _sources(request: Request, book: Rulebook, pages: set[str]) -> dict[str, Source]:
+    asked = [page for page in book.pages if page.id in pages]
+    return sources(request.target, asked, request.settings.public_endpoints)
+
+
 def audit(
     request: Request, book: Rulebook, progress: Callable[[str], None] = lambda _: None
 ) -> tuple[Report, Repository]:
     """Audit one target. Raises UsageError and NothingToScan; everything else that goes wrong is in the report."""
     pages = choose(book, request.only)
-    with Evidence(sources(request.target, [page for page in book.pages if page.id in pages]), progress) as evidence:
+    with Evidence(_sources(request, book, pages), progress) as evidence:
         evidence.start(("repository",))
         repository: Repository = evidence.get("repository")
         refuse_emptiness(repository, request.target)

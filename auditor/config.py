@@ -11,9 +11,9 @@ import os
 import stat
 import tomllib
 from datetime import date  # noqa: TC003 - pydantic reads the annotation
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from auditor.model import Confidence, Severity, UsageError
 
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 FILE_NAME = "backend-audit.toml"
 _MAX_BYTES = 1_000_000
+# "METHOD /path" as the list of endpoints shows it; "*" stands for any method, and in a path for any part of it.
+EndpointPattern = Annotated[
+    str, StringConstraints(pattern=r"^(?:(?:\*|GET|POST|PUT|PATCH|DELETE|ALL) [/*]\S*|ACTION \S+)$")
+]
 
 
 class Suppression(BaseModel):
@@ -46,6 +50,7 @@ class Settings(BaseModel):
     allow_unknown: tuple[str, ...] = Field(default=(), alias="allow-unknown")
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    public_endpoints: tuple[EndpointPattern, ...] = Field(default=(), alias="public-endpoints")
     ignore: tuple[Suppression, ...] = ()
 
 

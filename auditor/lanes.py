@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from auditor.database_lanes import build_shadows, connect, describe_databases, describe_probes, joined, probe_all
 from auditor.facts.histories import Histories, find_histories
+from auditor.facts.public_endpoints import matches_nothing
 from auditor.model import NothingToScan
 from auditor.plan import Evidence, Source
 from auditor.sources.repository import read_repository
@@ -43,8 +45,8 @@ _UNDERSTOOD = (
 _Described = tuple[str, dict[str, Any], str | None]
 
 
-def sources(target: Target, pages: Iterable[Page] = ()) -> dict[str, Source]:
-    """The table of sources for one target; `pages` are the rules that are asked."""
+def sources(target: Target, pages: Iterable[Page] = (), public: tuple[str, ...] = ()) -> dict[str, Source]:
+    """The table of sources for one target; `pages` are the rules that are asked, `public` the endpoints declared so."""
     table = {
         "repository": Source((), lambda _, __: _repository(target), _describe_repository),
         "histories": Source(("repository",), lambda e, _: _histories(e), _describe_histories),
@@ -57,7 +59,7 @@ def sources(target: Target, pages: Iterable[Page] = ()) -> dict[str, Source]:
         table["live database"] = Source(("histories",), lambda e, s: connect(target, e, s), describe_databases)
     lanes = tuple(name for name in ("live database", "shadow database") if name in table)
     table["code"] = Source(("repository",), lambda e, _: _code(e), _describe_code)
-    table["endpoints"] = Source(("repository", "code"), lambda e, _: _endpoints(e), _describe_endpoints)
+    table["endpoints"] = Source(("repository", "code"), lambda e, _: _endpoints(e, public), _describe_endpoints)
     table["semgrep"] = Source(("code",), lambda e, s: _semgrep(pages, target, e, s), _describe_semgrep)
     table["packages"] = Source(("repository",), lambda e, s: _packages(target, e, s), _describe_packages)
     table["databases"] = Source((), lambda e, _: joined(e, lanes), describe_databases)
@@ -113,16 +115,19 @@ def _describe_code(code: Code) -> _Described:
     return ("partial" if unread else "available", facts, unread or None)
 
 
-def _endpoints(evidence: Evidence) -> Inventory:
+def _endpoints(evidence: Evidence, public: tuple[str, ...]) -> Inventory:
     from auditor.facts.inventory import find_endpoints
 
     repository: Repository = evidence.get("repository")
-    return find_endpoints(evidence.get("code"), repository.files, repository.text, repository.units)
+    found = find_endpoints(evidence.get("code"), repository.files, repository.text, repository.units)
+    return replace(found, public=public)
 
 
 def _describe_endpoints(found: Inventory) -> _Described:
     counts = Counter(endpoint.framework for endpoint in found.endpoints)
-    return ("available", {"endpoints": len(found.endpoints)} | dict(sorted(counts.items())), None)
+    idle = matches_nothing(found.public, found.endpoints)
+    reason = f"declared public, but not found: {', '.join(idle)}" if idle else None
+    return ("available", {"endpoints": len(found.endpoints)} | dict(sorted(counts.items())), reason)
 
 
 def _semgrep(pages: Iterable[Page], target: Target, evidence: Evidence, stack: ExitStack) -> Semgrep:
@@ -134,7 +139,8 @@ def _semgrep(pages: Iterable[Page], target: Target, evidence: Evidence, stack: E
 def _describe_semgrep(found: Semgrep) -> _Described:
     lost = [f"{name}: {page.broken}" for name, page in found.pages.items() if page.broken]
     lost += sorted({f"{path}: {why}" for page in found.pages.values() for path, why in page.unread.items()})
-    facts = {"files": found.files, "version": found.version or "not started: no file holds what its rules look for"}
+    version = found.version or "not started: no file holds what its rules look for"
+    facts = {"files": found.files, "version": version} | ({"engine": found.engine} if found.engine else {})
     return ("partial" if lost else "available", facts, "; ".join(lost[:20]) or None)
 
 

@@ -58,7 +58,7 @@ class Evidence:
     _futures: dict[str, Future[Any]] = field(default_factory=dict)
     _notes: dict[str, EvidenceNote] = field(default_factory=dict)
     _stack: ExitStack = field(default_factory=ExitStack)
-    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, "evidence"))
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(16, "evidence"))
 
     def __enter__(self) -> Self:
         return self

@@ -6,79 +6,53 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditor.facts.edge_authentication import sign_of
+from auditor.facts.asked import LOCAL, asked, before_errors, in_itself, is_code
+from auditor.facts.refusals import (
+    denies,
+    hands_credential_on,
+    refuses,
+    refuses_or_gives_nothing,
+    wants_credential,
+    wants_session,
+)
+from auditor.facts.route_matchers import matched
 from auditor.facts.symbols import External, Missing, Site
 from auditor.facts.syntax import text_of
 from auditor.model import Control, Presence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from tree_sitter import Node
 
     from auditor.facts.endpoints import Endpoint
     from auditor.facts.reach import Call, Reacher
     from auditor.facts.symbols import Target
 
-_PACKAGES = {
-    r"hono$|@hono/hono$": r"jwt|bearerAuth|basicAuth|jwk|verifyWithJwks|verify",
-    r"jose$": r"jwtVerify|jwtDecrypt|compactVerify",
-    r"jsonwebtoken$|fast-jwt$|njwt$|@tsndr/cloudflare-worker-jwt$": r"verify|createVerifier",
-    r"express-jwt$|express-basic-auth$|basic-auth$": r"expressjwt|default|\*",
-    r"@clerk/|@hono/clerk-auth$": r"auth|getAuth|currentUser|requireAuth|authenticateRequest|verifyToken|withAuth"
-    r"|protect|ClerkExpressRequireAuth",
-    r"next-auth|@auth/|@hono/auth-js$": r"auth|(?:unstable_)?getServerSession|getToken|getSession|verifyAuth|withAuth",
-    r"@auth0/|express-oauth2-jwt-bearer$|express-openid-connect$": r"auth|getSession|withApiAuthRequired|requiresAuth"
-    r"|requiredScopes|claimCheck",
-    r"passport": r"authenticate",
-    r"firebase-admin|firebase-auth-cloudflare|google-auth-library$": r"verifyIdToken|verifySessionCookie",
-    r"iron-session$": r"getIronSession|unsealData",
-    r"@kinde-oss/|@workos-inc/|@stackframe/|supertokens-node|@logto/|@descope/|@hono/stytch-auth": r"\w*[Ss]ession\w*"
-    r"|withAuth|getUser|isAuthenticated|authenticate\w*",
-    r"@unkey/": r"verifyKey|verify|withUnkey|unkey",
-    r"@upstash/qstash|svix$|standardwebhooks$": r"verify|verifySignature\w*",
-    r"@octokit/webhooks|@slack/bolt$|discord-interactions$": r"verify\w*|createNodeMiddleware",
-    r"@upstash/workflow|inngest|@trigger\.dev/|@vercel/queue": r"serve|serve\(\)\.POST|default\(\)\.POST|\w*verify\w*"
-    r"|handleCallback",
-}
-_LIBRARIES = [
-    (re.compile(package), re.compile(rf"(?:^|\.)(?:{name})(?:\(\))?$")) for package, name in _PACKAGES.items()
-]
-# Methods of clients, whatever the variable is called.
-_METHODS = re.compile(
-    r"(?:\.auth\.(?:getUser|getClaims|getSession)|\.api\.(?:getSession|verifyApiKey)|\.(?:verifyIdToken|verifySessionCookie"
-    r"|authenticateRequest|authenticateSession\w*|validateSession\w*|isAuthenticated|constructEvent(?:Async)?|verifyJwt"
-    r"|authenticateJwt|verifyAccessToken))$"
-)
 _DECODED = re.compile(r"(?:^|\.)(?:decodeJwt|jwtDecode|jwt_decode)$|^(?:jwt|jsonwebtoken|JWT)\.decode$")
-_REFUSES = re.compile(
-    r"\b40[13]\b|[Uu]nauthori[sz]ed|UNAUTHORI[SZ]ED|[Ff]orbidden|FORBIDDEN|\bthrow\b|\bredirect\w*\(|\breject\(|notFound\("
-    r"|\bnext\(\s*\w*[eE]rr|\bassert\w*\(|\bnull\b|\breturn\s+false\b"
-)
-_SESSION = re.compile(
-    r"!\s*(?:req|request|ctx|c)\.(?:session|user|auth)\b|\b(?:req|request)\.session\.\w*(?:user|admin|logged)\w*"
-    r"|(?:!\s*|\bif\s*\(\s*)(?:c|ctx|context)\.(?:var\.(?:user|session)|get\(\s*[\"'](?:user\w*|session|auth)[\"']\s*\))"
-)
-_LOCAL = {"arrow_function", "function_declaration", "function_expression", "method_definition"}
 _NAME = re.compile(
     r"^(?!.*(?:author(?!i)|rate|limit|sign_?(?:in|up|out)|log_?(?:in|out)(?!ged)|callback|refresh|create|delete|update|revoke"
-    r"|hash|generate|store|save|clear|set[A-Z_]|url|redirect|provider|schema))"
+    r"|hash|generate|store|save|clear|set[A-Z_]|url|redirect|provider|schema|oauth|error|exception|invalidate|record|claim"
+    r"|config|options?$|client$|optional|init|plugin|adapter|encrypt|flow|mock|log_))"
+    r"(?!(?:on|get|fetch|load|list|find|send|to|parse|test)_?\w*(?:permission|auth\w*options|cookie|credential|authorize|secret))"
     r".*(?:auth(?:$|[^o]|oriz)|session|logged|api_?key|jwt|bearer|protect|permission|current_?user|credential|guard"
     r"|require_?(?:user|admin|role|member|scope)|is_?admin|admin_?only|access_?(?:token|control|check)"
     r"|(?:verify|check|validate)_?(?:token|signature|secret|request|webhook|cron|user|role)"
+    r"|(?:has|is|is_?valid|check|verify|validate)_?\w*(?:cron|internal|webhook|shared)\w*(?:secret|key|token|request)|is_?authorized"
     r"|ensure_?(?:user|admin|owner|member)|with_?(?:user|workspace|team|org|account|admin|tenant|member))",
     re.IGNORECASE,
 )
-_CONDITIONS = re.compile(r"pathname|createRouteMatcher|nextUrl|\.url\b|startsWith\(|matcher|authorized\s*[:(]")
-# A credential out of the request's headers, and an answer to those who have none.
-_CREDENTIAL = re.compile(
-    r"[\"'`](?:authorization|x-?[\w-]*(?:api-?key|token|secret|signature)|api-?key|api-?secret)[\"'`]|headers?\.authorization\b"
-    r"|cookies?\(?\)?\.get\(\s*[\"'`][\w-]*(?:session|token|auth)",
+# Packages that keep a session or read a cookie, and ask nobody; settings with which a library lets everybody pass.
+_KEEPERS = re.compile(
+    r"express-session|cookie-session|cookie-parser|koa-session|@fastify/(?:session|cookie|secure-session)|hono-sessions"
+    r"|connect-|lusca|csurf|csrf|cors|arctic$|oslo|helmet|@simplewebauthn/server|nookies|js-cookie"
+)
+_LETS_PASS = re.compile(
+    r"credentialsRequired\s*:\s*false|[\"']anonymous[\"']|\boptional\s*:\s*true|mode\s*:\s*[\"'](?:try|optional)[\"']"
+    r"|^[\w.]*(?:optional|initialize|initAuthConfig|passport\.session|clerkMiddleware)\w*\s*\(",
     re.IGNORECASE,
 )
-_REFUSED = re.compile(
-    r"\b40[13]\b|unauthori[sz]ed|forbidden|invalid[ _](?:api|token|key|sig|auth|session)", re.IGNORECASE
-)
+_CONDITIONS = re.compile(r"pathname|createRouteMatcher|nextUrl|\.url\b|startsWith\(|matcher|authorized\s*[:(]")
+_MAX_HOPS = 4
+_GUARD_HOPS = 6  # a guard is there to ask, so that what it finds far away still means the caller
 
 
 @dataclass(slots=True)
@@ -100,10 +74,13 @@ def authentication(reacher: Reacher, endpoint: Endpoint) -> Control:
         _look_at_guard(reacher, guard, seen)
     if endpoint.handler is not None:
         _look_at_handler(reacher, endpoint.handler, seen)
-    else:
-        seen.doubt = seen.doubt or endpoint.lost
+        if endpoint.framework == "Next.js" and (around := _declaration(reacher, endpoint)):
+            _look_at_handler(reacher, around, seen)
+            found = asked(reacher, around, _GUARD_HOPS)
+            seen.sure = seen.sure or (found.sign if found is not None and found.strict else "")
+    seen.doubt = seen.doubt or (_picked(reacher, endpoint.handler) if endpoint.handler else endpoint.lost)
     for site in endpoint.middleware:
-        _look_at_middleware(reacher, site, seen)
+        _look_at_middleware(reacher, site, endpoint.path, seen)
     if seen.sure or (seen.named and not seen.decoded):
         return Control(Presence.PRESENT, seen.sure or seen.named)
     if seen.doubt and not seen.decoded:
@@ -113,74 +90,82 @@ def authentication(reacher: Reacher, endpoint: Endpoint) -> Control:
 
 def _look_at_guard(reacher: Reacher, guard: Site, seen: _Seen) -> None:
     name, reach = _short(guard), reacher.reach(guard)
-    if sign := _sign(reacher, guard, reach.calls):
-        library = not any(body.node.type in _LOCAL for body in reach.bodies)
-        if library or _refuses(reacher, reach.bodies):  # else it looks who calls, and lets everybody pass
-            seen.sure = seen.sure or f"{name} ({sign})"
-    elif any(_DECODED.search(call.name) for call in reach.calls):
+    if _LETS_PASS.search(text_of(guard.node)):
+        return
+    if found := asked(reacher, guard, _GUARD_HOPS):
+        library = not any(body.node.type in LOCAL for body in reach.bodies)
+        if library or found.strict:  # else it looks who calls, and lets everybody pass
+            seen.sure = seen.sure or f"{name} ({found.sign})"
+            return
+    if any(_DECODED.search(call.name) for call in reach.calls):
         seen.decoded = seen.decoded or f"{name} decodes the token and never verifies it"
-    elif _asks_for_credential(reacher, reach.bodies):
+    elif any(reacher.says(body, wants_credential) for body in _functions(reacher, guard)):
         seen.sure = seen.sure or f"{name} (refuses requests without a credential)"
-    elif any(reacher.says(body, _answers_401) for body in reacher.reach(guard, 2).bodies):
+    elif any(_denies(reacher, body) for body in reacher.reach(guard, 1 if guard.node.type in LOCAL else 2).bodies):
         seen.sure = seen.sure or f"{name} (answers 401)"
-    else:
+    elif found is None:
         _by_name(reacher, reacher.symbols.resolve(guard.path, _root(guard)), name, reach.bodies, seen)
 
 
 def _look_at_handler(reacher: Reacher, handler: Site, seen: _Seen) -> None:
-    reach = reacher.reach(handler)
-    text = reacher.text(handler)
-    if sign := _sign(reacher, handler, reach.calls):
-        seen.sure = seen.sure or sign
-    elif not seen.decoded and _SESSION.search(text) and _REFUSES.search(text):
+    found = asked(reacher, handler, _MAX_HOPS)
+    bodies = _functions(reacher, handler)
+    if found is not None and (found.loose or in_itself(reacher, handler)):
+        seen.sure = seen.sure or found.sign
+    elif not seen.decoded and any(reacher.says(body, wants_session) for body in reacher.reach(handler, 1).bodies):
         seen.sure = seen.sure or "refuses requests without a session"
-    elif _asks_for_credential(reacher, reacher.reach(handler, 2).bodies):
+    elif any(reacher.says(body, wants_credential) for body in bodies):
         seen.sure = seen.sure or "refuses requests without a credential"
+    elif reacher.says(handler, hands_credential_on):
+        seen.sure = seen.sure or "hands the caller's token to a library that decides"
     for call in () if seen.sure else reacher.reach(handler, 1).calls:
-        _by_name(reacher, call.target, call.last, _bodies(reacher, call), seen)
+        if call.node.type != "new_expression":
+            _by_name(reacher, call.target, call.last, _bodies(reacher, call), seen)
 
 
-def _look_at_middleware(reacher: Reacher, site: Site, seen: _Seen) -> None:
-    reach = reacher.reach(site)
-    sign = _sign(reacher, site, reach.calls)
-    if not sign or not _refuses(reacher, reach.bodies):
+def _picked(reacher: Reacher, handler: Site) -> str:
+    """What a handler calls that it picks by the request: `handlers[request.method](request)`."""
+    calls = (call.node.child_by_field_name("function") for call in reacher.own(handler))
+    found = next((text_of(node) for node in calls if node is not None and node.type == "subscript_expression"), "")
+    return f"what {found} stands for" if re.search(r"method", found) else ""
+
+
+def _declaration(reacher: Reacher, endpoint: Endpoint) -> Site | None:
+    """The export whose wrapper of another file answers: what is handed to the wrapper asks in its stead."""
+    path, line = endpoint.where.path, endpoint.where.line
+    if endpoint.handler is None or endpoint.handler.path == path:
+        return None
+    found = reacher.symbols.code.nodes(path, "export_statement")
+    here = [n for n in found if n.start_point[0] < line <= n.end_point[0] + 1]
+    default = [n for n in found if text_of(n).startswith("export default")]
+    return next((Site(path, node) for node in (default if endpoint.method == "ALL" else here)), None)
+
+
+def _look_at_middleware(reacher: Reacher, site: Site, path: str, seen: _Seen) -> None:
+    found = asked(reacher, site, _MAX_HOPS)
+    if found is None or not (found.strict or _refuses(reacher, reacher.reach(site).bodies)):
         return
-    if any(reacher.says(body, _by_path) for body in reach.bodies[:6]):
+    holder = reacher.symbols.code.text(site.path) or ""
+    listed = matched(holder, path)
+    if listed is None and any(reacher.says(body, _by_path) for body in reacher.reach(site).bodies[:6]):
         seen.doubt = seen.doubt or f"which paths the middleware in {site.path} protects"
-    else:
-        seen.sure = seen.sure or f"the middleware ({sign})"
+    elif listed is not False:
+        seen.sure = seen.sure or f"the middleware ({found.sign})"
 
 
 def _by_path(text: str) -> bool:
     return bool(_CONDITIONS.search(text))
 
 
-def _asks_for_credential(reacher: Reacher, bodies: list[Site]) -> bool:
-    return any(body.node.type != "class_declaration" and reacher.says(body, _wants_credential) for body in bodies)
+def _functions(reacher: Reacher, site: Site) -> list[Site]:
+    return [body for body in reacher.reach(site, 2).bodies if body.node.type != "class_declaration"]
 
 
-def _wants_credential(text: str) -> bool:
-    return bool(_CREDENTIAL.search(text) and _REFUSED.search(text))
-
-
-def _sign(reacher: Reacher, start: Site, calls: Iterable[Call]) -> str:
-    """What proves that a caller is asked for; empty where nothing does."""
-    for call in calls:
-        if found := library_sign(call):
-            return found
-    for body in reacher.reach(start, 2).bodies:
-        if body.node.type != "class_declaration" and (found := reacher.says(body, sign_of)):
-            return found
-    return ""
-
-
-def library_sign(call: Call) -> str:
-    """The library's function that asks who calls."""
-    if isinstance(call.target, External):
-        for package, name in _LIBRARIES:
-            if package.match(call.target.package) and name.search(call.target.name):
-                return f"{call.last} of {call.target.package}"
-    return call.name if _METHODS.search(call.name) else ""
+def _denies(reacher: Reacher, site: Site) -> bool:
+    """Whether a guard answers 401 outside of what it does about errors of the handler behind it."""
+    if not is_code(site):
+        return False
+    return denies(before_errors(reacher, site))
 
 
 def _by_name(reacher: Reacher, target: Target | None, name: str, bodies: list[Site], seen: _Seen) -> None:
@@ -188,9 +173,10 @@ def _by_name(reacher: Reacher, target: Target | None, name: str, bodies: list[Si
     if not _NAME.search(name.rsplit(".", 1)[-1].split("(", maxsplit=1)[0]):
         return
     if isinstance(target, Site):
-        seen.named = seen.named or (name if _refuses(reacher, bodies) else "")
+        refused = any(reacher.says(body, refuses_or_gives_nothing) for body in bodies)
+        seen.named = seen.named or (name if refused else "")
     elif isinstance(target, External):
-        seen.named = seen.named or f"{name} of {target.package}"
+        seen.named = seen.named or ("" if _KEEPERS.match(target.package) else f"{name} of {target.package}")
     else:
         seen.doubt = seen.doubt or (f"{name} of {target.specifier}" if isinstance(target, Missing) else name)
 
@@ -201,15 +187,6 @@ def _bodies(reacher: Reacher, call: Call) -> list[Site]:
 
 def _refuses(reacher: Reacher, bodies: list[Site]) -> bool:
     return any(reacher.says(body, refuses) for body in bodies)
-
-
-def refuses(text: str) -> bool:
-    """Whether code answers some callers with no."""
-    return bool(_REFUSES.search(text))
-
-
-def _answers_401(text: str) -> bool:
-    return bool(re.search(r"\b401\b|unauthori[sz]ed", text, re.IGNORECASE))
 
 
 def _short(site: Site) -> str:

@@ -29,9 +29,9 @@ _DRIZZLE = re.compile(
 )
 _MONGOOSE = re.compile(
     r"^(?P<model>[A-Z]\w*[a-z]\w*|\w+(?:Model|Collection|Col)|\w*[dD]b\.\w+)"
-    r"\.(?:(?P<read>find|findOne|findById|countDocuments|aggregate|exists|distinct)"
+    r"\.(?:(?P<read>find|findOne|findById|findAll|findByPk|findAndCountAll|countDocuments|aggregate|exists|distinct)"
     r"|(?P<write>create|insert(?:One|Many)?|update(?:One|Many)?|findByIdAnd\w+|findOneAnd\w+|delete(?:One|Many)|remove"
-    r"|bulkWrite|replaceOne))$"
+    r"|bulkWrite|replaceOne|bulkCreate|findOrCreate|destroy|upsert))$"
 )
 _RAW = re.compile(
     r"\.\$(?:(?P<read>queryRaw\w*)|(?P<write>executeRaw\w*))$"
@@ -57,6 +57,7 @@ _SIGN_IN = re.compile(
     r"|(?:^|\.)(?:signInEmail|signUpEmail|signInWithEmailAndPassword|comparePassword|compareSync)$"
     r"|^(?:bcrypt|argon2)\w*\.(?:compare\w*|verify)$"
 )
+_ON_ROW = re.compile(r"\.(?:save|remove|destroy|deleteOne|updateOne)$")
 _WRITES = re.compile(r"\b(?:insert|update|delete)\b", re.IGNORECASE)
 _SUPABASE_WRITE = {"insert", "update", "upsert", "delete"}
 _SUPABASE = re.compile(r"supabase|admin|client|db|sb", re.IGNORECASE)
@@ -102,10 +103,31 @@ def _by_driver(call: Call) -> Effect | None:
     if match := _MONGOOSE.match(call.name):
         known = not isinstance(call.target, External) or call.target.package in {"mongoose", "mongodb"}
         return Effect(READ if match["read"] else WRITE, call, match["model"]) if known else None
+    if _ON_ROW.search(call.name) and (table := _model_of(call)):
+        return Effect(WRITE, call, table)
     if match := _RAW.search(call.name):
         write = match["write"] or (match["query"] and _WRITES.search(text_of(call.node)))
         return Effect(WRITE if write else READ, call)
     return None
+
+
+def _model_of(call: Call) -> str:
+    """The model of `new Note({…}).save()`, or of a row that was found or made before: `note.save()`."""
+    held = call.name.rsplit(".", 1)[0]
+    if made := re.match(r"\(?new\s+([A-Z]\w*)", held):
+        return made[1]
+    if not re.fullmatch(r"\w+", held):
+        return ""
+    around: Node | None = call.node
+    while around is not None and around.parent is not None and around.parent.type != "program":
+        around = around.parent
+    name = re.escape(held)
+    found = re.search(
+        rf"\b{name}\s*=\s*(?:await\s+)?(?:new\s+)?([A-Z]\w*)(?:\.find\w*|\.create)?\("
+        rf"|\b([A-Z]\w*)\s*\.\s*find\w*\([^;{{}}]{{0,200}}\(\s*\w+\s*,\s*{name}\s*\)",
+        text_of(around),
+    )
+    return (found[1] or found[2]) if found else ""
 
 
 def _service(call: Call) -> Effect | None:

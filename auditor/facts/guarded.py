@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from auditor.facts.delegates import delegate
 from auditor.facts.inputs import declared_schemas, reads
 from auditor.facts.limits import rate_limit
 from auditor.facts.purposes import by_machine
@@ -40,6 +41,8 @@ def endpoint_rows(inventory: Inventory) -> list[EndpointRow]:
 
 def validation(inventory: Inventory, endpoint: Endpoint) -> Control:
     """Whether everything that the endpoint takes goes through a schema."""
+    if delegate(inventory.reacher, endpoint) is not None:
+        return _NOTHING  # the library reads the request, and validates it as it wants
     if endpoint.handler is None:
         return Control(Presence.UNRESOLVED, endpoint.lost)
     schemas = declared_schemas(inventory.reacher, endpoint)

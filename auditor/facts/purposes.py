@@ -17,15 +17,23 @@ MUTATING = {"POST", "PUT", "PATCH", "DELETE", "ALL", "ACTION"}
 _WORD = r"(?:^|[/_.\-#:\[])(?:{})(?:$|[/_.\-\]?])"
 _SIGNS_IN = re.compile(
     _WORD.format(
-        r"log-?in|sign-?in|sign-?up|register|log-?out|sign-?out|forgot(?:-?password)?|reset-?password|password-?reset|password"
-        r"|refresh(?:-?tokens?)?|oauth2?|sso|saml|callback|verify(?:-?e?mail)?|confirm(?:ation)?|magic-?link|otp|csrf|auth"
-        r"|verification(?:-?email)?|send-?verification\w*|authorize|token|account-?exists"
+        r"log-?in|sign-?in|sign-?up|log-?out|sign-?out|forgot(?:-?password)?|reset-?password|password-?reset|oauth2?|sso|saml"
+        r"|magic-?link|otp|csrf|mfa|2fa|passkeys?|webauthn|auth|verify-?e?mail|send-?verification\w*|verification-?email"
+        r"|account-?exists|refresh-?tokens?|(?:oauth|auth|sso|login)-?callback|check-?password"
     ),
     re.IGNORECASE,
 )
+# Words that mean it only where nothing but `/api/v1` or what belongs to accounts stands before them.
+_MAY_SIGN_IN = re.compile(
+    r"^/?(?:(?:api|v\d+|rest|public|users?|accounts?|members?|customers?|sessions?|e?mail|password)/)*"
+    r"(?:register|refresh|callback|verify|confirm(?:ation)?|authorize|token|verification|password|activate|sessions?)"
+    r"(?:/:\w+|/\[\w+\])?/?$"
+    r"|/(?:callback|verify-?(?:token|code|password|otp))(?:/\w+|/:\w+|/\[\w+\])?/?$",
+    re.IGNORECASE,
+)
 _ACTION_SIGNS_IN = re.compile(
-    r"(?:sign|log)_?(?:in|up|out)|register(?!ed)|forgot|reset_?password|verify_?(?:password|email|otp|mfa|pin)|magic|oauth"
-    r"|request_?password|confirm_?email|auth$|callback",
+    r"(?:sign|log)_?(?:in|up|out)|register(?!ed)|forgot|reset_?password|(?:verify|resend|send)\w*(?:password|email|otp|mfa|pin|code)"
+    r"|magic|oauth|request_?password|confirm_?email|auth$|callback|mfa|two_?factor|passkey|webauthn|challenge",
     re.IGNORECASE,
 )
 _PLAIN = re.compile(
@@ -35,12 +43,13 @@ _PLAIN = re.compile(
     ),
     re.IGNORECASE,
 )
-_ANSWERED = re.compile(
-    r"^(?:next-auth|better-auth|@auth/|@clerk/|@auth0/|supertokens|@kinde-oss/|@workos|@better-auth/)"
+_DOCUMENTS = re.compile(r"^(?:express\b|hono: serveStatic)")
+_NOT_THERE = re.compile(
+    r"\b(?:404|405|410|501)\b|notFound\(|not[ _]found|not[ _]allowed|not[ _]implemented", re.IGNORECASE
 )
-_DOCUMENTS = re.compile(
-    r"^(?:swagger-ui|@scalar/|@hono/swagger-ui|express\b|serve-static|hono: serveStatic|@hono/node-server)"
-)
+_MAX_REFUSAL = 500  # characters: a longer handler does more than to refuse
+_ANSWERS = re.compile(r"\breturn\b|\.(?:json|send|text|end|body|html)\(")
+_TWO = 3  # `return` and what it returns; more are two answers
 _CAPTCHA = re.compile(r"captcha|turnstile|botid|checkBotId", re.IGNORECASE)
 _MACHINE = re.compile(
     _WORD.format(r"cron\w*|jobs?|queues?|workers?|tasks?|internal|scheduler|workflows?"), re.IGNORECASE
@@ -48,6 +57,7 @@ _MACHINE = re.compile(
 _SHARED_SECRET = re.compile(
     r"qstash|cron|secret of its environment|signature|workflow|inngest|handleCallback", re.IGNORECASE
 )
+_TAKES = re.compile(r"\.(?:json|parseBody|formData|body|text)\(\s*\)|\b2\d\d\b|\.body\b")
 _TOKEN = re.compile(
     r"(?:where|eq|findUnique|findFirst|get)\b[^;]{0,120}\b\w*(?:[tT]oken|[cC]ode|[hH]ash|[sS]ecret|otp|OTP|inviteId|shareId)\b"
     r"|\w\(\s*(?:\{\s*)?(?:token|inviteToken|verificationToken|shareToken)\b"
@@ -60,19 +70,20 @@ def signs_in(endpoint: Endpoint, effects: Iterable[Effect]) -> bool:
         return True
     if endpoint.method == "ACTION":
         return bool(_ACTION_SIGNS_IN.search(endpoint.path.partition("#")[2]))
-    return bool(_SIGNS_IN.search(endpoint.path))
+    return bool(_SIGNS_IN.search(endpoint.path) or _MAY_SIGN_IN.search(endpoint.path))
 
 
 def open_by_purpose(endpoint: Endpoint, effects: list[Effect], text: str) -> str:
     """Why everybody may call an endpoint, empty where nothing says so."""
-    if _ANSWERED.search(endpoint.lost):
-        return f"answered by {endpoint.lost.split(':')[0]}"
     if _DOCUMENTS.search(endpoint.lost):
         return "serves documents"
     if signs_in(endpoint, effects):
         return "people sign in here"
     if endpoint.method != "ACTION" and _PLAIN.search(endpoint.path):
         return "health, documentation and the like"
+    short = len(text) < _MAX_REFUSAL and len(_ANSWERS.findall(text)) < _TWO
+    if not effects and short and _NOT_THERE.search(text) and not _TAKES.search(text):
+        return "it only answers that nothing is there"
     return "a captcha stands before it" if _CAPTCHA.search(text) else ""
 
 

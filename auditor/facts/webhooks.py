@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from auditor.facts.authentication import library_sign
+from auditor.facts.auth_libraries import library_sign
+from auditor.facts.bindings import arguments_of
 from auditor.facts.edge_authentication import sign_of
 from auditor.facts.symbols import External, Site
+from auditor.facts.syntax import text_of
 from auditor.model import Control, Presence
 
 if TYPE_CHECKING:
@@ -35,7 +37,16 @@ _VERIFIES = re.compile(
     r"|validate_?\w*(?:signature|webhook|hmac)\w*|authenticate_?\w*webhook\w*|verifyWebhook\w*|subtle\.verify)$",
     re.IGNORECASE,
 )
-_BODY = re.compile(r"\b(?:json|text|formData|arrayBuffer|parseBody|body|rawBody|blob)\b")
+_BODY = re.compile(r"\b(?:json|text|formData|arrayBuffer|parseBody|body|rawBody|blob)\b|\.raw\b")
+_WHOLE = re.compile(r"^(?:c|ctx)\.req\.raw$|^(?:req|request)$")
+_KEY = (
+    r"(?:(?:process\.env|env|config|import\.meta\.env)\.\w{0,30}(?:SECRET|TOKEN|KEY|secret|Secret|[tT]oken)\w{0,20}"
+    r"|\w{0,30}(?:SECRET|Secret|secret|_TOKEN)\w{0,10})"
+)
+_OPTIONAL = re.compile(
+    rf"(?:\(|&&)\s*{_KEY}\s*&&\s*[^)&|]{{0,120}}[!=]==?"
+    rf"|\bif\s*\(\s*!\s*{_KEY}\s*\)\s*(?:\{{[^{{}}]{{0,120}}?)?return\s+(?:true|next\(|await\s+next\()"
+)
 _SIGNS = {
     "verifies a webhook's signature", "compares a secret in constant time", "compares with a secret of its environment",
     "verifies a token",
@@ -81,11 +92,27 @@ def signature(inventory: Inventory, endpoint: Endpoint) -> Control:
             found = _of_call(call)
             if found.presence is Presence.PRESENT:
                 return found
-            doubt = doubt or found.shows
+            doubt = doubt or found.shows or (_handed(call) if site == endpoint.handler else "")
         for body in inventory.reacher.reach(site, 2).bodies:
             if (sign := inventory.reacher.says(body, sign_of)) in _SIGNS or inventory.reacher.says(body, _compares):
                 return Control(Presence.PRESENT, sign or "compares a secret of the request")
     return Control(Presence.UNRESOLVED, doubt) if doubt else Control(Presence.ABSENT)
+
+
+def secret_is_optional(inventory: Inventory, endpoint: Endpoint) -> bool:
+    """Whether nothing is compared where the secret is not set: `if (SECRET && given !== SECRET)`."""
+    sites = [site for site in (*endpoint.guards, endpoint.handler) if site is not None]
+    return any(inventory.reacher.says(b, _optional) for site in sites for b in inventory.reacher.reach(site, 2).bodies)
+
+
+def _optional(text: str) -> bool:
+    return bool(_OPTIONAL.search(text))
+
+
+def _handed(call: Call) -> str:
+    """The name of a call that is not followed and takes the whole request: it may verify who sent it."""
+    whole = any(_WHOLE.match(text_of(argument)) for argument in arguments_of(call.node))
+    return call.name[-60:] if whole and not isinstance(call.target, Site) else ""
 
 
 def _of_call(call: Call) -> Control:

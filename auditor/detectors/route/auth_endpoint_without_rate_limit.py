@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from auditor.facts.delegates import delegate
 from auditor.facts.effects import MODEL, SEND, SIGN_IN
 from auditor.facts.limits import rate_limit
 from auditor.facts.purposes import MUTATING, signs_in
@@ -18,6 +20,13 @@ if TYPE_CHECKING:
     from auditor.facts.inventory import Inventory
     from auditor.sources.code import Code
     from auditor.sources.repository import Repository
+
+
+# Steps where another party was asked for the password, or none is.
+_ELSEWHERE = re.compile(
+    r"(?:^|[/_.#-])(?:oauth2?|saml|sso|oidc|callback|csrf|\.?well-known|refresh)(?:$|[/_.-])|(?:log|sign)_?-?out",
+    re.IGNORECASE,
+)
 
 
 def ask(repository: Repository, code: Code, inventory: Inventory) -> Iterator[Answer]:
@@ -50,7 +59,7 @@ def _answer(inventory: Inventory, endpoint: Endpoint) -> Answer | None:
 
 def _purpose(inventory: Inventory, endpoint: Endpoint) -> str:
     """Why the endpoint must be limited, empty when it need not be."""
-    if endpoint.handler is None or not endpoint.shown:
+    if endpoint.handler is None or not endpoint.shown or delegate(inventory.reacher, endpoint) is not None:
         return ""  # a library answers, with limits of its own; or nobody calls it
     effects = inventory.effects(endpoint)
     known = inventory.authentication(endpoint).presence is Presence.PRESENT
@@ -63,7 +72,7 @@ def _purpose(inventory: Inventory, endpoint: Endpoint) -> str:
 
 
 def _credentials(endpoint: Endpoint, effects: list[Effect]) -> bool:
-    return bool(effects) and signs_in(endpoint, effects)
+    return bool(effects) and signs_in(endpoint, effects) and not _ELSEWHERE.search(endpoint.path)
 
 
 def _by_supabase(effects: list[Effect]) -> bool:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from auditor.facts.effects import READ, supabase_table
+from auditor.facts.delegates import OPERATIONS, SIGNED, delegate
+from auditor.facts.effects import READ, WRITE, supabase_table
 from auditor.facts.lookups import by_service
+from auditor.facts.public_endpoints import declared_public
 from auditor.facts.purposes import MUTATING, asks_for_token, open_by_purpose
+from auditor.facts.symbols import Site
 from auditor.facts.webhooks import receiver
 from auditor.model import Answer, Confidence, Presence, Severity, State
 
@@ -21,6 +24,15 @@ if TYPE_CHECKING:
     from auditor.sources.repository import Repository
 
 _INTERNAL = re.compile(r"(?:^|/)(?:admin|internal|debug|backoffice|superuser|users|export|dump)(?:/|$)", re.IGNORECASE)
+_CHANGES = re.compile(r"(?:^|[/_-])(?:delete|destroy|remove|create|update|add|save|reset)(?:$|[/_-])", re.IGNORECASE)
+_OPERATIONS = {"tRPC", "GraphQL", "Apollo", "Pothos", "Yoga"}
+# What changes nothing but the answer itself.
+_HARMLESS = re.compile(
+    r"^(?:console|JSON|Math|Date|String|Number|Object|Array|Boolean|Promise|Map|Set|URL|URLSearchParams|NextResponse|Response"
+    r"|Headers|Error|cookies|headers|revalidate\w*|redirect\w*|notFound|logger|log|z|process|encodeURIComponent|parseInt)\b"
+    r"|^(?:c|ctx|context|res|reply|response|req|request|cookieStore|cookies\(\)|app)\.|\.(?:get|set|has|json|text|status|map|filter"
+    r"|split|join|replace|trim|slice|includes|push|find|toString|toISOString|startsWith|endsWith|info|warn|error|parse|safeParse)$"
+)
 _DOES = {
     "read": "reads the database", "write": "writes to the database", "send": "sends messages",
     "pay": "moves money", "model": "calls a paid model",
@@ -40,16 +52,38 @@ def _answer(inventory: Inventory, endpoint: Endpoint) -> Answer:
     found = inventory.authentication(endpoint)
     if found.presence is Presence.PRESENT:
         return Answer(endpoint.subject, State.OK, found.shows, endpoint.where)
+    if (handed := _handed_on(inventory, endpoint)) is not None:
+        return handed
     effects = inventory.effects(endpoint)
     text = inventory.text(endpoint)
     if reason := open_by_purpose(endpoint, effects, text):
         return Answer(endpoint.subject, State.OK, f"open on purpose: {reason}", endpoint.where)
-    if endpoint.method not in MUTATING:
+    changes = _CHANGES.search(endpoint.path) and any(effect.kind == WRITE for effect in effects)
+    if endpoint.method not in MUTATING and not changes:
         return _reading(endpoint, effects, found.shows if found.presence is Presence.ABSENT else "")
     if found.presence is Presence.UNRESOLVED:
         detail = f"whether {found.shows} asks who calls could not be followed"
         return Answer(endpoint.subject, State.UNKNOWN, detail, endpoint.where)
     return _writing(inventory, endpoint, text, found.shows)
+
+
+def _handed_on(inventory: Inventory, endpoint: Endpoint) -> Answer | None:
+    """What is known of an address that is declared public, or that a library answers by itself."""
+    if declared_public(inventory.public, endpoint):
+        return Answer(endpoint.subject, State.OK, "declared public in backend-audit.toml", endpoint.where)
+    found = delegate(inventory.reacher, endpoint)
+    if found is None:
+        return None
+    if found.kind == SIGNED:
+        return Answer(endpoint.subject, State.OK, f"{found.package} verifies who calls", endpoint.where)
+    if found.kind != OPERATIONS:
+        return Answer(endpoint.subject, State.OK, f"open on purpose: answered by {found.package}", endpoint.where)
+    if any(other.framework in _OPERATIONS for other in inventory.endpoints):
+        return Answer(
+            endpoint.subject, State.OK, f"{found.package}: its operations are asked one by one", endpoint.where
+        )
+    detail = f"{found.package} hands the request to operations that were not read"
+    return Answer(endpoint.subject, State.UNKNOWN, detail, endpoint.where)
 
 
 def _reading(endpoint: Endpoint, effects: list[Effect], shows: str) -> Answer:
@@ -65,13 +99,14 @@ def _writing(inventory: Inventory, endpoint: Endpoint, text: str, shows: str) ->
     free = [effect for effect in done if not _under_policies(inventory, effect)]
     guarded, done = bool(done) and not free, free or done
     worst = next((effect for effect in done if effect.kind != READ), done[0] if done else None)
-    severity, confidence = Severity.LOW, None
+    severity, confidence = Severity.INFO if _harmless(inventory, endpoint) else Severity.LOW, None
     if worst is not None:
         severity = Severity.MEDIUM if worst.kind == READ or asks_for_token(text) else Severity.HIGH
     if guarded:
         severity = Severity.LOW
     if not endpoint.shown:
-        severity, confidence = Severity.LOW, Confidence.SUSPECTED
+        severity = Severity.LOW if worst is not None and worst.kind != READ else Severity.INFO
+        confidence = Confidence.SUSPECTED
     what = f"{_DOES[worst.kind]}{f' ({worst.table})' if worst.table else ''}" if worst else "has no known effect"
     detail = f"{shows or 'nothing asks who calls'}, and it {what}"
     if guarded:
@@ -82,6 +117,14 @@ def _writing(inventory: Inventory, endpoint: Endpoint, text: str, shows: str) ->
         endpoint.subject, State.FAIL, detail, endpoint.where,
         severity=severity, confidence=confidence, evidence="open write",
     )  # fmt: skip
+
+
+def _harmless(inventory: Inventory, endpoint: Endpoint) -> bool:
+    """Whether everything that the endpoint calls is known to change nothing but the answer and the caller's cookies."""
+    if endpoint.handler is None:
+        return False
+    calls = inventory.reacher.reach(endpoint.handler, 2).calls
+    return all(isinstance(call.target, Site) or _HARMLESS.search(call.name) for call in calls)
 
 
 def _under_policies(inventory: Inventory, effect: Effect) -> bool:

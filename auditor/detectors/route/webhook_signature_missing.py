@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditor.facts.effects import READ
-from auditor.facts.webhooks import receiver, signature
+from auditor.facts.webhooks import receiver, secret_is_optional, signature
 from auditor.model import Answer, Presence, Severity, State
 
 if TYPE_CHECKING:
@@ -28,6 +28,11 @@ def ask(repository: Repository, code: Code, inventory: Inventory) -> Iterator[An
 
 def _answer(inventory: Inventory, endpoint: Endpoint) -> Answer:
     found = signature(inventory, endpoint)
+    if found.presence is Presence.PRESENT and secret_is_optional(inventory, endpoint):
+        detail = "where the secret is not set, nothing is compared and every sender is believed"
+        return Answer(
+            endpoint.subject, State.FAIL, detail, endpoint.where, severity=Severity.MEDIUM, evidence="secret optional"
+        )
     if found.presence is Presence.PRESENT:
         return Answer(endpoint.subject, State.OK, f"verified: {found.shows}", endpoint.where)
     access = inventory.authentication(endpoint)

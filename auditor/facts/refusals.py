@@ -1,0 +1,95 @@
+"""Signs in a function's text that it turns callers away, and by what: a session, a credential, an answer 401."""
+
+from __future__ import annotations
+
+import re
+
+_REFUSES = re.compile(
+    r"\b40[13]\b|[Uu]nauthori[sz]ed|UNAUTHORI[SZ]ED|[Ff]orbidden|FORBIDDEN|\bthrow\b|\bredirect\w*\(|\breject\(|notFound\("
+    r"|\bnext\(\s*\w*[eE]rr|\bassert\w*\("
+)
+_GIVES_NOTHING = re.compile(r"\bnull\b|\breturn\s+(?:false|undefined)\b|\breturn\s*;|\bsuccess\s*:\s*false\b")
+_DENIED = re.compile(r"\b401\b|\b[uU]nauthori[sz]ed\b|UNAUTHORI[SZ]ED|[uU]nauthori[sz]ed\w*\(")
+_MAPPED = re.compile(r"\binstanceof\s+\w+|\bcase\s+[\w.'\"]+\s*:|[!=]==?\s*[\w.]*(?:401|UNAUTHORI[SZ]ED)\b")
+_CALLER = re.compile(r"header|cookie|session|token|user|auth|api_?key|\bkey\b", re.IGNORECASE)
+# Where a middleware, or a framework, puts the caller.
+_HELD = (
+    r"(?:(?:req|request|ctx|c|context|event|res|reply)\.(?:(?:session|state|locals|var|raw|auth)(?:\(\))?\??\.)?"
+    r"(?:user\w{0,12}|session|auth|account|currentUser|admin|member|apiKey)|(?:req|request)\.session\??\.\w{1,30}"
+    r"|(?:c|ctx|context)\.get\(\s*[\"'](?:user\w{0,20}|session|auth|account|jwtPayload|currentUser|claims|apiKey)[\"']\s*\))"
+)
+_TESTED = re.compile(rf"(?:!\s*|\bif\s*\(\s*){_HELD}")
+_KEPT = re.compile(rf"\b(?:const|let|var)\s+(\w+)(?:\s*:[^=;\n]{{1,60}})?\s*=\s*{_HELD}(?!\w)")
+_TAKEN = re.compile(
+    r"\b(?:const|let|var)\s*\{([^}]{1,80})\}\s*=\s*(?:(?:c|ctx|context)\.(?:var|state)|(?:res|c|ctx)\.locals)\b"
+)
+_CREDENTIAL = re.compile(
+    r"(?:\b(?:get|getHeader|header|headers|param)\s*\??\.?[(\[]\s*)[\"'`](?:authorization|[\w-]*(?:api-?key|token|secret)"
+    r"|x-[\w-]*(?:signature|key|auth)|api-?key)[\"'`]|headers?\.authorization\b"
+    r"|\{[^{}]{0,80}\bauthorization\b[^{}]{0,80}\}\s*=\s*[\w.]*headers"
+    r"|\b(?:get|header)\(\s*\w*(?:KEY|TOKEN|AUTH|SECRET)\w*HEADER|\[[\w.]*(?:KEY|TOKEN|AUTH|SECRET)_?HEADER\w*\]"
+    r"|cookies?\(?\)?\.get\(\s*[\"'`][\w-]*(?:session|token|auth)",
+    re.IGNORECASE,
+)
+_SETTING = (
+    r"\b(?:env|config|settings|secrets)(?:\.\w{1,30})?"
+    r"\.\w{0,30}(?:SECRET|API_?KEY|TOKEN|secret|Secret|[aA]piKey)\w{0,20}"
+)
+_SECRET_COMPARED = re.compile(
+    rf"[!=]==?\s*(?:`[^`$]{{0,20}}\$\{{\s*)?{_SETTING}|{_SETTING}\s*[!=]==?(?!\s*(?:undefined|null|true|false|['\"]{{2}}))"
+)
+_IN_CONSTANT_TIME = re.compile(r"(?:secure|[sS]afe|constant_?[tT]ime)\w{0,10}_?(?:[cC]ompare|[eE]quals?)\w{0,10}\s*\(")
+_REFUSED = re.compile(
+    r"\b40[13]\b|unauthori[sz]ed|forbidden|invalid[ _](?:api|token|key|sig|auth|session)", re.IGNORECASE
+)
+
+
+def compares_secret(text: str) -> str:
+    """How code compares with a secret that a module for settings holds: `env.CRON_SECRET`, `config.apiKey`."""
+    if _SECRET_COMPARED.search(text):
+        return "compares with a secret of its environment"
+    return "compares a secret in constant time" if _IN_CONSTANT_TIME.search(text) else ""
+
+
+def refuses(text: str) -> bool:
+    """Whether code answers some callers with no."""
+    return bool(_REFUSES.search(text))
+
+
+def refuses_or_gives_nothing(text: str) -> bool:
+    """Whether code tells its own caller that nobody is there: it throws, or gives back null or false."""
+    return bool(_REFUSES.search(text) or _GIVES_NOTHING.search(text))
+
+
+def denies(text: str) -> bool:
+    """Whether code answers 401 of its own accord, and does not only put somebody else's error into words."""
+    own = _MAPPED.sub(" ", text)
+    return bool(_DENIED.search(own) and _CALLER.search(own))
+
+
+def wants_session(text: str) -> bool:
+    """Whether code turns those away for whom no middleware has found a session."""
+    if not refuses_or_gives_nothing(text):
+        return False
+    if _TESTED.search(text):
+        return True
+    names = {match[1] for match in _KEPT.finditer(text)}
+    for match in _TAKEN.finditer(text):
+        names |= set(re.findall(r"\b(?:user\w*|session|auth|account)\b", match[1]))
+    if not names:
+        return False
+    name = rf"(?:{'|'.join(map(re.escape, sorted(names)))})\b"
+    return bool(re.search(rf"!\s*{name}|\bif\s*\(\s*{name}|\b{name}\s*[!=]==?\s*(?:null|undefined)", text))
+
+
+def wants_credential(text: str) -> bool:
+    """Whether code reads a credential out of the request's headers, and turns those away who have none."""
+    return bool(_CREDENTIAL.search(text) and _REFUSED.search(text))
+
+
+def hands_credential_on(text: str) -> bool:
+    """Whether a token of the request's headers is given to a library as the caller's secret, which then decides."""
+    return bool(
+        _CREDENTIAL.search(text)
+        and re.search(r"\b(?:apiSecret|api_secret|bearerToken|accessToken|authToken)\b\s*[,:}\n]", text)
+    )
