@@ -6,6 +6,7 @@ import pytest
 
 from auditor.facts.histories import Histories, find_histories
 from auditor.facts.regime import read_exposure
+from auditor.facts.statements import split_statements
 from auditor.facts.units import find_units, is_test, unit_of
 
 CREATE = "create table a (id int);"
@@ -75,10 +76,87 @@ def test_plain_sql_is_ordered_by_version(names: list[str], order: list[str]) -> 
     assert [path.rsplit("/", 1)[1] for path in history.files] == order
 
 
-def test_the_way_down_is_cut_off() -> None:
-    text = "-- +goose Up\ncreate table a (id int);\n-- +goose Down\ndrop table a;\n"
+@pytest.mark.parametrize(
+    ("up", "down", "layout"),
+    [
+        ("-- +goose Up\n-- +goose StatementBegin", "-- +goose StatementEnd\n-- +goose Down", "goose"),
+        ("-- migrate:up", "-- migrate:down", "dbmate"),
+        ("-- Up Migration", "-- Down Migration", "sql"),
+        ("-- +migrate Up", "-- +migrate Down", "sql"),
+    ],
+)
+def test_the_way_down_is_cut_off(up: str, down: str, layout: str) -> None:
+    text = f"{up}\ncreate table a (id int);\n{down}\ndrop table a;\n"
     (history,) = _find({"migrations/001_a.sql": text}).histories
     assert "drop" not in history.files["migrations/001_a.sql"]
+    assert history.layout == layout
+
+
+def test_flyway_without_its_undo_scripts() -> None:
+    names = ["V1.1__b.sql", "V1__a.sql", "U1__a.sql", "R__views.sql", "beforeMigrate.sql"]
+    (history,) = _find({f"src/main/resources/db/migration/{name}": CREATE for name in names}).histories
+    assert [path.rsplit("/", 1)[1] for path in history.files] == ["V1__a.sql", "V1.1__b.sql", "R__views.sql"]
+    assert history.layout == "flyway"
+
+
+def test_sqitch_follows_its_plan() -> None:
+    plan = """%syntax-version=1.0.0
+%project=shop
+
+users 2024-01-01T00:00:00Z A <a@example.com> # the users
+@v1 2024-01-02T00:00:00Z A <a@example.com> # a tag
+app/orders [users] 2024-01-03T00:00:00Z A <a@example.com> # the orders
+never_written 2024-01-04T00:00:00Z A <a@example.com>
+"""
+    files = {"db/sqitch.plan": plan, "db/deploy/app/orders.sql": CREATE, "db/deploy/users.sql": CREATE}
+    files |= {"db/revert/users.sql": "drop table a;", "db/verify/users.sql": "select 1;"}
+    (history,) = _find(files).histories
+    assert list(history.files) == ["db/deploy/users.sql", "db/deploy/app/orders.sql"]
+    assert history.layout == "sqitch"
+
+
+def test_pairs_of_up_and_down_in_a_folder_each() -> None:
+    files = {f"migrations/2024-0{n}-01-000000_x/{way}.sql": CREATE for n in (2, 1) for way in ("up", "down")}
+    (history,) = _find(files).histories
+    assert list(history.files) == ["migrations/2024-01-01-000000_x/up.sql", "migrations/2024-02-01-000000_x/up.sql"]
+
+
+def test_prisma_with_its_schema_in_several_files() -> None:
+    files = {
+        "prisma/schema/base.prisma": 'datasource db {\n  provider = "mysql"\n}',
+        "prisma/schema/user.prisma": "model User {\n  id Int @id\n}",
+        "prisma/migrations/1_a/migration.sql": CREATE,
+    }
+    assert "mysql" in _find(files).set_aside["prisma/migrations"]
+    at_the_root = {path.removeprefix("prisma/"): text for path, text in files.items()}
+    assert "mysql" in _find(at_the_root).set_aside["migrations"]
+
+
+def test_files_that_ask_for_no_transaction() -> None:
+    files = {
+        "migrations/1_a.sql": "-- migrate:up transaction:false\nselect 1;",
+        "migrations/2_b.sql": "-- migrate:up\nselect 1;",
+        "goose/migrations/1_a.sql": "-- +goose NO TRANSACTION\n-- +goose Up\nselect 1;",
+        "fly/migrations/V1__a.sql": CREATE,
+        "fly/migrations/V1__a.sql.conf": "executeInTransaction=false",
+        "fly/migrations/V2__b.sql": CREATE,
+    }
+    found = {path for history in _find(files).histories for path in history.unwrapped}
+    assert found == {"migrations/1_a.sql", "goose/migrations/1_a.sql", "fly/migrations/V1__a.sql"}
+
+
+def test_a_dump_with_data_and_commands_of_psql_is_a_schema() -> None:
+    dump = (
+        "\\restrict abc\n\\connect shop\nSET check_function_bodies = false;\n"
+        "CREATE TABLE public.a (id integer, note text);\n"
+        "COPY public.a (id, note) FROM stdin;\n1\tit's; \\N\n\\.\n\n"
+        "CREATE TABLE public.b (id integer);\n\\unrestrict abc\n"
+    )
+    (history,) = _find({"db/structure.sql": dump}).histories
+    assert history.layout == "schema"
+    statements = split_statements("db/structure.sql", history.files["db/structure.sql"])
+    made = [(s.kind, s.line) for s in statements]
+    assert made == [("variable_set_stmt", 3), ("create_stmt", 4), ("create_stmt", 9)]
 
 
 def test_a_schema_file_counts_only_without_migrations() -> None:

@@ -79,7 +79,8 @@ def _administered(database: Database, statements: str, stack: ExitStack) -> None
 
 def _replayed(files: dict[str, str], stack: ExitStack) -> Database:
     named = {path if path.startswith(FOLDER) else f"{FOLDER}/{path}": text for path, text in sorted(files.items())}
-    return build_shadow(History("supabase", FOLDER, ".", named, (), supabase=True), find_binaries(None), None, stack)
+    config = named.pop(f"{FOLDER}/supabase/config.toml", None)
+    return build_shadow(History("supabase", FOLDER, ".", named, (), supabase=True), find_binaries(None), config, stack)
 
 
 def _wanted_lines(example: Example) -> set[tuple[str, int]]:

@@ -22,7 +22,7 @@ from auditor.facts.semgrep_rules import RuleError, merged, named, read_rules
 from auditor.facts.type_arguments import without_type_arguments
 from auditor.model import FileSpan, Kind, State, Target, Unavailable
 from auditor.rulebook import Page, load_rulebook
-from auditor.sources import semgrep
+from auditor.sources import semgrep, semgrep_core
 from auditor.sources.code import read_code
 from auditor.sources.repository import read_repository
 from tests.running import write
@@ -51,7 +51,13 @@ def _answers(root: Path) -> Sequence[Answer]:
     return asked.answers
 
 
+@pytest.fixture
+def no_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(semgrep_core, "find_core", lambda: None)
+
+
 def _no_engine(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.setattr(semgrep_core, "find_core", lambda: None)
     monkeypatch.setattr(sys, "executable", str(folder / "python"))
     monkeypatch.setattr(importlib.metadata, "files", lambda _: None)
 
@@ -118,47 +124,34 @@ def test_places_are_named_after_their_function_and_every_one_has_a_row(tmp_path:
     ]
 
 
-def test_the_engine_gets_no_network_settings_and_nothing_of_the_caller(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: dict[str, Any] = {}
-    for name in ("https_proxy", "SEMGREP_APP_TOKEN", "SEMGREP_RULES", "PYTHONPATH"):
-        monkeypatch.setenv(name, "http://evil.example")
-    start = subprocess.Popen
-
-    def note(command: list[str], **options: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401 - as Popen
-        seen.update(options, command=command)
-        return start(command, **options)
-
-    write(tmp_path, {"a.ts": FAULT})
-    monkeypatch.setattr(subprocess, "Popen", note)
-    _found(tmp_path)
-    assert not [name for name, value in seen["env"].items() if "evil" in value]
-    assert seen["env"]["SEMGREP_SEND_METRICS"] == "off"
-    assert seen["command"][seen["command"].index("--metrics") + 1] == "off"
-    assert {"--disable-version-check", "--disable-nosem"} <= set(seen["command"])
-    assert not Path(seen["cwd"]).exists(), "the private folder is gone"
-    assert not [word for word in seen["command"] if str(tmp_path) in word]
-
-
 def test_a_run_that_takes_too_long_is_unknown(tmp_path: Path) -> None:
     write(tmp_path, {"a.ts": FAULT})
     with pytest.raises(Unavailable, match="semgrep was stopped after"):
-        _found(tmp_path, seconds=0.1)
+        _found(tmp_path, seconds=0.02)
 
 
-def test_a_cancelled_scan_ends_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(tmp_path, {"a.ts": FAULT, "semgrep": "#!/bin/sh\nsleep 60\n"})
-    (tmp_path / "semgrep").chmod(0o755)
-    monkeypatch.setattr(semgrep, "find_semgrep", lambda: tmp_path / "semgrep")
+@pytest.mark.parametrize("core", [True, False])
+def test_a_cancelled_scan_ends_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, core: bool) -> None:
+    program, started = tmp_path / "engine", tmp_path / "started"
+    write(tmp_path, {"a.ts": FAULT, "engine": f"#!/bin/sh\necho x >> {started}\nsleep 60\n"})
+    program.chmod(0o755)
+    monkeypatch.setattr(semgrep_core, "find_core", lambda: program if core else None)
+    monkeypatch.setattr(semgrep, "find_semgrep", lambda: program)
     stack = ExitStack()
-    threading.Timer(0.5, stack.close).start()
-    started = time.monotonic()
-    with pytest.raises(Unavailable, match="semgrep failed"):
-        semgrep.read_semgrep([PAGE], read_code(read_repository(tmp_path)), 60.0, stack)
-    assert time.monotonic() - started < 10
+    threading.Thread(target=_close_when, args=(started, stack)).start()
+    with pytest.raises(Unavailable, match=r"semgrep (failed|was stopped with the scan)"):
+        semgrep.read_semgrep([PAGE], read_code(read_repository(tmp_path)), 50.0, stack)
+    assert started.read_text() == "x\n", "no other engine is started after the one that was ended"
 
 
+def _close_when(started: Path, stack: ExitStack) -> None:
+    while not started.exists():
+        time.sleep(0.05)
+    time.sleep(0.3)  # the engine runs before it is registered with the stack
+    stack.close()
+
+
+@pytest.mark.usefixtures("no_core")
 @pytest.mark.parametrize("answer", ["echo nonsense", "exit 2", "echo '{}'", "echo '[]'", "echo out >&2; exit 3"])
 def test_an_engine_that_crashes_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
     write(tmp_path, {"a.ts": FAULT, "semgrep": f"#!/bin/sh\n{answer}\n"})
@@ -270,7 +263,7 @@ def test_without_subject_rules_the_files_are_the_subjects(tmp_path: Path) -> Non
 
 
 def test_the_fixtures_show_the_planted_statement_and_nothing_else() -> None:
-    rules = ("sql-injection", "sql-in-route-handler", "command-injection")
+    rules = ("sql-injection", "sql-in-route-handler", "command-injection", "server-side-request-forgery")
     places = {}
     for name in ("leaky", "sound"):
         root = Path(__file__).parent.parent / "fixtures" / name
@@ -278,8 +271,15 @@ def test_the_fixtures_show_the_planted_statement_and_nothing_else() -> None:
         found = [finding for finding in report.findings if finding.location]
         places[name] = {(f.rule, f.severity, f.location.path, f.location.line) for f in found if f.location}
     place = ("src/routes/projects.ts", 16)
-    assert places["leaky"] == {("sql-injection", "critical", *place), ("sql-in-route-handler", "low", *place)}
+    assert places["leaky"] == {
+        ("sql-injection", "critical", *place),
+        ("sql-in-route-handler", "low", *place),
+        ("server-side-request-forgery", "high", "src/routes/webhooks.ts", 39),
+    }
     assert places["sound"] == set()
+    passed = {rule.id: rule for rule in report.rules}["server-side-request-forgery"]
+    assert (passed.outcome, passed.subjects_failed) == ("pass", 0)
+    assert passed.subjects_total >= 1
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     metavar="FOLDER|ZIP",
     help="Match packages against these OSV records (repeatable).",
 )
+@click.option("--all-migrations", is_flag=True, help="Treat migrations that the default branch has as new, too.")
 @click.option("--include", multiple=True, metavar="GLOB", help="Scan only files that match (repeatable).")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave files out (repeatable).")
 @click.option(
@@ -125,6 +126,7 @@ def _request(path: Path, options: dict[str, Any]) -> Any:  # noqa: ANN401 - a Re
         grants=options["grants"],
         include=include,
         exclude=exclude,
+        all_migrations=options["all_migrations"],
     )
     gate = GateSettings(
         fail_on=None if fail_on == "never" else Severity(fail_on),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from auditor.facts.syntax import text_of
+from auditor.facts.syntax import nodes, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,8 @@ Binding = Import | Part
 @dataclass(slots=True)
 class Module:
     """The names of one file. `exports` maps exported names to what they stand for (a text is a local name), `stars`
-    are the modules whose exports are passed on, `server_actions` says that the file begins with 'use server'.
+    are the modules whose exports are passed on, `server_actions` says that the file begins with 'use server', `whole`
+    is what `module.exports` was set to.
     """
 
     root: Node
@@ -54,7 +55,7 @@ class Module:
     exports: dict[str, Node | Binding | str] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)
     server_actions: bool = False
-    common_js: bool = False
+    whole: Node | Import | None = None
 
 
 def unwrap(node: Node) -> Node:
@@ -122,13 +123,16 @@ def _declarator(declarator: Node) -> Iterator[tuple[str, Node | Binding]]:
     specifier = required(value)
     if name.type == "identifier":
         yield text_of(name), Import(specifier, "*") if specifier else value
-    elif name.type == "object_pattern":
+    elif name.type in {"object_pattern", "array_pattern"}:
         for local, key in pattern_names(name):
             yield local, Import(specifier, key) if specifier else Part(value, key)
 
 
 def pattern_names(pattern: Node) -> Iterator[tuple[str, str]]:
-    """(local name, property) of each name that `{ a, b: c, d = 1 }` declares."""
+    """(local name, property) of each name that `{ a, b: c, d = 1 }` declares; `[a, b]` has the places as properties."""
+    if pattern.type == "array_pattern":
+        yield from ((text_of(child), str(place)) for place, child in enumerate(pattern.named_children))
+        return
     for child in pattern.named_children:
         if child.type == "shorthand_property_identifier_pattern":
             yield text_of(child), text_of(child)
@@ -200,23 +204,40 @@ def _common_js(module: Module, statement: Node) -> None:
     if value is None:
         return
     value = unwrap(value)
-    module.common_js |= left.startswith(("module.exports", "exports."))
     if left == "module.exports":
         specifier = required(value)
-        module.exports["default"] = Import(specifier, "*") if specifier else value
+        module.whole = module.exports["default"] = Import(specifier, "*") if specifier else value
     elif left.startswith(("module.exports.", "exports.")):
         module.exports[left.rsplit(".", 1)[-1]] = value
 
 
-def assigned(scope: Node, target: str) -> Node | None:
-    """The first value that is assigned to `target` (a name, `this.name`) somewhere in a piece of code."""
-    waiting = [scope]
-    while waiting:
-        node = waiting.pop(0)
-        if node.type == "assignment_expression" and text_of(node.child_by_field_name("left")) == target:
-            value = node.child_by_field_name("right")
-            return unwrap(value) if value is not None else None
-        waiting.extend(node.named_children)
+def assignments(language: str, scope: Node) -> dict[str, Node]:
+    """The first value that each target (`name`, `this.name`) is given somewhere in a piece of code."""
+    found: dict[str, Node] = {}
+    for node in nodes(language, scope, "assignment_expression"):
+        value = node.child_by_field_name("right")
+        if value is not None:
+            found.setdefault(text_of(node.child_by_field_name("left")), unwrap(value))
+    return found
+
+
+def bound_function(node: Node) -> Node | None:
+    """The function of `function.bind(…)`."""
+    called = node.child_by_field_name("function") if node.type == "call_expression" else None
+    if called is None or called.type != "member_expression":
+        return None
+    return called.child_by_field_name("object") if text_of(called.child_by_field_name("property")) == "bind" else None
+
+
+def property_of(holder: Node, key: str) -> Node | None:
+    """What an object literal gives a property, as it is written."""
+    for child in holder.named_children:
+        if child.type == "pair" and text_of(child.child_by_field_name("key")).strip(_QUOTES) == key:
+            return child.child_by_field_name("value")
+        if child.type == "shorthand_property_identifier" and text_of(child) == key:
+            return child
+        if child.type == "method_definition" and text_of(child.child_by_field_name("name")) == key:
+            return child
     return None
 
 
@@ -237,8 +258,8 @@ def returned(function: Node) -> Iterator[Node]:
 
 
 def parameters(function: Node) -> list[Node]:
-    """The patterns of a function's parameters, without types and defaults."""
-    single = function.child_by_field_name("parameter")
+    """The patterns of a function's parameters, without types and defaults; what a loop declares is its only one."""
+    single = function.child_by_field_name("left" if function.type == "for_in_statement" else "parameter")
     if single is not None:
         return [single]
     listed = function.child_by_field_name("parameters")

@@ -50,12 +50,13 @@ def covers(pattern: str, path: str) -> bool:
     """Whether a middleware's path pattern is run for every request of a route's path, as Hono and Express match."""
     wanted, had = pattern.strip("/").split("/"), path.strip("/").split("/")
     for index, part in enumerate(wanted):
-        if part in {"*", "**"} and index == len(wanted) - 1:
+        last = index == len(wanted) - 1
+        if last and re.match(r"(?:\(\.\*\)|\{?/?\*)", part):
             return True
         if index >= len(had):
             return False
-        if part in {"", "*"} or part == had[index]:
-            continue
-        if not re.match(r":\w+\??$|\{\w+\}$", part):
+        if last and part.endswith("*") and not part.startswith(":"):
+            return had[index].startswith(part[:-1])
+        if part not in {"", "*", had[index]} and not re.match(r":\w+|\{\w+\}$", part):
             return False
     return len(wanted) == len(had)

@@ -1,97 +1,71 @@
-"""Which tables the API could reach under either regime of default grants, followed through the history's own GRANTs.
-
-The replay ran under one regime; under the other one only what new tables start with differs.
-"""
+"""GRANT and ALTER DEFAULT PRIVILEGES to the roles of an API, as data."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from auditor.facts.statements import enum_name, relation_name
+from auditor.facts.statements import enum_name, names, relation_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterator
 
     from auditor.facts.statements import Statement
 
-_COMMANDS = frozenset({"select", "insert", "update", "delete"})
-_EVERYBODY = "public"
-_OWNER = "postgres"
-Rights = set[tuple[str, str]]  # (role, command)
+_OPEN_ROLES = {"anon", "authenticated", "public"}
+_WRITES = {"table": {"insert", "update", "delete", "truncate"}, "schema": {"create"}}
 
 
-@dataclass(slots=True)
-class _Grants:
-    """The privileges as they stand; `defaults` are those that a new table of a schema starts with."""
-
-    roles: frozenset[str]
-    defaults: dict[str, Rights] = field(default_factory=lambda: defaultdict(set))
-    tables: dict[str, Rights] = field(default_factory=dict)
-
-
-def exposed_under(
-    statements: Sequence[Statement], born: Mapping[int, Sequence[str]], roles: Iterable[str], *, legacy: bool
-) -> set[str]:
-    """Tables (`schema.name`) on which a role may do something at the end. `born` maps the number of a statement to the
-    tables that it made and that are there still.
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What roles of an API are given. `names` are tables or schemas; `every` means all tables in these schemas,
+    `default` those that will be made there. Empty `privileges` are all of them.
     """
-    grants = _Grants(frozenset(roles))
-    if legacy:
-        grants.defaults["public"] = {(role, command) for role in grants.roles for command in _COMMANDS}
-    for statement in statements:
-        for table in born.get(statement.number, ()):
-            schema = table.partition(".")[0]
-            grants.tables[table] = set(grants.defaults[schema]) | set(grants.defaults["*"])
-        if statement.kind == "grant_stmt":
-            _grant(grants, statement.body)
-        elif statement.kind == "alter_default_privileges_stmt":
-            _default(grants, statement.body)
-    return {table for table, rights in grants.tables.items() if rights}
+
+    kind: str
+    names: tuple[str, ...]
+    roles: tuple[str, ...]
+    privileges: frozenset[str]
+    every: bool = False
+    default: bool = False
+
+    @property
+    def writes(self) -> bool:
+        """Whether rows can be changed with it, or objects made."""
+        return self.kind in _WRITES and (not self.privileges or bool(self.privileges & _WRITES[self.kind]))
 
 
-def _grant(grants: _Grants, body: Any) -> None:  # noqa: ANN401 - a protobuf message
-    rights = _rights(grants, body)
-    if not rights or not _on_tables(body):
-        return
+def grant_of(statement: Statement) -> Grant | None:
+    """The grant of a statement; None for a REVOKE, for other roles, and for all other statements."""
+    default = statement.kind == "alter_default_privileges_stmt"
+    if not default and statement.kind != "grant_stmt":
+        return None
+    body = statement.body.action if default else statement.body
+    roles = tuple(role for item in body.grantees if (role := _role(item.role_spec)) in _OPEN_ROLES)
+    if not body.is_grant or not roles:
+        return None
+    every = enum_name(body, "targtype") == "ACL_TARGET_ALL_IN_SCHEMA"
+    found = _schemas(statement.body) if default else tuple(_targets(body))
+    kind = enum_name(body, "objtype").removeprefix("OBJECT_").lower()
+    privileges = frozenset(item.access_priv.priv_name.lower() for item in body.privileges)
+    return Grant(kind, found, roles, privileges, every, default)
+
+
+def _role(spec: Any) -> str:  # noqa: ANN401 - a protobuf RoleSpec
+    return "public" if enum_name(spec, "roletype") == "ROLESPEC_PUBLIC" else str(spec.rolename)
+
+
+def _targets(body: Any) -> Iterator[str]:  # noqa: ANN401 - a protobuf GrantStmt
     for item in body.objects:
-        if item.WhichOneof("node") == "range_var":
-            named = relation_name(item.range_var)
-            touched = [named] if named in grants.tables else []
-        else:  # ALL TABLES IN SCHEMA
-            touched = [table for table in grants.tables if table.startswith(f"{item.string.sval}.")]
-        for table in touched:
-            _apply(grants.tables[table], rights, given=body.is_grant)
+        kind = item.WhichOneof("node")
+        if kind == "range_var":
+            yield relation_name(item.range_var)
+        elif kind == "string":
+            yield item.string.sval
 
 
-def _default(grants: _Grants, body: Any) -> None:  # noqa: ANN401 - a protobuf message
-    action = body.action
-    rights = _rights(grants, action)
-    if not rights or not _on_tables(action):
-        return
-    options = {item.def_elem.defname: item.def_elem.arg.list.items for item in body.options}
-    makers = {role.role_spec.rolename for role in options.get("roles", ())}
-    if makers and _OWNER not in makers:
-        return  # for tables that somebody else makes
-    schemas = [item.string.sval for item in options.get("schemas", ())] or ["*"]
-    for schema in schemas:
-        _apply(grants.defaults[schema], rights, given=action.is_grant)
-
-
-def _on_tables(body: Any) -> bool:  # noqa: ANN401 - a protobuf message
-    return enum_name(body, "objtype") == "OBJECT_TABLE"
-
-
-def _rights(grants: _Grants, body: Any) -> Rights:  # noqa: ANN401 - a protobuf message
-    named = {item.access_priv.priv_name.lower() for item in body.privileges}
-    commands = (named & _COMMANDS) if named and named != {"all"} else _COMMANDS
-    grantees = {item.role_spec.rolename or _EVERYBODY for item in body.grantees}
-    return {(role, command) for role in grantees & (grants.roles | {_EVERYBODY}) for command in commands}
-
-
-def _apply(held: Rights, rights: Rights, *, given: bool) -> None:
-    if given:
-        held |= rights
-    else:
-        held -= rights
+def _schemas(body: Any) -> tuple[str, ...]:  # noqa: ANN401 - a protobuf AlterDefaultPrivilegesStmt
+    for option in body.options:
+        if option.def_elem.defname == "schemas":
+            return names(option.def_elem.arg.list.items)
+    return ()

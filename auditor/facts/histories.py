@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
+from auditor.facts.runner_files import forward, in_pairs, planned, runner_of, unwrapped, without_way_down
 from auditor.facts.statements import split_statements
 from auditor.facts.units import is_example, is_test, is_vendored, unit_of
 
@@ -17,16 +18,14 @@ if TYPE_CHECKING:
 
     from auditor.facts.units import UnitFacts
 
-Layout = Literal["supabase", "prisma", "drizzle", "sql", "schema"]
+Layout = Literal[
+    "supabase", "prisma", "drizzle", "flyway", "dbmate", "goose", "golang-migrate", "sqitch", "sql", "schema"
+]  # fmt: skip
 _CREATES = re.compile(r"\bcreate\s+table\b", re.IGNORECASE)
 _MAX_LOCK = 5000
 _POSTGRES = {"postgres", "postgresql", "cockroachdb"}
-_NUMBERED = re.compile(r"^(?:[VU]?\d|R__)", re.IGNORECASE)
 _FOLDERS = {"migrations", "migration", "migrate", "deploy"}
 _SCHEMA_FILES = ("schema.sql", "structure.sql", "init.sql", "database.sql")
-_DOWN = re.compile(
-    r"^--\s*(?:\+goose\s+down|migrate:down|\+migrate\s+down)\b.*", re.IGNORECASE | re.MULTILINE | re.DOTALL
-)
 # Words that stand in a Supabase project's migrations and in nobody else's.
 _SUPABASE = re.compile(
     r"\bauth\s*\.\s*(?:uid|jwt|role|email|users)\b|\bstorage\s*\.\s*(?:objects|buckets)\b|\bto\s+(?:anon|authenticated|service_role)\b",
@@ -49,7 +48,10 @@ _PLAINLY_POSTGRES = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """One history. `files` maps each path, in replay order, to its text; `unread` names files that gave none."""
+    """One history. `files` maps each path, in replay order, to its text; `unread` names files that gave none.
+
+    `unwrapped` are files that tell their runner to open no transaction.
+    """
 
     layout: Layout
     folder: str
@@ -58,6 +60,7 @@ class History:
     unread: tuple[str, ...]
     supabase: bool
     config: str | None = None
+    unwrapped: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -83,7 +86,7 @@ def find_histories(paths: Iterable[str], units: tuple[UnitFacts, ...], text: Cal
     set_aside: dict[str, str] = {}
     set_aside |= _unnumbered(folders)
     candidates = _supabase(folders) | _prisma(known) | _drizzle(folders, present, text)
-    for folder, found in _plain(folders).items():
+    for folder, found in _plain(known, folders, present, text).items():
         candidates.setdefault(folder, found)
     if not candidates:
         candidates = _schema_files(known, text)
@@ -144,22 +147,19 @@ def _journal_tags(text: str) -> list[str]:
         return []
 
 
-def _plain(folders: dict[str, list[str]]) -> _Found:
-    found: _Found = {}
+def _plain(
+    known: list[str], folders: dict[str, list[str]], present: set[str], text: Callable[[str], str | None]
+) -> _Found:
+    """What sqitch plans, then folders of numbered files, alone or in pairs of up.sql and down.sql."""
+    found: _Found = {folder: ("sqitch", files) for folder, files in planned(present, text).items()}
     for folder, files in folders.items():
         parts = {part.lower() for part in PurePosixPath(folder).parts}
-        numbered = [path for path in files if _NUMBERED.match(PurePosixPath(path).name)]
-        forward = [path for path in numbered if not re.search(r"[._-](?:down|undo|rollback)\.sql$", path)]
-        if forward and parts & _FOLDERS and "functions" not in parts:
-            found[folder] = ("sql", sorted(forward, key=_version))
+        numbered = forward(files)
+        if numbered and parts & _FOLDERS and "functions" not in parts:
+            found.setdefault(folder, (runner_of(numbered, text), numbered))
+    for folder, files in in_pairs(known).items():
+        found.setdefault(folder, ("sql", files))
     return found
-
-
-def _version(path: str) -> tuple[bool, list[int], str]:
-    """Flyway and others count in numbers (V2 before V10), timestamps sort the same; repeatable ones come last."""
-    name = PurePosixPath(path).name
-    head = re.match(r"[A-Za-z]*([\d._]*\d)", name)
-    return name.startswith("R__"), [int(part) for part in re.split(r"[._]", head[1])] if head else [], name
 
 
 def _schema_files(paths: list[str], text: Callable[[str], str | None]) -> _Found:
@@ -197,9 +197,8 @@ def _refusal(
 def _dialect(folder: str, layout: Layout, present: set[str], text: Callable[[str], str | None]) -> str:
     if layout == "prisma":
         lock = f"{folder}/migration_lock.toml"
-        schemas = [
-            p for p in present if p.endswith(".prisma") and p.startswith(PurePosixPath(folder).parent.as_posix())
-        ]
+        above = PurePosixPath(folder).parent
+        schemas = [p for p in present if p.endswith(".prisma") and PurePosixPath(p).is_relative_to(above)]
         for path in [lock] * (lock in present) + sorted(schemas):
             if match := re.search(r'provider\s*=\s*"(\w+)"(?![^{]*generator)', _datasource(text(path) or "", path)):
                 return match[1]
@@ -228,7 +227,7 @@ def _history(
 ) -> History | None:
     """The history with its texts, or None when the texts are another dialect's."""
     texts = {path: text(path) for path in paths}
-    files = {path: _DOWN.sub("", content) for path, content in texts.items() if content is not None}
+    files = {path: without_way_down(content) for path, content in texts.items() if content is not None}
     everything = "\n".join(files.values())
     if layout != "supabase" and _is_foreign(files, everything):
         return None
@@ -242,6 +241,7 @@ def _history(
         unread=tuple(path for path, content in texts.items() if content is None),
         supabase=supabase and not _own_auth(everything),
         config=config if config in present else None,
+        unwrapped=frozenset(path for path, content in files.items() if unwrapped(path, content, text, present)),
     )
 
 

@@ -57,6 +57,9 @@ class Reacher:
     _reached: dict[tuple[str, int, int, int], Reach] = field(default_factory=dict)
     _texts: dict[tuple[str, int, int], str] = field(default_factory=dict)
     _said: dict[tuple[tuple[str, int, int], Callable[[str], Any]], Any] = field(default_factory=dict)
+    memory: dict[Any, Any] = field(
+        default_factory=dict
+    )  # what a question about code worked out on its way through calls
 
     def reach(self, start: Site, hops: int = _MAX_HOPS) -> Reach:
         """All that is run from `start`, at most `hops` calls away."""
@@ -68,6 +71,10 @@ class Reacher:
     def own(self, site: Site) -> list[Call]:
         """The calls that stand in the code itself, those of functions inside it too."""
         return self._direct(site)[0]
+
+    def onward(self, site: Site) -> list[Site]:
+        """The functions of this repository that the code calls, or hands to what it calls."""
+        return self._direct(site)[1]
 
     def text(self, site: Site) -> str:
         """The code without its comments."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import FUNCTIONS, arguments_of, returned, string_of, unwrap
@@ -14,13 +15,13 @@ from auditor.model import FileSpan
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from auditor.facts.router_roots import RouterKey
+    from auditor.facts.router_roots import Router, RouterKey
     from auditor.facts.routers import Event, Routers
     from auditor.facts.symbols import Symbols, Target
 
 _MAX_DEPTH = 12
 _MAX_WRAPPERS = 6
-_Active = list[tuple[str, tuple[Site, ...]]]  # (pattern, middleware)
+_NEXT = re.compile(r"\bnext\(\s*\)")
 _REQUEST_KEYS = {"body": "json", "query": "query", "params": "param", "headers": "header", "cookies": "cookie"}
 
 
@@ -75,71 +76,111 @@ def _lost(target: Target | None, written: str) -> str:
     return written
 
 
+@dataclass(frozen=True, slots=True)
+class _Active:
+    """Middleware that is on: for a path's pattern, where methods are named for those only."""
+
+    pattern: str
+    sites: tuple[Site, ...]
+    methods: tuple[str, ...] = ()
+    parameter: str = ""
+
+    def covers(self, method: str, path: str) -> bool:
+        if self.methods and method not in self.methods and "ALL" not in self.methods:
+            return False
+        return f":{self.parameter}" in path.split("/") if self.parameter else covers(self.pattern, path)
+
+
 @dataclass(slots=True)
 class Flattened:
     """Walks routers from those that nothing holds down to their routes."""
 
     routers: Routers
     _found: list[Endpoint] = field(default_factory=list)
+    _passing: set[Endpoint] = field(default_factory=set)
 
     def read(self) -> dict[RouterKey, list[Endpoint]]:
         """The endpoints of each router that no other one holds."""
         found = {}
         for key, router in self.routers.routers.items():
-            if key not in self.routers.mounted and router.parameter is None:
-                self._found = []
-                self._walk(key, "", [], 0)
-                found[key] = self._found
+            if key not in self.routers.mounted and (router.parameter is None or self._is_loaded(router)):
+                self._found, self._passing = [], set()
+                self._walk(key, router.framework, "", [], 0)
+                found[key] = self._answering()
         return found
 
-    def _walk(self, key: RouterKey, prefix: str, inherited: _Active, depth: int) -> None:
-        active = list(inherited)
+    def _is_loaded(self, router: Router) -> bool:
+        """Whether a file is made for being given the application: by a loader that goes through a folder, say."""
+        known = any(
+            each.parameter is None and each.framework == router.framework for each in self.routers.routers.values()
+        )
+        exports = self.routers.symbols.module(router.root.path).exports
+        return known and router.likely and exports.get("default") == router.root.node
+
+    def _answering(self) -> list[Endpoint]:
+        """The endpoints without those that hand the request on to a later one."""
+        answered = {(each.method, each.path) for each in self._found if each not in self._passing}
+        return [e for e in self._found if e not in self._passing or (e.method, e.path) not in answered]
+
+    def _walk(self, key: RouterKey, framework: str, prefix: str, active: list[_Active], depth: int) -> None:
         for event in self._events(key) if depth < _MAX_DEPTH else ():
             path = join_paths(prefix, event.path)
             if event.kind == "use":
-                active.append((path, event.handlers))
+                below = framework == "Express" and not path.endswith("*")  # which runs it for everything below, too
+                active.append(_Active(path.rstrip("/") + "/*" if below else path, event.handlers))
+            elif event.kind == "param":
+                active.append(_Active("", event.handlers, parameter=event.path))
             elif event.kind == "route":
-                self._found += self._routes(key, event, path, active)
+                self._route(framework, event, path, active)
+            elif event.router is not None and event.router.parameter is not None:
+                self._walk(event.router.key, framework, path, active, depth + 1)  # the same router elsewhere
             elif event.router is not None:
-                below = [*active, (join_paths(path, "*"), event.handlers)] if event.handlers else active
-                self._walk(event.router.key, path, below, depth + 1)
+                below_it = [_Active(join_paths(path, "*"), event.handlers)] if event.handlers else []
+                self._walk(event.router.key, event.router.framework, path, [*active, *below_it], depth + 1)
 
     def _events(self, key: RouterKey) -> Iterator[Event]:
+        chain: list[RouterKey] = []
         router = self.routers.routers.get(key)
-        if router is not None and router.factory is not None:
-            yield from self.routers.events.get((router.factory.path, router.factory.node.start_byte, None), ())
-        yield from self.routers.events.get(key, ())
+        while router is not None and len(chain) < _MAX_DEPTH:
+            chain.append(router.key)
+            router = router.factory
+        for each in reversed(chain):
+            yield from self.routers.events.get(each, ())
 
-    def _routes(self, key: RouterKey, event: Event, path: str, active: _Active) -> Iterator[Endpoint]:
+    def _route(self, framework: str, event: Event, path: str, active: list[_Active]) -> None:
         if not event.handlers:
             return
-        symbols = self.routers.symbols
-        guards = [guard for pattern, sites in active if covers(pattern, path) for guard in sites]
-        guards = [guard for guard in guards if not _excepted(guard, path)]
-        opened = open_handler(symbols, event.handlers[-1])
+        opened = open_handler(self.routers.symbols, event.handlers[-1])
+        passes = _passes_on(opened.handler)
+        if "ALL" in event.methods and (passes or (event.chained and opened.handler is None)):
+            active.append(_Active(path, event.handlers))
+            return
+        for endpoint in self._endpoints(framework, event, path, opened, active):
+            self._found.append(endpoint)
+            if passes:
+                self._passing.add(endpoint)
+        if passes:
+            active.append(_Active(path, event.handlers, event.methods))
+
+    def _endpoints(
+        self, framework: str, event: Event, path: str, opened: Opened, active: list[_Active]
+    ) -> Iterator[Endpoint]:
         place = FileSpan(event.at.path, event.at.line)
-        if opened.handler is not None and not _inside(opened.handler, event):
+        if opened.handler is not None and not event.at.holds(opened.handler):
             place = FileSpan(opened.handler.path, line_of(opened.handler.node))
-        router = self.routers.routers[key]
-        endpoint = Endpoint(
-            framework=router.framework,
-            method="ALL",
-            path=path,
-            where=place,
-            handler=opened.handler,
-            guards=(*guards, *event.handlers[:-1], *opened.wrappers),
-            schemas=_schemas(symbols, event.declared),
-            lost=opened.lost,
-        )
+        schemas = _schemas(self.routers.symbols, event.declared)
         for method in event.methods:
-            yield replace(endpoint, method=method)
+            guards = (guard for each in active if each.covers(method, path) for guard in each.sites)
+            before = (*(guard for guard in guards if not _excepted(guard, path)), *event.handlers[:-1])
+            yield Endpoint(
+                framework, method, path, place, opened.handler, (*before, *opened.wrappers),
+                schemas=schemas, lost=opened.lost,
+            )  # fmt: skip
 
 
-def _inside(handler: Site, event: Event) -> bool:
-    return any(
-        site.path == handler.path and site.node.start_byte <= handler.node.start_byte < site.node.end_byte
-        for site in event.handlers
-    )
+def _passes_on(handler: Site | None) -> bool:
+    """Whether a function hands the request on: one that calls `next()` without an error."""
+    return handler is not None and handler.node.type in FUNCTIONS and _NEXT.search(text_of(handler.node)) is not None
 
 
 def _excepted(guard: Site, path: str) -> bool:

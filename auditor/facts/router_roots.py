@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from auditor.facts.bindings import arguments_of, parameters, returned, string_of, unwrap
+from auditor.facts.bindings import CLASSES, arguments_of, parameters, property_of, returned, string_of, unwrap
+from auditor.facts.route_paths import UNKNOWN, text_at
 from auditor.facts.symbols import External, Parameter, Site
 from auditor.facts.syntax import text_of
 
@@ -16,25 +17,33 @@ if TYPE_CHECKING:
     from auditor.facts.symbols import Symbols
 
 METHODS = {"get", "post", "put", "patch", "delete", "options", "head", "all"}
-CHAINED = METHODS | {"use", "on", "route", "basePath", "openapi", "mount", "onError", "notFound", "doc"}
+CHAINED = METHODS | {"use", "on", "route", "basePath", "openapi", "mount", "onError", "notFound", "doc", "param"}
+_HONO_PACKAGES = {"hono", "@hono/zod-openapi", "@hono/hono"}
 _HONO = {"Hono", "OpenAPIHono", "default"}
 _TYPES = re.compile(r"\b(?:OpenAPIHono|Hono|Express|Router|IRouter|Application)\b")
-_NAMES = re.compile(r"^(?:app|api|router|routes|server|express|hono|r)$|(?:App|Router|Routes)$")
+LIKE_A_ROUTER = re.compile(r"(?:^|\.)(?:app|api|router|routes|server|express|hono|r)$|(?:App|Router|Routes|Api)$")
+_OTHERS = re.compile(r"(?:Fastify|Elysia|Koa|Nest|Next|Remix|Axios|Http|Vue|Worker)\w*")
 _MAX_HOPS = 12
+_MAX_CHAIN = 30
 
 
-RouterKey = tuple[str, int, int | None]  # file, place, and the parameter where it comes in by one
+RouterKey = tuple[str, int, str | None]  # file, place, and the parameter where it comes in by one
 
 
 @dataclass(frozen=True, slots=True)
 class Router:
-    """Where a router is made, or the parameter that it comes in by; `base` is the base path of this view of it."""
+    """Where a router is made, or the parameter that it comes in by; `base` is the base path of this view of it.
+
+    `factory` is the router inside the function that made this one, `likely` says that a parameter is called or typed
+    like a router.
+    """
 
     root: Site
     framework: str
     base: str = ""
-    parameter: int | None = None
-    factory: Site | None = None
+    parameter: str | None = None
+    factory: Router | None = None
+    likely: bool = True
 
     @property
     def key(self) -> RouterKey:
@@ -50,7 +59,7 @@ class Roots:
 
     def locate(self, path: str, node: Node, hops: int = _MAX_HOPS) -> Router | None:
         """The router that an expression stands for, with the base path that chained calls gave it."""
-        chain: list[tuple[tuple[str, int, int], str]] = []
+        chain: list[tuple[tuple[str, int, int], Node | None]] = []
         node = unwrap(node)
         while (link := _link(node)) is not None and _key(path, node) not in self._located:
             chain.append((_key(path, node), link[1]))
@@ -61,7 +70,8 @@ class Roots:
             self._located[key] = self._made_or_named(path, node, hops) if hops > 0 else None
         found = self._located[key]
         for linked, base in reversed(chain):
-            found = replace(found, base=found.base + base) if found is not None and base else found
+            if found is not None and base is not None:
+                found = replace(found, base=found.base + "/" + path_of("", text_at(self.symbols, Site(path, base))))
             self._located[linked] = found
         return found
 
@@ -84,27 +94,62 @@ class Roots:
 
     def _passed(self, parameter: Parameter) -> Router | None:
         """A router that comes in as a parameter; which one is found where the function is called."""
-        if parameter.key:
-            return None
         pattern = parameters(parameter.site.node)[parameter.index]
         holder = pattern.parent
         annotation = text_of(holder.child_by_field_name("type")) if holder is not None else ""
-        if not (_TYPES if annotation else _NAMES).search(annotation or text_of(pattern)):
-            return None
+        named = LIKE_A_ROUTER.search(parameter.key or text_of(pattern)) and not _OTHERS.search(annotation)
+        likely = named or _TYPES.search(annotation)
         framework = "Hono" if "Hono" in annotation else "Express"
-        return Router(parameter.site, framework, parameter=parameter.index)
+        place = f"{parameter.index}.{parameter.key}"
+        return Router(parameter.site, framework, parameter=place, likely=likely is not None)
 
     def _made(self, path: str, node: Node, hops: int) -> Router | None:
         target = self.symbols.called(path, node)
+        if isinstance(target, Site) and node.type == "new_expression" and target.node.type in CLASSES:
+            target = self._extended(target)
         if isinstance(target, External):
             framework = _framework(target, made_new=node.type == "new_expression")
-            return Router(Site(path, node), framework) if framework else None
+            factory = self._initial(path, node) if framework else None
+            return Router(Site(path, node), framework, factory=factory) if framework else None
         if isinstance(target, Site) and node.type == "call_expression":
-            for value in returned(target.node):
-                inner = self.locate(target.path, value, hops - 1)
-                if inner is not None:
-                    return Router(Site(path, node), inner.framework, inner.base, factory=inner.root)
+            return self._returned(Site(path, node), target, hops)
         return None
+
+    def _returned(self, call: Site, function: Site, hops: int) -> Router | None:
+        """The router that a function of the repository gives back: a new one for each call, or the one it was given."""
+        for value in returned(function.node):
+            inner = self.locate(function.path, value, hops - 1)
+            if inner is None:
+                continue
+            if inner.parameter is None:
+                base = "" if UNKNOWN in inner.base else inner.base  # only the caller knows it
+                return Router(call, inner.framework, base, factory=replace(inner, base=""))
+            given = dict(enumerate(arguments_of(call.node))).get(int(inner.parameter.partition(".")[0]))
+            passed = self.locate(call.path, given, hops - 1) if given is not None else None
+            if passed is not None and inner.root == function:
+                return passed
+        return None
+
+    def _extended(self, target: Site) -> External | None:
+        """What a class of the repository extends."""
+        heritage = next((child for child in target.node.named_children if child.type == "class_heritage"), None)
+        clause = heritage.named_children[0] if heritage is not None and heritage.named_children else None
+        base = clause.child_by_field_name("value") if clause is not None else None
+        base = clause if base is None else base
+        found = self.symbols.resolve(target.path, base) if base is not None else None
+        return found if isinstance(found, External) else None
+
+    def _initial(self, path: str, made: Node) -> Router | None:
+        """The parameter of `createFactory({ initApp: (app) => … })`, where `factory.createApp()` is called."""
+        called = made.child_by_field_name("function")
+        held = called.child_by_field_name("object") if called is not None else None
+        factory = self.symbols.resolve(path, held) if held is not None else None
+        options = arguments_of(factory.node) if isinstance(factory, Site) else []
+        setup = property_of(options[0], "initApp") if options and options[0].type == "object" else None
+        function = (
+            self.symbols.resolve(factory.path, setup) if isinstance(factory, Site) and setup is not None else None
+        )
+        return Router(function, "Hono", parameter="0.") if isinstance(function, Site) else None
 
 
 def path_of(base: str, path: str | None) -> str:
@@ -112,12 +157,14 @@ def path_of(base: str, path: str | None) -> str:
 
 
 def _framework(target: External, *, made_new: bool) -> str | None:
-    if made_new and target.package in {"hono", "@hono/zod-openapi", "@hono/hono"} and target.name in _HONO:
+    if made_new and target.package in _HONO_PACKAGES and target.name in _HONO:
         return "Hono"
-    if target.package in {"hono", "@hono/hono"} and target.last == "createApp":
+    if target.package in _HONO_PACKAGES and target.last == "createApp":
         return "Hono"
     if target.package in {"express", "express-promise-router"} and target.name in {"default", "*", "Router"}:
         return "Express"
+    if target.package == "next-connect" and target.name in {"default", "createRouter", "createEdgeRouter"}:
+        return "Next.js"
     return None
 
 
@@ -125,7 +172,7 @@ def _key(path: str, node: Node) -> tuple[str, int, int]:
     return path, node.start_byte, node.end_byte
 
 
-def _link(node: Node) -> tuple[Node, str] | None:
+def _link(node: Node) -> tuple[Node, Node | None] | None:
     """What a registration is chained to, and the base path that it sets; None for every other expression."""
     function = node.child_by_field_name("function") if node.type == "call_expression" else None
     if function is None or function.type != "member_expression":
@@ -134,18 +181,21 @@ def _link(node: Node) -> tuple[Node, str] | None:
     given = arguments_of(node)
     if name not in CHAINED or held is None or (name in METHODS and not given):
         return None
-    return held, "/" + path_of(string_of(given[0]) or "", None) if name == "basePath" and given else ""
+    return held, given[0] if name == "basePath" and given else None
 
 
-def route_of_chain(held: Node) -> str | None:
-    """The path of `router.route('/p')` that a chained `.get(…)` belongs to."""
+def path_of_chain(held: Node) -> Node | None:
+    """The path that a chained `.get(handler)` belongs to: of `router.route('/p')`, or of the link before it."""
     node = unwrap(held)
-    for _ in range(_MAX_HOPS):
+    for _ in range(_MAX_CHAIN):
         link = _link(node)
         if link is None:
             return None
-        given = arguments_of(node)
-        if text_of(node.child_by_field_name("function")).endswith(".route") and len(given) == 1:
-            return string_of(given[0])
+        given, function = arguments_of(node), node.child_by_field_name("function")
+        name = text_of(function.child_by_field_name("property")) if function is not None else ""
+        if (name == "route" and len(given) == 1) or (name in METHODS and string_of(given[0]) is not None):
+            return given[0]
+        if name not in METHODS:
+            return None
         node = unwrap(link[0])
     return None

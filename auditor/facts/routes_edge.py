@@ -7,9 +7,10 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from auditor.facts.bindings import arguments_of
+from auditor.facts.bindings import arguments_of, property_of
 from auditor.facts.endpoints import Endpoint, join_paths
 from auditor.facts.purpose import is_aside
+from auditor.facts.route_servers import router_behind
 from auditor.facts.routed import open_handler
 from auditor.facts.routes_next import methods_asked
 from auditor.facts.supabase_config import ConfigError, read_config, setting
@@ -19,8 +20,6 @@ from auditor.model import FileSpan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from tree_sitter import Node
 
     from auditor.facts.router_roots import RouterKey
     from auditor.facts.routers import Routers
@@ -69,37 +68,37 @@ def _entry(path: str, config: dict[str, Any], match: re.Match[str]) -> str:
 def _function(
     symbols: Symbols, routers: Routers, routed: _Found, path: str, name: str
 ) -> Iterator[tuple[RouterKey | None, Endpoint]]:
-    for call in symbols.code.nodes(path, "call_expression") if path in symbols.code.files else ():
-        if text_of(call.child_by_field_name("function")) not in _SERVES:
-            continue
-        given = [argument for argument in arguments_of(call) if argument.type != "object"]
-        if not given:
-            continue
-        key = _router(routers, path, given[-1])
-        if key is not None:
-            for endpoint in routed.get(key, []):
-                yield key, replace(endpoint, path=_below(endpoint.path, name))
+    for site in _handlers(symbols, path) if path in symbols.code.files else ():
+        router = router_behind(routers.roots, site)
+        if router is not None:
+            for endpoint in routed.get(router.key, []):
+                yield router.key, replace(endpoint, path=_below(endpoint.path, name))
             return
-        opened = open_handler(symbols, Site(path, given[-1]))
-        endpoint = Endpoint("Supabase Edge Functions", "ALL", f"/functions/v1/{name}", FileSpan(path, line_of(call)))
+        opened = open_handler(symbols, site)
+        place = FileSpan(path, line_of(site.node))
+        endpoint = Endpoint("Supabase Edge Functions", "ALL", f"/functions/v1/{name}", place)
         endpoint = replace(endpoint, handler=opened.handler, guards=opened.wrappers, lost=opened.lost)
         for method in methods_asked(symbols.code.text(path)):
             yield None, replace(endpoint, method=method)
         return
 
 
-def _router(routers: Routers, path: str, argument: Node) -> RouterKey | None:
-    """The router of `app.fetch`, or of `(request) => app.fetch(request)`."""
-    held = argument
-    if argument.type == "arrow_function":
-        body = argument.child_by_field_name("body")
-        called = body.child_by_field_name("function") if body is not None and body.type == "call_expression" else None
-        held = called if called is not None else argument
-    if held.type != "member_expression" or text_of(held.child_by_field_name("property")) != "fetch":
-        return None
-    inner = held.child_by_field_name("object")
-    router = routers.roots.locate(path, inner) if inner is not None else None
-    return router.key if router is not None else None
+def _handlers(symbols: Symbols, path: str) -> Iterator[Site]:
+    """What is served: by `Deno.serve(handler)`, by `app.listen(port)`, or as the default export."""
+    for call in symbols.code.nodes(path, "call_expression"):
+        function = call.child_by_field_name("function")
+        given = [argument for argument in arguments_of(call) if argument.type != "object"]
+        options = next((argument for argument in arguments_of(call) if argument.type == "object"), None)
+        if text_of(function) in _SERVES and (given or options is not None):
+            inside = property_of(options, "handler") if options is not None else None
+            yield from (Site(path, node) for node in (*given[-1:], *([inside] if inside is not None else [])))
+        elif function is not None and text_of(function.child_by_field_name("property")) in {"listen", "fire"}:
+            held = function.child_by_field_name("object")
+            yield from [Site(path, held)] if held is not None else []
+    default = symbols.exported(path, "default")
+    if isinstance(default, Site):
+        fetch = property_of(default.node, "fetch") if default.node.type == "object" else None
+        yield default if fetch is None else Site(default.path, fetch)
 
 
 def _below(path: str, name: str) -> str:

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from auditor.facts.bindings import FUNCTIONS, Import, arguments_of, string_of
+from auditor.facts.bindings import FUNCTIONS, Import, property_of, string_of
 from auditor.facts.endpoints import Endpoint
+from auditor.facts.route_servers import router_behind
 from auditor.facts.routed import open_target
 from auditor.facts.symbols import Site
 from auditor.facts.syntax import enclosing_function, line_of, text_of
@@ -17,19 +18,20 @@ from auditor.model import FileSpan
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from auditor.facts.router_roots import Roots
+    from auditor.facts.router_roots import Roots, RouterKey
     from auditor.facts.symbols import Symbols, Target
     from auditor.facts.units import UnitFacts
 
 _ROUTE = re.compile(r"(?:src/)?app/(?P<path>(?:.*/)?)route\.[jt]sx?")
 _PAGE = re.compile(r"(?:src/)?pages/(?P<path>api/.*|api)\.[jt]sx?")
-_MIDDLEWARE = re.compile(r"(?:src/)?(?:middleware|proxy)\.[jt]s")
+_MIDDLEWARE = re.compile(r"(?P<root>src/|)(?:middleware|proxy)\.[jt]s")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _ASKED = re.compile(
     r"\bmethod\s*(?:===?|!==?)\s*(?:[\"'`]|\w+\.)(GET|POST|PUT|PATCH|DELETE)\b|\bcase\s+[\"'`](GET|POST|PUT|PATCH|DELETE)\b"
 )
 _FROM = re.compile(r"""(?:from|import\()\s*["']([^"'\n]+)["']""")
-_NAMES = re.compile(r":(\w+)\*|:(\w+)\+|:(\w+)\??")
+_GROUP = r"\((?:[^()]|\([^()]*\))*\)"
+_TOKEN = re.compile(rf"/:(?P<name>\w+)(?P<own>{_GROUP})?(?P<many>[*+?]?)|{_GROUP}[*+?]?|.", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +43,29 @@ class _Middleware:
         return not self.patterns or any(pattern.fullmatch(path) for pattern in self.patterns)
 
 
-def find_next(symbols: Symbols, roots: Roots, units: tuple[UnitFacts, ...]) -> list[Endpoint]:
+def find_next(
+    symbols: Symbols, roots: Roots, routed: dict[RouterKey, list[Endpoint]], units: tuple[UnitFacts, ...]
+) -> list[Endpoint]:
     """Every endpoint of the units that depend on `next`; those that a router inside answers are the router's."""
     known = {unit.path for unit in units}
     ours = {unit.path for unit in units if "Next.js" in unit.stack} | ({"."} - known)  # without manifests, by the paths
-    before: dict[str, list[_Middleware]] = {}
-    found: list[Endpoint] = []
+    before: dict[tuple[str, str], list[_Middleware]] = {}
+    found: list[tuple[str, Endpoint]] = []
     for path, language in symbols.code.files.items():
         unit = unit_of(path, units) if language != "python" else ""
         if unit not in ours:
             continue
         inner = path if unit == "." else path.removeprefix(unit + "/")
         if match := _ROUTE.fullmatch(inner):
-            found += (replace(e, unit=unit) for e in _handlers(symbols, roots, path, _url(match["path"])))
+            found += ((path, replace(e, unit=unit)) for e in _handlers(symbols, roots, path, _url(match["path"])))
         elif match := _PAGE.fullmatch(inner):
-            found += (replace(e, unit=unit) for e in _page(symbols, path, _url(match["path"])))
-        elif _MIDDLEWARE.fullmatch(inner):
-            before.setdefault(unit, []).extend(_middleware(symbols, path))
+            found += ((path, replace(e, unit=unit)) for e in _page(symbols, roots, routed, path, _url(match["path"])))
+        elif match := _MIDDLEWARE.fullmatch(inner):
+            before.setdefault((unit, match["root"]), []).extend(_middleware(symbols, path))
         if "use server" in symbols.code.text(path):
-            found += (replace(e, unit=unit) for e in _actions(symbols, path))
-    shown = _shown(symbols, {e.where.path for e in found if e.method == "ACTION"})
-    return [_behind(replace(e, shown=_is_shown(e, shown)), before.get(e.unit, [])) for e in found]
+            found += ((path, replace(e, unit=unit)) for e in _actions(symbols, path))
+    shown = _shown(symbols, {e.where.path for _, e in found if e.method == "ACTION"})
+    return [_behind(path, replace(e, shown=_is_shown(e, shown)), before) for path, e in found]
 
 
 def _shown(symbols: Symbols, actions: set[str]) -> set[tuple[str, str]]:
@@ -102,17 +106,10 @@ def _handlers(symbols: Symbols, roots: Roots, path: str, url: str) -> Iterator[E
     for method in _METHODS:
         if method in module.exports or module.stars:
             target = symbols.exported(path, method)
-            if (target is not None or method in module.exports) and not _hands_on(roots, target):
+            if (target is not None or method in module.exports) and router_behind(roots, target) is None:
                 yield _endpoint(
                     symbols, path, target, Endpoint("Next.js", method, url, _export_line(symbols, path, method))
                 )
-
-
-def _hands_on(roots: Roots, target: Target | None) -> bool:
-    """Whether this is `handle(app)`: a router's own routes stand in the inventory already."""
-    if not isinstance(target, Site) or target.node.type != "call_expression":
-        return False
-    return any(roots.locate(target.path, argument) is not None for argument in arguments_of(target.node))
 
 
 def _export_line(symbols: Symbols, path: str, name: str) -> FileSpan:
@@ -133,9 +130,15 @@ def _endpoint(symbols: Symbols, path: str, target: Target | None, endpoint: Endp
     return replace(endpoint, where=place, handler=opened.handler, guards=opened.wrappers, lost=opened.lost)
 
 
-def _page(symbols: Symbols, path: str, url: str) -> Iterator[Endpoint]:
+def _page(
+    symbols: Symbols, roots: Roots, routed: dict[RouterKey, list[Endpoint]], path: str, url: str
+) -> Iterator[Endpoint]:
     target = symbols.exported(path, "default")
     if target is None:
+        return
+    router = router_behind(roots, target)
+    if router is not None:  # `next-connect` tells methods apart; other routers see the whole path and are listed anyway
+        yield from (replace(e, path=url) for e in routed.get(router.key, ()) if router.framework == "Next.js")
         return
     endpoint = _endpoint(symbols, path, target, Endpoint("Next.js", "ALL", url, FileSpan(path, 1)))
     for method in methods_asked(symbols.code.text(path)):
@@ -178,27 +181,33 @@ def _patterns(matcher: Target | None) -> Iterator[re.Pattern[str]]:
         return
     listed = matcher.node.named_children if matcher.node.type == "array" else [matcher.node]
     for item in listed:
-        if (text := string_of(item)) is not None:
+        source = property_of(item, "source") if item.type == "object" else item
+        if (text := string_of(source)) is not None:
             yield _pattern(text.replace("\\\\", "\\"))
 
 
 def _pattern(matcher: str) -> re.Pattern[str]:
     """A matcher as a regular expression; one that cannot be read as such covers everything."""
-    parts = re.split(r"(\((?:[^()]|\([^()]*\))*\))", matcher)
-    written = [
-        part if part.startswith("(") else _NAMES.sub(_name, re.escape(part).replace("\\:", ":")) for part in parts
-    ]
+    written = (_piece(match) for match in _TOKEN.finditer(matcher))
     try:
         return re.compile("".join(written))
     except re.error:
         return re.compile(".*")
 
 
-def _name(match: re.Match[str]) -> str:
-    return ".*" if match[1] or match[2] else "[^/]+"
+def _piece(match: re.Match[str]) -> str:
+    """`/:path*` is any number of parts, none too; `/:id` is one; a group is a regular expression already."""
+    if not match["name"]:
+        return match[0] if match[0].startswith("(") else re.escape(match[0])
+    one = match["own"] or "[^/]+"
+    return {"*": f"(?:/{one})*", "+": f"(?:/{one})+", "?": f"(?:/{one})?"}.get(match["many"], f"/{one}")
 
 
-def _behind(endpoint: Endpoint, before: list[_Middleware]) -> Endpoint:
+def _behind(path: str, endpoint: Endpoint, before: dict[tuple[str, str], list[_Middleware]]) -> Endpoint:
+    """With the middleware that stands beside the endpoint's `app` or `pages` folder."""
     if endpoint.method == "ACTION":
         return endpoint  # a page's path, whichever shows it: the middleware may not run
-    return replace(endpoint, middleware=tuple(found.site for found in before if found.covers(endpoint.path)))
+    unit = "" if endpoint.unit == "." else endpoint.unit + "/"
+    root = "src/" if path.startswith(unit + "src/") else ""
+    found = (each.site for each in before.get((endpoint.unit, root), ()) if each.covers(endpoint.path))
+    return replace(endpoint, middleware=tuple(found))

@@ -1,4 +1,4 @@
-"""The functions and blocks around a place in a file. A tree's own `parent` starts from the root each time."""
+"""The functions, classes and blocks around a place in a file. A tree's own `parent` starts from the root each time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditor.facts.bindings import FUNCTIONS
+from auditor.facts.bindings import CLASSES, FUNCTIONS
 from auditor.facts.syntax import nodes
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node
 
-_BLOCKS = ("statement_block", "switch_case", "switch_default")
+_BLOCKS = ("statement_block", "switch_case", "switch_default", "for_in_statement")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,8 @@ class Scopes:
 
 
 def read_scopes(language: str, root: Node) -> Scopes:
-    found = nodes(language, root, *sorted(FUNCTIONS), *_BLOCKS)
+    classes = CLASSES - {"abstract_class_declaration"} if language == "javascript" else CLASSES
+    found = nodes(language, root, *sorted(FUNCTIONS | classes), *_BLOCKS)
     outer: list[int] = []
     open_ones: list[int] = []
     for index, scope in enumerate(found):

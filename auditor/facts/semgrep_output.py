@@ -46,6 +46,7 @@ class Semgrep:
     files: int = 0
     version: str = ""
     seconds: float = 0.0
+    engine: str = ""  # how it was asked: its core directly, or its command line
 
 
 @dataclass(frozen=True, slots=True)

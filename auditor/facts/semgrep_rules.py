@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _METADATA = {"words", "noun", "severity", "confidence", "evidence"}
+_ENDINGS = {"typescript": ".ts", "tsx": ".tsx", "javascript": ".js", "python": ".py"}
 _GRAMMARS = {"typescript": "typescript", "tsx": "typescript", "javascript": "javascript", "python": "python"}
 
 
@@ -110,6 +111,6 @@ def merged(rules: Sequence[SemgrepRule]) -> str:
     return json.dumps({"rules": [rule.definition | own for rule, own in zip(rules, ours, strict=True)]})
 
 
-def copy_name(number: int, rules: Iterable[SemgrepRule], suffix: str) -> str:
-    """The name of a file's copy: a number, and the rules that shall look at it."""
-    return f"{number:06}-{'-'.join(rule.name for rule in rules)}-{suffix}"
+def copy_name(number: int, rules: Iterable[SemgrepRule], language: str) -> str:
+    """The name of a file's copy: a number, the rules that shall look at it, and an ending that the engine knows."""
+    return f"{number:06}-{'-'.join(rule.name for rule in rules)}-{_ENDINGS[language]}"

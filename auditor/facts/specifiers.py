@@ -34,10 +34,16 @@ class Specifiers:
     files: frozenset[str]
     aliases: dict[str, list[tuple[str, list[str]]]] = field(default_factory=dict)
     packages: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
+    _resolved: dict[tuple[str, str], str | None] = field(default_factory=dict)
 
     def resolve(self, path: str, specifier: str) -> str | None:
         """The file that an import in `path` means; None when it is a package, or is not there."""
         folder = posixpath.dirname(path)
+        if (folder, specifier) not in self._resolved:
+            self._resolved[folder, specifier] = self._resolve(folder, specifier)
+        return self._resolved[folder, specifier]
+
+    def _resolve(self, folder: str, specifier: str) -> str | None:
         if specifier.startswith((".", "/")):
             return self._file(posixpath.join(folder, specifier)) if not specifier.startswith("/") else None
         for target in self._aliased(folder, specifier):

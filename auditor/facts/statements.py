@@ -105,15 +105,16 @@ def _parses(text: str) -> bool:
 
 def _locate(path: str, data: bytes, pieces: list[str], number: int) -> list[Statement]:
     statements: list[Statement] = []
-    position, line = 0, 1
+    position, counted, line = 0, 0, 1
     for piece in pieces:
         raw = piece.encode()
         start = data.find(raw, position)
         leading = _LEADING.match(raw)
         skipped = leading.end() if leading else 0
-        line += data.count(b"\n", position, start + skipped)
+        line += data.count(b"\n", counted, start + skipped)
         body = raw[skipped:].rstrip()
-        position = start + skipped
+        # The next piece may have the same text: look for it after this one.
+        position, counted = start + len(raw), start + skipped
         if body:
             end_line = line + body.count(b"\n")
             statements.append(_statement(number + len(statements), path, line, end_line, body.decode()))
@@ -148,6 +149,12 @@ def as_btree(statement: Statement) -> Statement:
 def relation_name(relation: Any, default_schema: str = "public") -> str:  # noqa: ANN401 - a protobuf RangeVar
     """`schema.name` of a relation in the tree."""
     return f"{relation.schemaname or default_schema}.{relation.relname}"
+
+
+def enum_name(message: Any, field: str) -> str:  # noqa: ANN401 - a protobuf message
+    """The grammar's name for the value of an enumerated field."""
+    values = message.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number
+    return str(values[getattr(message, field)].name)
 
 
 def names(items: Any) -> tuple[str, ...]:  # noqa: ANN401 - a list of protobuf String nodes

@@ -12,10 +12,12 @@ from auditor.facts.bindings import (
     Import,
     Module,
     Part,
-    assigned,
+    assignments,
+    bound_function,
     declared,
     parameters,
     pattern_names,
+    property_of,
     read_module,
     required,
     returned,
@@ -26,7 +28,7 @@ from auditor.facts.specifiers import Specifiers, package_of
 from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from tree_sitter import Node, Tree
 
@@ -76,7 +78,7 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a function: `key` is the property where it is taken apart."""
+    """A parameter of a function, or what a loop declares: `key` is the property where it is taken apart."""
 
     site: Site
     index: int
@@ -84,6 +86,7 @@ class Parameter:
 
 
 Target = Site | External | Missing | Parameter
+_Place = tuple[str, int, int]
 
 
 @dataclass(slots=True)
@@ -94,6 +97,8 @@ class Symbols:
     specifiers: Specifiers
     _modules: dict[str, Module] = field(default_factory=dict)
     _scopes: dict[str, Scopes] = field(default_factory=dict)
+    _names: dict[_Place, dict[str, Node | Binding | Parameter]] = field(default_factory=dict)
+    _assigned: dict[_Place, dict[str, Node]] = field(default_factory=dict)
 
     def module(self, path: str) -> Module:
         if path not in self._modules:
@@ -115,25 +120,39 @@ class Symbols:
         if node.type in {"member_expression", "subscript_expression"}:
             return self._property(path, node, hops - 1)
         if node.type == "this":
-            holder = _enclosing(node, CLASSES)
+            holder = next((scope for scope in self._scopes_of(path).around(node) if scope.type in CLASSES), None)
             return Site(path, holder) if holder is not None else None
+        if (bound := bound_function(node)) is not None:
+            return self.resolve(path, bound, hops - 1)
         specifier = required(node)
         return self.imported(path, Import(specifier, "*"), hops - 1) if specifier else Site(path, node)
 
     def lookup(self, path: str, name: str, at: Node, hops: int = _MAX_HOPS) -> Target | None:
         """What a name stands for where `at` uses it."""
         for scope in self._scopes_of(path).around(at):
-            if scope.type in FUNCTIONS:
-                found = _parameter(path, scope, name)
-                if found is not None:
-                    return found
-                continue
-            for statement in scope.named_children:
-                for declared_name, what in declared(statement):
-                    if declared_name == name and what != at:
-                        return self._follow(path, what, hops - 1)
+            what = self._declared(path, scope).get(name)
+            if isinstance(what, Parameter):
+                return what
+            if what is not None and what != at:
+                return self._follow(path, what, hops - 1)
         binding = self.module(path).names.get(name)
         return None if binding is None else self._follow(path, binding, hops - 1)
+
+    def _declared(self, path: str, scope: Node) -> dict[str, Node | Binding | Parameter]:
+        """The names that a scope itself declares."""
+        place = (path, scope.start_byte, scope.end_byte)
+        if place not in self._names:
+            taken = scope.type in FUNCTIONS or scope.type == "for_in_statement"
+            inside = (pair for statement in scope.named_children for pair in declared(statement))
+            self._names[place] = dict(_parameters(Site(path, scope))) if taken else dict(inside)
+        return self._names[place]
+
+    def assigned(self, path: str, scope: Node, target: str) -> Node | None:
+        """The first value that a target (a name, `this.name`) is given somewhere in a piece of code."""
+        place = (path, scope.start_byte, scope.end_byte)
+        if place not in self._assigned:
+            self._assigned[place] = assignments(self.code.files[path], scope)
+        return self._assigned[place].get(target)
 
     def exported(self, path: str, name: str, hops: int = _MAX_HOPS) -> Target | None:
         """What a file exports under a name."""
@@ -164,17 +183,14 @@ class Symbols:
             return External(package_of(what.specifier), what.name)
         if target not in self.code.files or hops <= 0:
             return Missing(what.specifier, what.name)
-        if what.name == "*" or (what.name == "default" and self.module(target).common_js):
+        if what.name == "*" or (what.name == "default" and self.module(target).whole is not None):
             return self._whole(target, hops - 1)
         return self.exported(target, what.name, hops - 1) or Missing(what.specifier, what.name)
 
     def _whole(self, path: str, hops: int) -> Target | None:
         """A module as one value: what CommonJS exports, else the file."""
         module = self.module(path)
-        common = module.exports.get("default") if module.common_js else None
-        if common is None or isinstance(common, str):
-            return Site(path, module.root)
-        return self._follow(path, common, hops)
+        return Site(path, module.root) if module.whole is None else self._follow(path, module.whole, hops)
 
     def member(self, target: Target, key: str, hops: int = _MAX_HOPS) -> Target | None:
         """A property of what an expression stands for."""
@@ -182,6 +198,8 @@ class Symbols:
             return External(target.package, key if target.name in {"*", "default"} else f"{target.name}.{key}")
         if isinstance(target, Missing):
             return Missing(target.specifier, f"{target.name}.{key}")
+        if isinstance(target, Parameter):
+            return None if target.key else Parameter(target.site, target.index, key)
         return self._of_site(target, key, hops) if isinstance(target, Site) and hops > 0 else None
 
     def _of_site(self, target: Site, key: str, hops: int) -> Target | None:
@@ -191,9 +209,12 @@ class Symbols:
         if node.type == "object":
             return self._of_object(target, key, hops - 1)
         if node.type in CLASSES:
-            return _method(target, key)
+            return self._of_class(target, key, hops - 1)
         if node.type in {"new_expression", "call_expression"}:
             return self._of_result(target, key, hops - 1)
+        if node.type == "array" and key.isdecimal():
+            item = dict(enumerate(node.named_children)).get(int(key))
+            return self.resolve(target.path, item, hops - 1) if item is not None else None
         return None
 
     def called(self, path: str, call: Node, hops: int = _MAX_HOPS) -> Target | None:
@@ -210,7 +231,8 @@ class Symbols:
         if what.type == "variable_declarator":  # declared here, assigned later
             declaration = what.parent
             scope = declaration.parent if declaration is not None else None
-            value = assigned(scope, text_of(what.child_by_field_name("name"))) if scope is not None else None
+            name = text_of(what.child_by_field_name("name"))
+            value = self.assigned(path, scope, name) if scope is not None else None
             return self.resolve(path, value, hops) if value is not None else None
         return self.resolve(path, what, hops)
 
@@ -222,15 +244,15 @@ class Symbols:
         return self.member(whole, text_of(key), hops) if whole is not None else None
 
     def _of_object(self, target: Site, key: str, hops: int) -> Target | None:
-        for child in target.node.named_children:
-            if child.type == "pair" and text_of(child.child_by_field_name("key")).strip("\"'") == key:
-                value = child.child_by_field_name("value")
-                return self.resolve(target.path, value, hops) if value is not None else None
-            if child.type == "shorthand_property_identifier" and text_of(child) == key:
-                return self.lookup(target.path, key, child, hops)
-            if child.type == "method_definition" and text_of(child.child_by_field_name("name")) == key:
-                return Site(target.path, child)
-        return None
+        value = property_of(target.node, key)
+        return self.resolve(target.path, value, hops) if value is not None else None
+
+    def _of_class(self, target: Site, key: str, hops: int) -> Target | None:
+        found = _method(target, key)
+        if found is not None:
+            return found
+        value = self.assigned(target.path, target.node, f"this.{key}")
+        return self.resolve(target.path, value, hops) if value is not None else None
 
     def _of_result(self, target: Site, key: str, hops: int) -> Target | None:
         """A property of what a call gives: a method of the class, a property of the object that is returned."""
@@ -240,9 +262,12 @@ class Symbols:
         if not isinstance(made, Site):
             return None
         if made.node.type in CLASSES:
-            return _method(made, key)
+            return self._of_class(made, key, hops)
         if target.node.type == "new_expression":  # a function that is used as a class
-            value = assigned(made.node, f"this.{key}")
+            value = self.assigned(made.path, made.node, f"this.{key}")
+            if value is None:
+                method = f"{text_of(made.node.child_by_field_name('name'))}.prototype.{key}"
+                value = self.assigned(made.path, self.module(made.path).root, method)
             return self.resolve(made.path, value, hops) if value is not None else None
         for value in returned(made.node):
             whole = self.resolve(made.path, value, hops)
@@ -252,15 +277,12 @@ class Symbols:
         return None
 
 
-def _parameter(path: str, function: Node, name: str) -> Parameter | None:
-    for index, pattern in enumerate(parameters(function)):
-        if pattern.type == "identifier" and text_of(pattern) == name:
-            return Parameter(Site(path, function), index)
-        if pattern.type == "object_pattern":
-            for local, key in pattern_names(pattern):
-                if local == name:
-                    return Parameter(Site(path, function), index, key)
-    return None
+def _parameters(function: Site) -> Iterator[tuple[str, Parameter]]:
+    for index, pattern in enumerate(parameters(function.node)):
+        if pattern.type == "identifier":
+            yield text_of(pattern), Parameter(function, index)
+        elif pattern.type in {"object_pattern", "array_pattern"}:
+            yield from ((local, Parameter(function, index, key)) for local, key in pattern_names(pattern))
 
 
 def _method(target: Site, key: str) -> Site | None:
@@ -273,10 +295,3 @@ def _method(target: Site, key: str) -> Site | None:
         if named == key and value is not None:
             return Site(target.path, unwrap(value))
     return None
-
-
-def _enclosing(node: Node, types: set[str]) -> Node | None:
-    current = node.parent
-    while current is not None and current.type not in types:
-        current = current.parent
-    return current

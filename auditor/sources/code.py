@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from auditor.facts.syntax import is_broken, is_minified, language_of, nodes, parse
+from auditor.facts.type_arguments import without_type_arguments
 from auditor.facts.units import is_example, is_test
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ class Code:
     def tree(self, path: str) -> Tree:
         """The syntax tree of one of `files`; a file with errors in it has a tree all the same."""
         if path not in self._trees:
-            self._trees[path] = parse(self.files[path], self.text(path))
+            typed = self.files[path] in {"typescript", "tsx"}
+            text = self.text(path)
+            self._trees[path] = parse(self.files[path], without_type_arguments(text) if typed else text)
         return self._trees[path]
 
     def nodes(self, path: str, *types: str) -> list[Node]:

@@ -42,7 +42,8 @@ class Doubt:
 class Database:
     """`source` is `shadow` or `live`. `uncertain` maps a relation to the reason why its state is not known;
     `applied` are migrations that the default branch already has; `counterpart` of a live database is the replay of
-    the migrations that it should have had; `types` the generated file that describes it, and the tables there.
+    the migrations that it should have had; `types` the generated file that describes it, and the tables there;
+    `config` the text of the `config.toml` beside the migrations.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Database:
     watchdog: Watchdog | None = None
     counterpart: Database | None = None
     types: tuple[str, Tables] | None = None
+    config: str | None = None
 
     def select(self, query: str) -> list[dict[str, Any]]:
         """Rows of one catalog query that starts with the shared views of `rules/catalog/_views.sql`."""

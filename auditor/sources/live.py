@@ -52,6 +52,7 @@ def connect_live(url: str, config: str | None, stack: ExitStack) -> Database:
         exposure=exposure,
         api_roles=api_roles,
         schema=schema,
+        config=config,
     )
 
 

@@ -12,10 +12,12 @@ import psycopg
 from auditor.facts.failures import cause_of, doubtful, extension_for
 from auditor.facts.statements import as_btree, split_statements
 from auditor.sources.cluster import REPLAY_ROLE
+from auditor.sources.lock_trace import LockTrace, Untraced
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
+    from auditor.facts.locks import Trace
     from auditor.facts.statements import Statement
     from auditor.sources.cluster import Cluster
     from auditor.sources.roles import RoleKeeper
@@ -54,12 +56,17 @@ class Failure:
 
 @dataclass(slots=True)
 class Replay:
-    """What became of a history. `set_aside` are statements that were not executed on purpose, with the reason."""
+    """What became of a history. `set_aside` are statements that were not executed on purpose, with the reason.
+
+    By statement number: `traces` are the locks seen, `outside` what the server refuses inside a transaction block.
+    """
 
     statements: list[Statement] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     set_aside: list[tuple[Statement, str]] = field(default_factory=list)
     stopped: str | None = None
+    traces: dict[int, Trace] = field(default_factory=dict)
+    outside: dict[int, str] = field(default_factory=dict)
 
     @property
     def executed(self) -> int:
@@ -79,6 +86,7 @@ class Replayer:
         self._roles = roles
         self._replay = Replay()
         self._enabled: set[str] = set()
+        self._locks = LockTrace(self._replay.traces)
         self._session = self._connect()
 
     def run(self, files: Iterable[tuple[str, str]]) -> Replay:
@@ -97,6 +105,7 @@ class Replayer:
 
     def _file(self, statements: list[Statement]) -> None:
         before = len(self._replay.failures), len(self._replay.set_aside)
+        self._locks.begin(statements)
         self._control("begin")
         for statement in statements:
             self._statement(statement)
@@ -140,6 +149,7 @@ class Replayer:
         if self._session.closed:
             self._reconnect(statement, error)
         elif sqlstate in _OUTSIDE and self._in_transaction:
+            self._replay.outside[statement.number] = _first_line(error)
             self._commit()
             error = self._execute(statement, savepoint=False)
             self._control("begin")
@@ -162,9 +172,15 @@ class Replayer:
             with self._watchdog.watch(self._session):
                 if savepoint:
                     self._session.execute("savepoint audit")
-                self._send(text, statement)
+                    self._locks.run(self._session, statement, lambda: self._send(text, statement))
+                else:
+                    self._send(text, statement)
                 if savepoint:
                     self._session.execute("release savepoint audit")
+        except Untraced:  # the role that the history has taken on cannot look, and may still run the statement
+            self._locks.skip(statement)
+            self._control("rollback to savepoint audit")
+            return self._execute(statement, savepoint=savepoint)
         except psycopg.Error as error:
             if savepoint:
                 self._control("rollback to savepoint audit")
@@ -212,8 +228,23 @@ class Replayer:
         return True
 
     def _commit(self) -> bool:
+        if not self._locks_read():
+            self._control("rollback")
+            return False
         self._control("unlisten *")  # else every notification that a history sends itself is delivered to us now
         return self._control("commit")
+
+    def _locks_read(self) -> bool:
+        """Read the locks of the transaction that ends now; False when that failed, and the transaction with it."""
+        if not self._in_transaction:
+            return True
+        try:
+            with self._watchdog.watch(self._session):
+                self._locks.end(self._session)
+        except Untraced:
+            self._locks.stop()
+            return False
+        return True
 
     def _reconnect(self, statement: Statement, error: psycopg.Error) -> None:
         reason = self._watchdog.verdict

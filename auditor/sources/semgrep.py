@@ -16,14 +16,16 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor.facts.semgrep_output import PageMatches, Scope, Semgrep, fatal, read_output
 from auditor.facts.semgrep_rules import RuleError, copy_name, merged, named, read_rules
 from auditor.facts.type_arguments import without_type_arguments
 from auditor.model import Unavailable
+from auditor.sources import semgrep_core
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -47,13 +49,33 @@ def read_semgrep(pages: Iterable[Page], code: Code, seconds: float, stack: ExitS
     if not targets:
         return Semgrep(found)
     started = time.monotonic()
-    program = find_semgrep()
     with tempfile.TemporaryDirectory(prefix="backend-audit-", ignore_cleanup_errors=True) as name:
         names = _lay_out(Path(name), targets, rules, code)
-        output = _read(_run(program, Path(name), min(seconds, _MOST_SECONDS), stack))
+        languages = {copy: code.files[path] for copy, path in names.items()}
+        engine, output = _answer(Path(name), languages, started + min(seconds, _MOST_SECONDS), stack)
     texts = {path: code.text(path) for path in targets}
     read_output(output, Scope({rule.name: rule for rule in rules}, names, texts), found)
-    return Semgrep(found, len(targets), str(output.get("version", "")), round(time.monotonic() - started, 2))
+    taken = round(time.monotonic() - started, 2)
+    return Semgrep(found, len(targets), str(output.get("version", "")), taken, engine)
+
+
+def _answer(folder: Path, languages: Mapping[str, str], until: float, stack: ExitStack) -> tuple[str, dict[str, Any]]:
+    """What the engine answers, asked without its command line if it can be."""
+    stopped = threading.Event()
+    stack.callback(stopped.set)
+    if core := semgrep_core.find_core():
+        semgrep_core.lay_out(folder, _TARGETS, languages)
+        with contextlib.suppress(OSError):
+            ended = _run(semgrep_core.command(core, _FILE_SECONDS, _MEGABYTES), folder, until, stack)
+            if output := semgrep_core.read(ended):
+                return "core", output
+        semgrep_core.clear(folder, _TARGETS)
+    if stopped.is_set():  # a scan that is cancelled has killed the engine, and wants no other
+        raise Unavailable("semgrep was stopped with the scan")
+    try:
+        return "command line", _read(_run(_command(find_semgrep()), folder, until, stack))
+    except OSError as error:
+        raise Unavailable(f"semgrep could not be started: {error.strerror}") from error
 
 
 def _rules(pages: Iterable[Page]) -> tuple[dict[str, PageMatches], list[SemgrepRule]]:
@@ -95,8 +117,7 @@ def _lay_out(
     (folder / ".semgrepignore").write_text("", "utf-8")  # without one the engine has a list of its own
     (folder / "rules.json").write_text(merged(rules), "utf-8")
     names = {
-        copy_name(number, asking, PurePosixPath(path).suffix): path
-        for number, (path, asking) in enumerate(targets.items(), 1)
+        copy_name(number, asking, code.files[path]): path for number, (path, asking) in enumerate(targets.items(), 1)
     }
     for name, path in names.items():
         typed = code.files[path] in {"typescript", "tsx"}
@@ -143,19 +164,17 @@ def _environment(folder: Path) -> dict[str, str]:
     }
 
 
-def _run(program: Path, folder: Path, seconds: float, stack: ExitStack) -> tuple[int, bytes, bytes]:
-    try:
-        process = subprocess.Popen(
-            _command(program),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=_environment(folder),
-            cwd=folder,
-            start_new_session=True,  # the engine starts workers: they end with it, as one group
-        )
-    except OSError as error:
-        raise Unavailable(f"semgrep could not be started: {error.strerror}") from error
+def _run(command: list[str], folder: Path, until: float, stack: ExitStack) -> tuple[int, bytes, bytes]:
+    seconds = max(until - time.monotonic(), 0.0)
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=_environment(folder),
+        cwd=folder,
+        start_new_session=True,  # the engine starts workers: they end with it, as one group
+    )
     stack.callback(_kill, process)  # a scan that is cancelled closes the stack
     try:
         out, err = process.communicate(timeout=seconds)

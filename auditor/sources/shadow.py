@@ -78,7 +78,9 @@ def build_shadow(
     replay = Replayer(cluster, watchdog, RoleKeeper(cluster, supabase=history.supabase)).run(history.files.items())
     if watchdog.verdict:
         raise Unavailable(f"{history.name}: the replay was {watchdog.verdict}")
-    return _database(history, cluster, watchdog, replay, exposure, stack)
+    database = _database(history, cluster, watchdog, replay, exposure, stack)
+    database.config = config
+    return database
 
 
 def _prepare(cluster: Cluster, exposure: Exposure, *, supabase: bool) -> None:

@@ -1,7 +1,8 @@
--- Shared views of every catalog query. Parameters: the schemas that the API serves, the API's roles, and the schemas of
--- the platform. What belongs to an extension is left out everywhere.
+-- Shared views of every catalog query. Parameters: the schemas that the API serves, the API's roles, the schemas of the
+-- platform, and whether this is a live server: only there do statistics mean anything. What belongs to an extension is
+-- left out everywhere.
 with setting as (
-  select %(schemas)s::text[] as schemas, %(roles)s::text[] as roles, %(platform)s::text[] as platform
+  select %(schemas)s::text[] as schemas, %(roles)s::text[] as roles, %(platform)s::text[] as platform, %(live)s::boolean as live
 ),
 api_role as (
   select r.oid, r.rolname::text as name from pg_roles r, setting s where r.rolname = any (s.roles)

@@ -59,6 +59,9 @@ def _unbounded(statement: Statement, provenance: Provenance) -> list[str]:
 
 def _older(statement: Statement, identity: str, tag: str, provenance: Provenance) -> bool:
     """Whether what is lost was there before this file: what a migration made itself may go again."""
-    table = identity.rsplit(".", 1)[0] if tag == "table column" else identity
-    born = provenance.born_in(table)
-    return born is not None and born.path != statement.path
+    if tag == "schema":
+        born = provenance.born_in(identity)
+        return born is not None and born.path != statement.path
+    parts = identity.replace('"', "").split(".")
+    made = provenance.find_made(statement, parts[0], parts[1]) if len(parts) > 1 else None
+    return made is not None and made[1].path != statement.path

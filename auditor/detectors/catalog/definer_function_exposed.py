@@ -1,0 +1,67 @@
+"""Definer functions that the API lets its roles call and that never ask who is calling."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from auditor.detectors.catalog.definer_function_trusts_caller_id import trusts_caller
+from auditor.detectors.functions import asked_secret, function_answer, read_functions, whom
+from auditor.model import Confidence, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditor.detectors.functions import Function
+    from auditor.model import Answer
+    from auditor.sources.database import Database
+
+
+def ask(database: Database) -> Iterator[Answer]:
+    for function in read_functions(database):
+        if function.definer:
+            yield _judge(function)
+
+
+def _judge(function: Function) -> Answer:
+    if reason := _sound(function):
+        return function_answer(function, None, ok=reason)
+    does = "changes data" if function.writes else "works"
+    fault = (
+        f"{does} with its owner's rights and never asks who is calling; {whom(function)} can call it through the API"
+    )
+    sure = Confidence.SUSPECTED if function.calls_unknown_check else None
+    return function_answer(
+        function, fault, severity=_severity(function), confidence=sure, evidence=f"callable by {whom(function)}"
+    )
+
+
+def _sound(function: Function) -> str | None:
+    """Why nothing is wrong with it; the order is that of how sure it is."""
+    secret = asked_secret(function)
+    reasons = {
+        "only triggers call it": function.by_trigger,
+        "no API role can call it through the API": not function.callers,
+        "it asks who is calling": function.asks,
+        "it reads and writes no table": not function.touches_data,
+        "policies use it, and it answers yes or no": function.in_policy and function.yes_or_no and not function.writes,
+        "it takes the caller's word for an id, which is a finding of its own": trusts_caller(function),
+        f"its caller has to know a {secret}": secret is not None,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+def _severity(function: Function) -> Severity:
+    """One value read is little; what is written, or read as rows, is the caller's to take."""
+    if _hands_out_secrets(function):
+        return Severity.HIGH
+    if not function.writes and (function.single_value or function.in_policy):
+        return Severity.INFO if function.yes_or_no else Severity.LOW
+    asked_for = not function.writes and any(function.mentions(parameter) for parameter in function.parameters)
+    return Severity.HIGH if "anon" in function.callers and not asked_for else Severity.MEDIUM
+
+
+def _hands_out_secrets(function: Function) -> bool:
+    """It returns text, changes nothing, and reads the vault: what else should it return."""
+    reads = re.search(r"\bvault\s*\.\s*(?:decrypted_)?secrets\b", function.body, re.IGNORECASE)
+    return bool(reads) and not function.writes and function.result in {"text", "varchar", "json", "jsonb"}

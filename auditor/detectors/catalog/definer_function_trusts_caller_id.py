@@ -1,0 +1,56 @@
+"""Definer functions that act for whichever user or tenant their caller names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditor.detectors.functions import asked_secret, caller_id, function_answer, read_functions, whom
+from auditor.model import Confidence, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditor.detectors.functions import Function
+    from auditor.model import Answer
+    from auditor.sources.database import Database
+
+
+def ask(database: Database) -> Iterator[Answer]:
+    for function in read_functions(database):
+        if function.definer and function.callers and not function.by_trigger and caller_id(function):
+            yield _judge(function)
+
+
+def trusts_caller(function: Function) -> bool:
+    """Whether it acts for the user or tenant that its caller names, and never asks who that caller is."""
+    return bool(caller_id(function)) and not function.asks and not _harmless(function)
+
+
+def _judge(function: Function) -> Answer:
+    parameter = caller_id(function)
+    assert parameter
+    if function.asks:
+        return function_answer(function, None, ok="it asks who is calling")
+    if _harmless(function):
+        return function_answer(function, None, ok="it only answers yes or no, or touches no table")
+    does = "changes data" if function.writes else "reads data"
+    fault = (
+        f"{does} with its owner's rights for whatever {parameter.name} it is given and never asks who is calling; "
+        f"{whom(function)} can call it through the API"
+    )
+    sure = None if not function.calls_unknown_check else Confidence.SUSPECTED
+    return function_answer(
+        function, fault, severity=_severity(function), confidence=sure, evidence=f"trusts {parameter.name}"
+    )
+
+
+def _harmless(function: Function) -> bool:
+    return not function.touches_data or (function.yes_or_no and not function.writes)
+
+
+def _severity(function: Function) -> Severity:
+    if asked_secret(function):
+        return Severity.MEDIUM
+    if not function.writes and (function.single_value or function.in_policy):
+        return Severity.LOW
+    return Severity.CRITICAL if "anon" in function.callers else Severity.HIGH

@@ -1,0 +1,216 @@
+"""Django and Django REST framework: URL patterns across modules, and the views and actions behind them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from auditor.facts.endpoints import join_paths
+from auditor.facts.py_bindings import keyword, node_of, positional
+from auditor.facts.py_django_settings import read_settings
+from auditor.facts.py_django_views import view_routes, viewset_routes
+from auditor.facts.py_flask import unwrapped
+from auditor.facts.py_modules import Package
+from auditor.facts.py_routes import endpoints_of
+from auditor.facts.symbols import External, Site
+from auditor.facts.syntax import text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tree_sitter import Node
+
+    from auditor.facts.endpoints import Endpoint
+    from auditor.facts.py_django_settings import Settings
+    from auditor.facts.py_names import PyNames
+    from auditor.facts.py_routes import Route
+
+_ENTRY = re.compile(r"(?:^|\.)(?:path|re_path|url)$")
+_ROUTER = re.compile(r"Router\(\)$")
+_MAX_DEPTH = 8
+
+
+@dataclass(slots=True)
+class _Urls:
+    """Reads patterns; `included` are the modules that another one names, `registered` the view sets of each router."""
+
+    names: PyNames
+    settings: Settings
+    included: set[str] = field(default_factory=set)
+    registered: dict[tuple[str, int], list[Site]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    """One pattern's view, or one view set that a router registers."""
+
+    path: str
+    view: Site
+    registered: bool = False
+
+
+def find_django(names: PyNames) -> Iterator[Endpoint]:
+    """All endpoints of all Django projects."""
+    files = [path for path in names.paths() if "urlpatterns" in names.code.text(path)]
+    if not files:
+        return
+    urls = _Urls(names, read_settings(names))
+    _read_registers(urls)
+    found = {path: list(_of_file(urls, path, "", _MAX_DEPTH)) for path in files}
+    roots = _roots(names) or {path for path in files if path not in urls.included}
+    for path in files:
+        if path in roots:
+            for leaf in found[path]:
+                yield from _endpoints(urls, leaf)
+
+
+def _roots(names: PyNames) -> set[str]:
+    """The modules that the settings name as the beginning of all URLs."""
+    found = set()
+    for path in names.paths():
+        for match in re.finditer(r"^ROOT_URLCONF\s*=\s*[\"']([\w.]+)", names.code.text(path), re.MULTILINE):
+            module = names.module(path, match[1])
+            found.add(names.file_of(module.stem) if isinstance(module, Package) else None)
+    return {path for path in found if path is not None}
+
+
+def _endpoints(urls: _Urls, leaf: _Leaf) -> Iterator[Endpoint]:
+    registered = viewset_routes(urls.names, urls.settings, leaf.view) if leaf.registered else _of_view(urls, leaf.view)
+    for route in registered:
+        for endpoint in endpoints_of(route, leaf.path, ()):
+            yield replace(endpoint, framework="Django")
+
+
+def _read_registers(urls: _Urls) -> None:
+    """`router.register("things", ThingViewSet)`, wherever it stands."""
+    for path in urls.names.paths():
+        if ".register(" not in urls.names.code.text(path):
+            continue
+        for call in urls.names.code.nodes(path, "call"):
+            function = call.child_by_field_name("function")
+            if function is None or not text_of(function).endswith(".register") or len(positional(call)) <= 1:
+                continue
+            router = urls.names.resolve(path, function.child_by_field_name("object"))
+            if isinstance(router, Site) and _is_router(urls, router):
+                urls.registered.setdefault((router.path, router.node.start_byte), []).append(Site(path, call))
+
+
+def _is_router(urls: _Urls, router: Site) -> bool:
+    made = urls.names.made(router)
+    if isinstance(made, Site):
+        return any(_ROUTER.search(f"{urls.names.dotted(base)}()") for base in urls.names.bases(made))
+    return bool(_ROUTER.search(urls.names.dotted(made)))
+
+
+def _of_file(urls: _Urls, path: str, prefix: str, depth: int) -> Iterator[_Leaf]:
+    names = urls.names.scope(path, urls.names.code.tree(path).root_node)
+    bound = node_of(names.bound.get("urlpatterns"))
+    for node in [*([bound] if bound is not None else []), *names.extended.get("urlpatterns", [])]:
+        yield from _of_list(urls, Site(path, node), prefix, depth)
+
+
+def _of_list(urls: _Urls, patterns: Site, prefix: str, depth: int) -> Iterator[_Leaf]:
+    """Patterns in a list, in lists that are added up, in what wraps a list, or a router's own."""
+    node = patterns.node
+    if node.type in {"identifier", "attribute"}:
+        yield from _of_name(urls, patterns, prefix, depth)
+    elif node.type in {"binary_operator", "parenthesized_expression", "list_splat"}:
+        for child in node.named_children:
+            yield from _of_list(urls, Site(patterns.path, child), prefix, depth)
+    elif node.type in {"list", "tuple"}:
+        for child in node.named_children:
+            yield from _of_entry(urls, Site(patterns.path, child), prefix, depth)
+    elif node.type == "call" and not text_of(node.child_by_field_name("function")).endswith("static"):
+        for child in positional(node):
+            yield from _of_list(urls, Site(patterns.path, child), prefix, depth)
+
+
+def _of_name(urls: _Urls, named: Site, prefix: str, depth: int) -> Iterator[_Leaf]:
+    if named.node.type == "attribute" and text_of(named.node.child_by_field_name("attribute")) == "urls":
+        router = urls.names.resolve(named.path, named.node.child_by_field_name("object"))
+        if isinstance(router, Site):
+            yield from _of_router(urls, router, prefix)
+        return
+    found = urls.names.resolve(named.path, named.node)
+    if isinstance(found, Site) and depth and found.node.type not in {"identifier", "attribute"}:
+        if found.path != named.path and text_of(named.node) != "urlpatterns":
+            urls.included |= {found.path} if _is_whole(urls, found) else set()
+        yield from _of_list(urls, found, prefix, depth - 1)
+
+
+def _is_whole(urls: _Urls, found: Site) -> bool:
+    """Whether a list is the patterns of its whole module."""
+    bound = urls.names.scope(found.path, urls.names.code.tree(found.path).root_node).bound.get("urlpatterns")
+    return bound == found.node
+
+
+def _of_router(urls: _Urls, router: Site, prefix: str) -> Iterator[_Leaf]:
+    for call in urls.registered.get((router.path, router.node.start_byte), []):
+        given = positional(call.node)
+        route = _cleaned(urls.names.text_value(call.path, given[0]) or "")
+        view = urls.names.resolve(call.path, given[1])
+        if isinstance(view, Site) and view.node.type == "class_definition":
+            yield _Leaf(join_paths(prefix, route), view, registered=True)
+
+
+def _of_entry(urls: _Urls, entry: Site, prefix: str, depth: int) -> Iterator[_Leaf]:
+    if entry.node.type == "list_splat" or entry.node.type in {"identifier", "attribute"}:
+        yield from _of_list(urls, entry, prefix, depth)
+        return
+    function = text_of(entry.node.child_by_field_name("function")) if entry.node.type == "call" else ""
+    given = positional(entry.node) if _ENTRY.search(function) else []
+    view = given[1] if len(given) > 1 else keyword(entry.node, "view") if function else None
+    if view is None:
+        return
+    route = _cleaned(urls.names.text_value(entry.path, given[0]) or "")
+    whole = join_paths(prefix, route)
+    included = view.type == "call" and text_of(view.child_by_field_name("function")).endswith("include")
+    if included and depth:
+        yield from _of_include(urls, Site(entry.path, view), whole, depth - 1)
+    elif not text_of(view).endswith(".urls"):
+        yield _Leaf(whole, Site(entry.path, view))
+    else:
+        yield from _of_name(urls, Site(entry.path, view), whole, depth)
+
+
+def _of_view(urls: _Urls, view: Site) -> Iterator[Route]:
+    mapping = _mapping(urls, view)
+    found, wrappers = unwrapped(urls.names, view)
+    yield from view_routes(urls.names, urls.settings, view, found, wrappers, mapping)
+
+
+def _mapping(urls: _Urls, view: Site) -> dict[str, str]:
+    """`ThingViewSet.as_view({"get": "list"})`."""
+    node = urls.names.resolve(view.path, view.node)
+    given = positional(node.node) if isinstance(node, Site) and node.node.type == "call" else []
+    if not given or given[0].type != "dictionary":
+        return {}
+    pairs = [child for child in given[0].named_children if child.type == "pair"]
+    return {_text(pair.child_by_field_name("key")): _text(pair.child_by_field_name("value")) for pair in pairs}
+
+
+def _of_include(urls: _Urls, call: Site, prefix: str, depth: int) -> Iterator[_Leaf]:
+    given = positional(call.node)
+    if not given:
+        return
+    first = given[0]
+    if first.type == "tuple" and first.named_children:
+        first = first.named_children[0]
+    named = urls.names.text_value(call.path, first) if first.type == "string" else None
+    module = urls.names.module(call.path, named) if named else urls.names.resolve(call.path, first)
+    if isinstance(module, Package) and (path := urls.names.file_of(module.stem)) is not None:
+        urls.included.add(path)
+        yield from _of_file(urls, path, prefix, depth)
+    elif named is None and (not isinstance(module, External) or text_of(first).endswith(".urls")):
+        yield from _of_list(urls, Site(call.path, first), prefix, depth)
+
+
+def _cleaned(route: str) -> str:
+    r"""A regular expression's path without its marks: `^things/(?P<id>\d+)/$` gives `things/<id>/`."""
+    route = re.sub(r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)", r"<\1>", route)
+    return re.sub(r"^\^|\$$|\\Z$", "", route).replace("/?", "/")
+
+
+def _text(node: Node | None) -> str:
+    return text_of(node).strip("\"'")

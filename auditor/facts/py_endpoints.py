@@ -1,0 +1,32 @@
+"""The endpoints of Python frameworks, and which code of an inventory is Python's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from auditor.facts.py_connexion import find_connexion
+from auditor.facts.py_django import find_django
+from auditor.facts.py_fastapi import find_fastapi
+from auditor.facts.py_flask import find_flask
+from auditor.facts.py_names import PyNames
+from auditor.facts.units import unit_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from auditor.facts.endpoints import Endpoint
+    from auditor.facts.symbols import Files
+    from auditor.facts.units import UnitFacts
+
+
+def find_python(
+    code: Files, paths: Iterable[str], text: Callable[[str], str | None], units: tuple[UnitFacts, ...]
+) -> Iterator[Endpoint]:
+    """All endpoints of FastAPI, Flask, Connexion and Django."""
+    names = PyNames(code)
+    if not names.paths():
+        return
+    for found in (find_fastapi(names), find_flask(names), find_django(names), find_connexion(names, paths, text)):
+        for endpoint in found:
+            yield replace(endpoint, unit=unit_of(endpoint.where.path, units))

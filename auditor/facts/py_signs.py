@@ -1,0 +1,71 @@
+"""Names and phrases in Python code by which a caller is asked who they are."""
+
+from __future__ import annotations
+
+import re
+
+# What packages give that turns strangers away by itself.
+SURE = re.compile(
+    r"^(?:flask_login\.(?:login_required|fresh_login_required)|flask_login\..*\.login_required|flask_httpauth\..*login_required"
+    r"|flask_(?:jwt_extended|jwt|jwt_simple|praetorian)\.\w*(?:required|accepted|verify_jwt_in_request)\w*"
+    r"|flask_security\..*(?:required|accepted|auth)\w*|flask_principal\..*require|authlib\..*(?:ResourceProtector.*)"
+    r"|django\.contrib\.auth\.(?:decorators\.\w+|mixins\.\w+|middleware\.LoginRequiredMiddleware)"
+    r"|django\.contrib\.admin\.views\.decorators\.staff_member_required|braces\.views\.\w*(?:Required|Permission)\w*"
+    r"|rest_framework\.permissions\.(?!AllowAny|.*ReadOnly|BasePermission|OperandHolder|SAFE_METHODS)\w+"
+    r"|rest_framework_api_key\.permissions\.\w+|oauth2_provider\..*(?:Token|Scope|protected|Protected)\w*"
+    r"|fastapi_users\..*current_user(?:\(\))?|fastapi_users\..*authenticator.*|fastapi_jwt_auth\..*required"
+    r"|(?:fastapi_auth0|auth0_fastapi|fastapi_clerk_auth|fastapi_azure_auth|fastapi_keycloak|fastapi_permissions|fastapi_login"
+    r"|supertokens_python|clerk_backend_api|propelauth_\w+|descope|firebase_admin)\b.*"
+    r"|starlette\.authentication\.requires|fief_client\..*)(?:\(\))?$"
+)
+# Functions that verify a credential and raise where it is no good.
+VERIFIES = re.compile(
+    r"^(?:jwt|jose\.jwt|jose\.jws|authlib\.jose.*|joserfc.*|itsdangerous\..*|python_jwt|jwcrypto\..*)\.?(?:\w+\(\)\.)?"
+    r"(?:decode|loads|verify\w*|unsign)$|(?:^|\.)(?:verify_id_token|verify_session_cookie|verify_oauth2_token|verify_firebase_token"
+    r"|verify_jwt_in_request|authenticate_request|verify_session|construct_event|validate_token)(?:\(\))?$"
+    r"|\.auth\.(?:get_user|get_claims)$"
+)
+# Libraries that verify the sender of every event which they are given.
+DISPATCHERS = re.compile(r"^(?:slack_bolt|discord_interactions|botbuilder|linebot|inngest|qstash)\b")
+BRANCHES = re.compile(r"\b(?:request|current|g)[._]user\.is_(?:authenticated|anonymous|staff|superuser)\b")
+SCHEME = re.compile(
+    r"^fastapi\.(?:.*\.)?(?:OAuth2\w*|HTTPBearer|HTTPBasic|HTTPDigest|APIKey\w+|OpenIdConnect)(?:\(\))?$"
+)
+OPTIONAL = re.compile(
+    r"optional\s*=\s*True|auto_error\s*=\s*False|verify_signature[\"']\s*:\s*False|verify\s*=\s*False"
+)
+OPEN = {"AllowAny", "login_not_required", "csrf_exempt"}
+REFUSES = re.compile(
+    r"HTTP_40[13]\w*|HTTPStatus\.(?:UNAUTHORIZED|FORBIDDEN)|\b(?:status_code|status|code)\s*=\s*40[13]\b"
+    r"|HTTPException\(\s*40[13]\b|\babort\(\s*40[13]\b|\breturn\b[^\n]{0,200},\s*40[13]\b|,\s*40[13]\s*[,)]"
+    r"|\braise\s+\w*(?:Unauthori[sz]ed|Forbidden|PermissionDenied|NotAuthenticated|AuthenticationFailed|Auth\w*(?:Error|Exception)"
+    r"|Credentials?\w*|InvalidToken\w*|NotAuthori[sz]ed\w*)|HttpResponse(?:Forbidden|Unauthorized)"
+    r"|(?:redirect\w*|RedirectResponse|HttpResponseRedirect)\([^)\n]{0,80}(?:log_?in|sign_?in|auth)",
+)
+UNAUTHORISED = re.compile(r"\b401\b|UNAUTHORI[SZ]ED|Unauthori[sz]ed|NotAuthenticated|AuthenticationFailed")
+CREDENTIAL = re.compile(
+    r"\b(?:[Aa]uthorization|\w*token\w*|session|\w*[Cc]ookies?\b|current_user|\w*jwt\w*|\w*api_?key\w*|request\.user|g\.user|credentials"
+    r"|secret\w*|\w*signature\w*|is_authenticated|is_admin|is_superuser|permissions?|\w*_role|headers|user_id|username|user)\b",
+    re.IGNORECASE,
+)
+PASSWORD = re.compile(
+    r"check_password|verify_password|pwd_context\.verify|checkpw|\bauthenticate\(|verify_and_update|password_hash|\.verify\("
+)
+# Where a password is compared too, the caller's own sign: a sign-in refuses as well, and asks nobody before.
+KNOWN = re.compile(r"[Aa]uthorization|current_user|request\.user|g\.user|is_authenticated|compare_digest")
+SHOWN = re.compile(
+    r"[Aa]uthorization|current_user|request\.user|g\.user|is_authenticated|decode\(|[Aa]pi[-_]?[Kk]ey|[!=]=\s*(?:os\.environ|os\.getenv|settings\.|config\.)|[Cc]ookies|session\[|session\.get"
+    r"|[Bb]earer"
+)
+NAMED = re.compile(
+    r"(?:^|_)(?:auth\w*|login_required|require[sd]?_\w+|\w+_required|get_current_\w*user\w*|current_(?:active_)?user|verify_\w+|check_(?:auth|token"
+    r"|access|permission)\w*|protected|jwt\w*|token_required|is_admin|admin_only|permission\w*)$|Permission\w*$|^Is[A-Z]\w+$"
+    r"|Auth\w*(?:Mixin|Required)|LoginRequired|Bearer$|Middleware$",
+)
+NO_NAME = re.compile(
+    r"optional|get_db|session$|settings|auth_?(?:service|client|config|url|repo)|csrf|cors|require_(?:POST|GET|http|safe)",
+    re.IGNORECASE,
+)
+CONSTANT = re.compile(r"^def\s+has_permission[^:]*:\s*(?:[\"'].*?[\"']\s*)?return\s+True\s*$", re.DOTALL)
+SAFE = {"GET", "HEAD", "OPTIONS", "WS"}
+HOPS = 3

@@ -1,0 +1,154 @@
+"""Endpoints of NestJS controllers, and of resolver classes of NestJS and type-graphql."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from auditor.facts.bindings import arguments_of, property_of, string_of
+from auditor.facts.decorators import expanded, methods_of, of_class
+from auditor.facts.endpoints import Endpoint, join_paths
+from auditor.facts.nest_guards import guards_of, has_pipe, is_public, read_application, schemas_of
+from auditor.facts.nest_middleware import read_middleware
+from auditor.facts.route_paths import paths_of
+from auditor.facts.symbols import Site
+from auditor.facts.syntax import line_of, text_of
+from auditor.model import FileSpan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tree_sitter import Node
+
+    from auditor.facts.decorators import Decorator
+    from auditor.facts.nest_guards import Application, Guard
+    from auditor.facts.nest_middleware import Middleware
+    from auditor.facts.symbols import Symbols
+
+_ROUTES = {
+    "Get": "GET", "Post": "POST", "Put": "PUT", "Patch": "PATCH", "Delete": "DELETE", "Options": "OPTIONS",
+    "Head": "HEAD", "All": "ALL", "Sse": "GET",
+}  # fmt: skip
+_FIELDS = {"Query": "Query", "Mutation": "Mutation", "Subscription": "Subscription"}
+_ASKED = re.compile(r"@(?:nestjs/|nestia/)|type-graphql")
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """A class of endpoints, with what stands in front of all of them."""
+
+    path: str
+    name: str
+    decorators: list[Decorator]
+    paths: list[str]
+    application: Application
+    middleware: list[Middleware]
+
+
+def find_nest(symbols: Symbols) -> list[Endpoint]:
+    """Every route of every controller, and every query and mutation of every resolver class."""
+    paths = [p for p, language in symbols.code.files.items() if language not in {"python", "javascript"}]
+    paths = [p for p in paths if re.search(r"@(?:Controller|\w*Controller|Resolver)\s*\(", symbols.code.text(p))]
+    if not any(_ASKED.search(symbols.code.text(path)) for path in paths):
+        return []
+    whole = read_application(symbols), read_middleware(symbols)
+    return [
+        endpoint
+        for path in paths
+        for node in symbols.code.nodes(path, "class_declaration")
+        for endpoint in _of_class(symbols, whole, path, node)
+    ]
+
+
+def _of_class(
+    symbols: Symbols, whole: tuple[Application, list[Middleware]], path: str, node: Node
+) -> Iterator[Endpoint]:
+    decorators = expanded(symbols, of_class(path, node))
+    controller = next((site for name, site in decorators if name.endswith("Controller")), None)
+    resolver = any(name == "Resolver" for name, _ in decorators)
+    if controller is None and not resolver:
+        return
+    prefixes = _prefixes(symbols, controller) if controller is not None else [""]
+    name = text_of(node.child_by_field_name("name"))
+    holder = _Holder(path, name, decorators, prefixes, *whole)
+    for method, own in methods_of(path, node):
+        known = expanded(symbols, own)
+        if controller is not None:
+            yield from _routes(symbols, holder, method, known)
+        else:
+            yield from _fields(symbols, holder, method, known)
+
+
+def _prefixes(symbols: Symbols, controller: Site) -> list[str]:
+    """The paths of `@Controller("x")`, `@Controller(["a", "b"])`, `@Controller({ path, version })`."""
+    given = arguments_of(controller.node)[0] if controller.node.type == "call_expression" and arguments_of(
+        controller.node) else None  # fmt: skip
+    if given is None:
+        return [""]
+    if given.type != "object":
+        return paths_of(symbols, Site(controller.path, given)) or [""]
+    where, version = property_of(given, "path"), string_of(property_of(given, "version"))
+    paths = paths_of(symbols, Site(controller.path, where)) if where is not None else [""]
+    return [join_paths(f"v{version}" if version else "", path) for path in paths or [""]]
+
+
+def _routes(symbols: Symbols, holder: _Holder, method: Node, own: list[Decorator]) -> Iterator[Endpoint]:
+    versions = [arguments_of(site.node) for name, site in own if name == "Version"]
+    version = string_of(versions[0][0]) if versions and versions[0] else None
+    for name, site in own:
+        if name not in _ROUTES:
+            continue
+        given = arguments_of(site.node)[:1] if site.node.type == "call_expression" else []
+        paths = [path for each in given for path in paths_of(symbols, Site(site.path, each))] or [""]
+        for prefix in holder.paths:
+            for path in paths:
+                inner = join_paths(f"v{version}" if version else "", prefix, path)
+                free = inner.strip("/") in holder.application.left_out
+                whole = inner if free else join_paths(holder.application.prefix, inner)
+                found = _endpoint(symbols, holder, method, own, ("NestJS", _ROUTES[name], whole))
+                before = (each for each in holder.middleware if each.covers(holder.name, _ROUTES[name], inner))
+                sites = tuple(site for each in before for site in each.sites)
+                yield replace(found, guards=(*sites, *found.guards))
+
+
+def _fields(symbols: Symbols, holder: _Holder, method: Node, own: list[Decorator]) -> Iterator[Endpoint]:
+    for name, site in own:
+        if name in _FIELDS and site.node.type == "call_expression":
+            field = _field_name(site.node) or text_of(method.child_by_field_name("name"))
+            found = _endpoint(symbols, holder, method, own, ("GraphQL", name.upper(), f"{_FIELDS[name]}.{field}"))
+            yield found
+
+
+def _field_name(decorator: Node) -> str:
+    for given in arguments_of(decorator):
+        named = property_of(given, "name") if given.type == "object" else given
+        if (text := string_of(named)) is not None:
+            return text
+    return ""
+
+
+def _endpoint(
+    symbols: Symbols, holder: _Holder, method: Node, own: list[Decorator], what: tuple[str, str, str]
+) -> Endpoint:
+    guards = [*holder.application.guards, *guards_of(symbols, holder.decorators), *guards_of(symbols, own)]
+    if is_public(own) or (is_public(holder.decorators) and not list(guards_of(symbols, own))):
+        guards = [guard for guard in guards if not guard.asks_metadata]
+    validates = holder.application.validates or has_pipe(holder.decorators) or has_pipe(own)
+    schemas = schemas_of(holder.path, method, validates=validates)
+    if has_pipe(own) or what[0] == "GraphQL":
+        schemas |= {"*"} if method.child_by_field_name("parameters") else set()
+    name = method.child_by_field_name("name") or method
+    return Endpoint(
+        what[0], what[1], what[2], FileSpan(holder.path, line_of(name)), Site(holder.path, method),
+        tuple(site for guard in guards for site in guard.sites), schemas=frozenset(schemas),
+        gateway=_gateway(guards, [*own, *holder.decorators]),
+    )  # fmt: skip
+
+
+def _gateway(guards: list[Guard], decorators: list[Decorator]) -> str:
+    """What refuses callers by declaration: a guard by its name and its code, `@Authorized()` of type-graphql."""
+    named = next((guard.name for guard in guards if guard.authenticates), "")
+    if named:
+        return f"guard {named}"
+    return "@Authorized()" if any(name == "Authorized" for name, _ in decorators) else ""

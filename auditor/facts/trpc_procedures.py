@@ -1,0 +1,161 @@
+"""Procedures of tRPC: what a chain such as `base.use(f).input(schema).mutation(handler)` makes, across files."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from auditor.facts.bindings import FUNCTIONS, arguments_of, returned, unwrap
+from auditor.facts.symbols import External, Site
+from auditor.facts.syntax import text_of
+from auditor.model import FileSpan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tree_sitter import Node
+
+    from auditor.facts.symbols import Symbols
+
+_METHODS = {"query": "QUERY", "mutation": "MUTATION", "subscription": "SUBSCRIPTION"}
+_PROCEDURE = re.compile(r"[pP]rocedure\w*$")
+_LETS_PASS = re.compile(r"maybe|optional", re.IGNORECASE)  # looks who calls, and refuses nobody
+_NO_SCHEMA = re.compile(r"\w+\.(?:any|unknown)\(\)(?:\.(?:optional|nullish|nullable)\(\))?")
+_MAX_HOPS = 12
+_MAX_LINKS = 40
+Place = tuple[str, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A procedure's builder, from its base on: `guards` in the order in which they run."""
+
+    guards: tuple[Site, ...] = ()
+    validated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Procedure:
+    method: str
+    where: FileSpan
+    handler: Site
+    chain: Chain
+
+
+@dataclass(slots=True)
+class Procedures:
+    """Reads procedures; remembers what it found out about each builder."""
+
+    symbols: Symbols
+    _chains: dict[Place, Chain | None] = field(default_factory=dict)
+
+    def read(self, site: Site) -> Procedure | None:
+        """The procedure that `base.input(…).mutation(handler)` makes."""
+        called = site.node.child_by_field_name("function") if site.node.type == "call_expression" else None
+        if called is None or called.type != "member_expression":
+            return None
+        method = _METHODS.get(text_of(called.child_by_field_name("property")))
+        held, given = called.child_by_field_name("object"), arguments_of(site.node)
+        chain = self.chain(Site(site.path, held)) if method and held is not None and given else None
+        if not method or chain is None:
+            return None
+        place = FileSpan(site.path, called.end_point[0] + 1)
+        return Procedure(method, place, Site(site.path, given[-1]), chain)
+
+    def chain(self, site: Site, hops: int = _MAX_HOPS) -> Chain | None:
+        """What a procedure's builder has been given; None for what builds no procedure."""
+        key = place_of(site)
+        if key not in self._chains:
+            self._chains[key] = None  # a builder that is made out of itself is none
+            self._chains[key] = self._built(Site(site.path, unwrap(site.node)), hops) if hops > 0 else None
+        return self._chains[key]
+
+    def _built(self, site: Site, hops: int) -> Chain | None:
+        links: list[tuple[str, list[Node]]] = []
+        node = site.node
+        while (link := _link(node)) is not None and len(links) < _MAX_LINKS:
+            links.append((link[0], arguments_of(node)))
+            node = unwrap(link[1])
+        chain = self._base(Site(site.path, node), hops)
+        for name, given in reversed(links):
+            chain = self._linked(chain, site.path, name, given, hops) if chain is not None else None
+        return chain
+
+    def _base(self, site: Site, hops: int) -> Chain | None:
+        """What a chain begins with: the library's own procedure, a name for one, a function that gives one."""
+        if site.node.type == "call_expression":
+            made = self.symbols.called(site.path, site.node)
+            if not isinstance(made, Site) or made.node.type not in FUNCTIONS:
+                return None
+            values = [Site(made.path, value) for value in returned(made.node)]
+            return next((chain for value in values if (chain := self.chain(value, hops - 1)) is not None), None)
+        target = self.symbols.resolve(site.path, site.node)
+        if isinstance(target, External):
+            ours = target.package.startswith("@trpc/server") and target.last == "procedure"
+            return Chain() if ours else self._unknown(site)
+        if isinstance(target, Site):
+            return self.chain(target, hops - 1) if target.node != site.node else None
+        return self._unknown(site)
+
+    def _unknown(self, site: Site) -> Chain | None:
+        """A base that cannot be followed: its name is all that is known of what stands in front."""
+        return Chain((site,)) if _PROCEDURE.search(text_of(site.node)) else None
+
+    def _linked(self, chain: Chain, path: str, name: str, given: list[Node], hops: int) -> Chain | None:
+        if name in {"use", "unstable_concat", "concat"} and given:
+            inner = self.chain(Site(path, given[0]), hops - 1) if name != "use" else None
+            guards = inner.guards if inner is not None else tuple(self.middleware(Site(path, given[0])))
+            validated = chain.validated or (inner is not None and inner.validated)
+            return Chain((*chain.guards, *guards), validated)
+        if name == "input" and given:
+            return Chain(chain.guards, chain.validated or self._validates(Site(path, given[0])))
+        return chain
+
+    def middleware(self, site: Site, depth: int = _MAX_HOPS) -> Iterator[Site]:
+        """The functions that a middleware runs: of `t.middleware(f)`, `a.unstable_pipe(b)`, and a name for either."""
+        if site.node.type == "identifier" and _LETS_PASS.search(text_of(site.node)):
+            return
+        target = self.symbols.resolve(site.path, site.node) if depth > 0 else None
+        if not isinstance(target, Site) or target.node.type != "call_expression":
+            yield target if isinstance(target, Site) and target.node.type in FUNCTIONS else site
+            return
+        link, given = _link(target.node), arguments_of(target.node)
+        if link is not None and link[0] in {"unstable_pipe", "pipe"} and given:
+            yield from self.middleware(Site(target.path, link[1]), depth - 1)
+            yield from self.middleware(Site(target.path, given[0]), depth - 1)
+        elif link is not None and link[0] in {"middleware", "create"} and len(given) == 1:
+            yield from self.middleware(Site(target.path, given[0]), depth - 1)
+        else:
+            yield from self._factory(target, depth)
+
+    def _factory(self, call: Site, depth: int) -> Iterator[Site]:
+        """`requires("admin")`: the middleware that a function gives back."""
+        made = self.symbols.called(call.path, call.node)
+        function = made if isinstance(made, Site) and made.node.type in FUNCTIONS else None
+        values = [Site(function.path, value) for value in returned(function.node)] if function is not None else []
+        if not values:
+            yield call
+        for value in values:
+            yield from self.middleware(value, depth - 1)
+
+    def _validates(self, site: Site) -> bool:
+        """Whether a parser looks at its input: `z.any()` does not, nor a function that only casts."""
+        target = self.symbols.resolve(site.path, site.node)
+        node = target.node if isinstance(target, Site) else unwrap(site.node)
+        if node.type in FUNCTIONS:
+            return not all(value.type == "identifier" for value in returned(node))
+        return _NO_SCHEMA.fullmatch(text_of(node)) is None
+
+
+def _link(node: Node) -> tuple[str, Node] | None:
+    """(method, what it is called on) of one link of a chain."""
+    function = node.child_by_field_name("function") if node.type == "call_expression" else None
+    held = function.child_by_field_name("object") if function is not None else None
+    if function is None or held is None or function.type != "member_expression":
+        return None
+    return text_of(function.child_by_field_name("property")), held
+
+
+def place_of(site: Site) -> Place:
+    return site.path, site.node.start_byte, site.node.end_byte
