@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from auditor.sources.repository import Repository
 
 
-_INDEXES = "indexed-access-paths"
+_INDEXES = "indexes"  # the tag of rules whose answer an index changes
 _MAX_HISTORY = 12  # statements: the first and the last ones
 _MAX_STATEMENT = 100  # characters
 
@@ -143,7 +143,7 @@ def _doubted(answer: Answer, page: Page, database: Database) -> Answer:
         return answer
     relation = (answer.where.relation or answer.where.identity).replace('"', "")
     doubt = database.uncertain.get(relation) or database.uncertain.get("*")
-    if doubt is None or (doubt.only_indexes and page.control != _INDEXES) or answer.confidence is Confidence.PROVED:
+    if doubt is None or (doubt.only_indexes and _INDEXES not in page.tags) or answer.confidence is Confidence.PROVED:
         return answer
     return replace(answer, state=State.UNKNOWN, detail=doubt.reason, proof=None)
 
