@@ -181,7 +181,7 @@ def test_files_that_nobody_wrote_are_no_subjects(tmp_path: Path, name: str) -> N
 
 def test_what_cannot_be_read_is_unknown_only_where_somebody_wrote_it(tmp_path: Path) -> None:
     for name in ("a.ts", ".env", "a.png", "a.data"):
-        (tmp_path / name).write_bytes(b"\xff\xfe\x00key")
+        (tmp_path / name).write_bytes(b"\xfe\xfd\x00key")
     page = load_rulebook().page("hardcoded-provider-token")
     assert page
     rows = ask_files(page, read_repository(tmp_path)).answers
