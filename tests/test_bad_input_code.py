@@ -224,3 +224,19 @@ def test_a_rule_that_crashes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_file_that_a_windows_shell_wrote_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.ts").write_bytes("try { save() } catch {}\n".encode("utf-16"))
     assert read_repository(tmp_path).text("a.ts") == "try { save() } catch {}\n"
+
+
+def test_endless_words_and_blanks_cost_no_time(tmp_path: Path) -> None:
+    """Thirty-six thousand letters in one word: patterns that look for the end of a word would never come to theirs."""
+    word, blanks = "verify" * 6_000, "\n" * 20_000
+    lines = [f"export const a{n} = {n};" for n in range(4000)]
+    write(
+        tmp_path,
+        {"package.json": '{"dependencies": {"hono": "4", "next": "15"}}', "middle.ts": f"const x = 1;{blanks}"},
+    )
+    (tmp_path / "a.ts").write_text("\n".join([*lines, f'const image = "{word}";', "try { save() } catch {}"]))
+    found = run("scan", tmp_path, "--offline", "--no-shadow", "-o", f"json={tmp_path / 'r.json'}")
+    assert found.code in {0, 1, 4}
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert any(f["rule"] == "empty-catch" and f["location"]["line"] == 4002 for f in report["findings"])
+    assert any("1,000 blanks" in row["reason"] for row in report["not_checked"])

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _TOOLS = re.compile(r"(?:^|/)(?:scripts|seeds?|seeder)/|(?:^|/)seed\.[jt]s$")  # run by hand, never by a request
 _MAX_BYTES = 1_500_000
+_ENDLESS = re.compile(r"[A-Za-z0-9+/=_-]{600,}")
+_BLANKS = re.compile(r"\s{1000}")
 
 
 @dataclass(slots=True)
@@ -32,6 +34,7 @@ class Code:
     unread: dict[str, str] = field(default_factory=dict)
     minified: list[str] = field(default_factory=list)
     _trees: dict[str, Tree] = field(default_factory=dict)
+    _texts: dict[str, str] = field(default_factory=dict)
 
     def tree(self, path: str) -> Tree:
         """The syntax tree of one of `files`; a file with errors in it has a tree all the same."""
@@ -46,7 +49,14 @@ class Code:
         return nodes(self.files[path], self.tree(path).root_node, *types)
 
     def text(self, path: str) -> str:
-        return self.repository.text(path) or ""
+        """The file's text; words that nobody wrote (an image in a string) are broken up, every place staying its own.
+
+        Many a pattern takes quadratic time on one endless word, and the scanned repository is not trusted.
+        """
+        if path not in self._texts:
+            text = self.repository.text(path) or ""
+            self._texts[path] = _ENDLESS.sub(lambda match: ("a " * len(match[0]))[: len(match[0])], text)
+        return self._texts[path]
 
 
 def read_code(repository: Repository) -> Code:
@@ -65,6 +75,8 @@ def read_code(repository: Repository) -> Code:
             code.minified.append(path)
         elif len(text) > _MAX_BYTES:
             code.unread[path] = "too large to parse"
+        elif _BLANKS.search(text):
+            code.unread[path] = "more than 1,000 blanks in a row"
         else:
             code.files[path] = language
             if is_broken(code.tree(path).root_node):
