@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditor.facts.asked import LOCAL, asked, before_errors, in_itself, is_code
+from auditor.facts.py_routes import is_python
 from auditor.facts.refusals import (
     denies,
     hands_credential_on,
@@ -69,6 +70,10 @@ def authentication(reacher: Reacher, endpoint: Endpoint) -> Control:
     """Whether a caller must show who they are before the endpoint does anything."""
     if endpoint.gateway:
         return Control(Presence.PRESENT, endpoint.gateway)
+    if is_python(endpoint):
+        from auditor.facts.py_authentication import python_authentication
+
+        return python_authentication(reacher, endpoint)
     seen = _Seen()
     for guard in endpoint.guards:
         _look_at_guard(reacher, guard, seen)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import FUNCTIONS, arguments_of, parameters, pattern_names, returned, unwrap
+from auditor.facts.py_routes import is_python
 from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import nodes, text_of
 
@@ -85,7 +86,7 @@ class _Scope:
 def declared_schemas(reacher: Reacher, endpoint: Endpoint) -> frozenset[str]:
     """The inputs that a declaration or a middleware validates; `*` where it does not say which."""
     found = set(endpoint.schemas)
-    for guard in endpoint.guards:
+    for guard in () if is_python(endpoint) else endpoint.guards:
         bodies = reacher.reach(guard, 2).bodies
         targets = {match[1] for body in bodies for match in _VALIDATOR.finditer(reacher.text(body))}
         found |= targets
@@ -99,6 +100,10 @@ def declared_schemas(reacher: Reacher, endpoint: Endpoint) -> frozenset[str]:
 
 def reads(reacher: Reacher, endpoint: Endpoint) -> list[Read]:
     """Everything that the handler reads, with what becomes of it."""
+    if is_python(endpoint):
+        from auditor.facts.py_inputs import python_reads
+
+        return python_reads(reacher, endpoint)
     if endpoint.handler is None or endpoint.handler.node.type not in FUNCTIONS:
         return []
     found = _reads(reacher, endpoint.handler, _MAX_HOPS)

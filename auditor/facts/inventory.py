@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from auditor.facts.authentication import authentication
 from auditor.facts.effects import Effect, effects
 from auditor.facts.hosting import with_hosted
+from auditor.facts.py_effects import python_effects
+from auditor.facts.py_endpoints import find_python
+from auditor.facts.py_routes import is_python
 from auditor.facts.reach import Reacher
 from auditor.facts.route_tables import Tables
 from auditor.facts.routed import Flattened
@@ -54,7 +57,7 @@ class Inventory:
         """What the handler does to the world, and what it calls does."""
         if endpoint not in self._effects:
             reach = self.reacher.reach(endpoint.handler).calls if endpoint.handler is not None else []
-            self._effects[endpoint] = list(effects(reach))
+            self._effects[endpoint] = list((python_effects if is_python(endpoint) else effects)(reach))
         return self._effects[endpoint]
 
     def text(self, endpoint: Endpoint) -> str:
@@ -78,6 +81,7 @@ def find_endpoints(
     hosted = [*find_fastify(symbols), *find_nest(symbols), *find_trpc(symbols), *find_graphql(symbols, paths, text)]
     hosted = [replace(endpoint, unit=unit_of(endpoint.where.path, units)) for endpoint in hosted]
     listed = with_hosted(Reacher(symbols), listed, hosted)
+    listed += find_python(code, paths, text, units)
     listed.sort(key=lambda e: (e.unit, e.path, e.method, e.where.path, e.where.line))
     unlisted = unlisted_servers(paths, text)
     return Inventory(list(dict.fromkeys(listed)), Reacher(symbols), unlisted=unlisted)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from auditor.facts.py_routes import is_python
 from auditor.facts.symbols import External, Missing, Site
 from auditor.model import Control, Presence
 
@@ -29,6 +30,10 @@ _NOT_IT = re.compile(r"parse|header|error|message|config|info|log|is_?enabled|re
 
 def rate_limit(reacher: Reacher, endpoint: Endpoint) -> Control:
     """Whether the number of calls is limited before the endpoint does its work."""
+    if is_python(endpoint):
+        from auditor.facts.py_limits import python_rate_limit
+
+        return python_rate_limit(reacher, endpoint)
     doubt = ""
     sites = (*endpoint.guards, *endpoint.middleware, *([endpoint.handler] if endpoint.handler else []))
     for site in sites:

@@ -114,6 +114,10 @@ class Reacher:
         return self._own[key]
 
     def _read(self, site: Site) -> tuple[list[Call], list[Site]]:
+        if self.symbols.code.files[site.path] == "python":
+            from auditor.facts.py_reach import names_of, read_calls
+
+            return read_calls(names_of(self), site)
         calls, onward = [], self._built(site.path, unwrap(site.node))
         for node in nodes(self.symbols.code.files[site.path], site.node, "call_expression", "new_expression"):
             call = self._call(site.path, node)

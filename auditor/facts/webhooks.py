@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from auditor.facts.auth_libraries import library_sign
 from auditor.facts.bindings import arguments_of
 from auditor.facts.edge_authentication import sign_of
+from auditor.facts.py_routes import is_python
 from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import text_of
 from auditor.model import Control, Presence
@@ -83,6 +84,10 @@ def _managed(inventory: Inventory, endpoint: Endpoint, prefix: str) -> bool:
 
 def signature(inventory: Inventory, endpoint: Endpoint) -> Control:
     """Whether the sender is verified before the event is used."""
+    if is_python(endpoint):
+        from auditor.facts.py_limits import python_signature
+
+        return python_signature(inventory.reacher, endpoint)
     doubt = ""
     for site in (*endpoint.guards, endpoint.handler):
         if site is None:
