@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from auditor.facts.effects import Effect
     from auditor.facts.endpoints import Endpoint
 
-MUTATING = {"POST", "PUT", "PATCH", "DELETE", "ALL", "ACTION"}
+MUTATING = {"POST", "PUT", "PATCH", "DELETE", "ALL", "ACTION", "MUTATION"}
 _WORD = r"(?:^|[/_.\-#:\[])(?:{})(?:$|[/_.\-\]?])"
 _SIGNS_IN = re.compile(
     _WORD.format(
         r"log-?in|sign-?in|sign-?up|log-?out|sign-?out|forgot(?:-?password)?|reset-?password|password-?reset|oauth2?|sso|saml"
         r"|magic-?link|otp|csrf|mfa|2fa|passkeys?|webauthn|auth|verify-?e?mail|send-?verification\w*|verification-?email"
-        r"|account-?exists|refresh-?tokens?|(?:oauth|auth|sso|login)-?callback|check-?password"
+        r"|(?:password|account)-?recovery|recover(?:-?password)?|account-?exists|refresh-?tokens?|(?:oauth|auth|sso|login)-?callback|check-?password"
     ),
     re.IGNORECASE,
 )
@@ -27,7 +27,7 @@ _SIGNS_IN = re.compile(
 _MAY_SIGN_IN = re.compile(
     r"^/?(?:(?:api|v\d+|rest|public|users?|accounts?|members?|customers?|sessions?|e?mail|password)/)*"
     r"(?:register|refresh|callback|verify|confirm(?:ation)?|authorize|token|verification|password|activate|sessions?)"
-    r"(?:/:\w+|/\[\w+\])?/?$"
+    r"(?:/:\w+|/\[\w+\]|/\{\w+\})?/?$"
     r"|/(?:callback|verify-?(?:token|code|password|otp))(?:/\w+|/:\w+|/\[\w+\])?/?$",
     re.IGNORECASE,
 )
