@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,12 +101,17 @@ def _choose(rules: list[SemgrepRule], code: Code, found: dict[str, PageMatches])
     targets: dict[str, list[SemgrepRule]] = {}
     for path, language in code.files.items():
         text = code.text(path)
-        asking = [rule for rule in rules if rule.may_match(language, text)]
+        holds = cache(partial(_holds, text))  # the rules of a page share their words
+        asking = [rule for rule in rules if rule.may_match(language, holds)]
         if asking and not _CLIENT.match(text):
             targets[path] = asking
             for page in {rule.page for rule in asking}:
                 found[page].files += (path,)
     return targets
+
+
+def _holds(text: str, word: re.Pattern[str]) -> bool:
+    return word.search(text) is not None
 
 
 def _lay_out(
