@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from auditor.facts.deep_syntax import TOO_DEEP
 from auditor.facts.default_grants import exposed_under
 from auditor.facts.generated_types import FILE, read_types
-from auditor.facts.units import is_vendored
+from auditor.facts.units import is_test, is_vendored
 from auditor.model import NotApplicable, Unavailable
 from auditor.sources.repository import MANIFESTS
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
+    from auditor.facts.access_contract import Contract
     from auditor.facts.generated_types import Tables
     from auditor.facts.histories import Histories, History
     from auditor.model import Target
     from auditor.plan import Evidence
+    from auditor.sources.assumed import Elsewhere, StandIns
     from auditor.sources.binaries import Binaries
     from auditor.sources.database import Database
     from auditor.sources.probes import Probed
@@ -70,14 +73,35 @@ def _too_deep(database: Database) -> dict[str, str]:
 
 
 def _shadow(history: History, binaries: Binaries, target: Target, evidence: Evidence, stack: ExitStack) -> Database:
+    from auditor.sources.assumed import build_with_stand_ins
     from auditor.sources.shadow import build_shadow
 
     repository: Repository = evidence.get("repository")
     config = repository.text(history.config) if history.config else None
-    database = build_shadow(history, binaries, config, stack, seconds=target.timeout, grants=target.grants)
+
+    def build(stand_ins: StandIns | None, within: ExitStack) -> Database:
+        return build_shadow(
+            history, binaries, config, within, seconds=target.timeout, grants=target.grants, stand_ins=stand_ins
+        )
+
+    found: Histories = evidence.get("histories")
+    database = build_with_stand_ins(build, _elsewhere(repository, found), stack)
     database.applied = frozenset() if target.all_migrations else repository.applied or frozenset()
     database.types = _types(repository, database) if history.supabase else None
     return database
+
+
+def _elsewhere(repository: Repository, found: Histories) -> Elsewhere:
+    """Files that no history holds and that may describe what one of them leans on."""
+    from auditor.sources.assumed import Elsewhere
+
+    replayed = {path for history in found.histories for path in history.files}
+    usable = [path for path in repository.files if not is_vendored(path) and path not in replayed]
+    sql = [path for path in usable if path.endswith(".sql") and not is_test(path)]
+    types = [path for path in usable if FILE.search(path)]
+    return Elsewhere(
+        {path: partial(repository.text, path) for path in sql}, {path: partial(repository.text, path) for path in types}
+    )
 
 
 def _types(repository: Repository, database: Database) -> tuple[str, Tables] | None:
@@ -142,6 +166,9 @@ def _facts(database: Database) -> list[str]:
         server = f"PostgreSQL {database.cluster.major}" if database.cluster else ""
         facts.insert(0, f"{replay.succeeded} of {replay.executed} statements replayed on {server}")
         facts += [f"{len(replay.set_aside)} statements not executed on purpose"] * bool(replay.set_aside)
+    if database.assumed:
+        places = ", ".join(sorted(set(database.assumed.values())))
+        facts.append(f"assumed, because no migration makes it: {', '.join(sorted(database.assumed))} (out of {places})")
     return facts
 
 
@@ -164,8 +191,8 @@ def _roles(database: Database) -> str:
     return " and ".join(database.api_roles) or "no API role"
 
 
-def joined(evidence: Evidence, lanes: tuple[str, ...]) -> Databases:
-    """Live and shadow together; unavailable only when neither could be had."""
+def joined(evidence: Evidence, lanes: tuple[str, ...], contract: Contract | None = None) -> Databases:
+    """Live and shadow together, each with the access contract; unavailable only when neither could be had."""
     evidence.start(lanes)  # both at once
     result, reasons, missing = Databases(), [], []
     for lane in lanes:
@@ -180,6 +207,8 @@ def joined(evidence: Evidence, lanes: tuple[str, ...]) -> Databases:
             result.databases += part.databases
             result.failed |= part.failed
             result.set_aside |= part.set_aside
+    for database in result.databases:
+        database.contract = contract
     if result.databases:
         _pair(result.databases)
         return result

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from auditor.detectors.ask import ask_files, ask_rule
+from auditor.detectors.confirm import confirm
 from auditor.model import (
     AccessRow,
     Answer,
@@ -20,6 +21,7 @@ from auditor.model import (
     UsageError,
 )
 from auditor.plan import needs
+from auditor.sources.matrix import cells
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +61,10 @@ def ask_all(book: Rulebook, chosen: set[str], evidence: Evidence) -> dict[str, R
     pages = [page for page in book.pages if page.kind is not Kind.SETTINGS]
     evidence.start(dict.fromkeys(need for page in pages if page.id in chosen for need in needs(page)))
     pages.sort(key=_patience)  # files are read while the history is replayed
-    return {page.id: _ask(page, evidence) if page.id in chosen else RuleAnswers(page.id, asked=False) for page in pages}
+    asked = {
+        page.id: _ask(page, evidence) if page.id in chosen else RuleAnswers(page.id, asked=False) for page in pages
+    }
+    return _confirmed(asked, evidence)
 
 
 def _patience(page: Page) -> int:
@@ -130,6 +135,16 @@ def _ask_databases(page: Page, evidence: Evidence) -> RuleAnswers:
     return found
 
 
+def _confirmed(asked: dict[str, RuleAnswers], evidence: Evidence) -> dict[str, RuleAnswers]:
+    """What was suspected of the policies, brought up to what acting on rows has shown."""
+    if not evidence.started("probes"):
+        return asked
+    try:
+        return confirm(asked, evidence.get("probes"))
+    except (Unavailable, NotApplicable):
+        return asked
+
+
 def isolation_in_code(asked: Mapping[str, RuleAnswers]) -> bool:
     """Whether the databases were seen and have no API role: then the application alone keeps tenants apart."""
     return any(item.not_applicable == _NO_API for item in asked.values())
@@ -161,13 +176,12 @@ def access_rows(evidence: Evidence) -> list[AccessRow]:
         AccessRow(
             database=name,
             unit=units[name],
-            object=result.table.identity,
-            caller=attempt.caller,
-            command=attempt.command,
-            state=attempt.state,
-            proof=Proof(attempt.script, attempt.seen, "") if attempt.state == "allowed" else None,
+            object=cell.object,
+            caller=cell.caller,
+            command=cell.command,
+            state=cell.state,
+            proof=Proof(cell.script, cell.seen, "") if cell.script else None,
         )
         for name, part in probed.items()
-        for result in part.tables.values()
-        for attempt in result.attempts
+        for cell in cells(part)
     ]

@@ -17,6 +17,8 @@ from auditor import suppress
 from auditor.config import read_settings
 from auditor.data import data_folder
 from auditor.detectors.ask import ask_database, ask_files, find_detector
+from auditor.facts.access_contract import FILE_NAME as CONTRACT
+from auditor.facts.access_contract import parse_contract
 from auditor.facts.generated_types import read_types
 from auditor.facts.histories import History
 from auditor.facts.inventory import find_endpoints
@@ -55,15 +57,18 @@ def _answers(page: Page, example: Example) -> list[Answer]:
     with ExitStack() as stack:
         files = dict(example.files)
         by_superuser = files.pop("superuser.sql", "")  # what an administrator did to the server
+        contract = files.pop(CONTRACT, None)
         types = [(path, read_types(files.pop(path))) for path in list(files) if path.endswith(".ts")]
         live = {path: text for path, text in files.items() if path.startswith("live/")}
-        database = _replayed({path: text for path, text in files.items() if path not in live}, stack)
+        migrations = {path: text for path, text in files.items() if path not in live}
+        database = _replayed(migrations, stack, supabase="plain" not in page.tags)
         if live:  # the files below live/ are what somebody did to the server
             database, shadow = _replayed(live, stack), database
             database.source, database.counterpart = "live", shadow
         elif "live" in page.tags:
             database.source = "live"
         database.types = types[0] if types else None
+        database.contract = parse_contract(contract) if contract else None
         if by_superuser:
             _administered(database, by_superuser, stack)
         probed = probe(database) if page.kind is Kind.PROBE else None
@@ -77,14 +82,15 @@ def _administered(database: Database, statements: str, stack: ExitStack) -> None
     database.session = stack.enter_context(database.cluster.superuser())
 
 
-def _replayed(files: dict[str, str], stack: ExitStack) -> Database:
+def _replayed(files: dict[str, str], stack: ExitStack, *, supabase: bool = True) -> Database:
     named = {path if path.startswith(FOLDER) else f"{FOLDER}/{path}": text for path, text in sorted(files.items())}
     config = named.pop(f"{FOLDER}/supabase/config.toml", None)
-    return build_shadow(History("supabase", FOLDER, ".", named, (), supabase=True), find_binaries(None), config, stack)
+    history = History("supabase", FOLDER, ".", named, (), supabase)
+    return build_shadow(history, find_binaries(None), config, stack)
 
 
 def _wanted_lines(example: Example) -> set[tuple[str, int]]:
-    return {(path if path.startswith(FOLDER) else f"{FOLDER}/{path}", line) for path, line in example.marks}
+    return {(path if path.startswith((FOLDER, CONTRACT)) else f"{FOLDER}/{path}", n) for path, n in example.marks}
 
 
 @pytest.mark.parametrize(("page", "example"), [p for p in EXAMPLES if p.values[0].kind in _DATABASE])  # type: ignore[union-attr]
@@ -132,7 +138,8 @@ def test_file_example(page: Page, example: Example, tmp_path: Path) -> None:
     repository = read_repository(tmp_path)
     more: tuple[object, ...] = ()
     if page.kind is Kind.DEPENDENCY:
-        more = (read_packages(repository, (str(ADVISORIES),)),)
+        own = tmp_path / "advisories"  # an example may bring a database of its own
+        more = (read_packages(repository, (str(own if own.is_dir() else ADVISORIES),)),)
     elif page.kind is Kind.CODE:
         more = (read_code(repository),)
     elif page.kind is Kind.ROUTE:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from auditor.rulebook import Page
-    from auditor.sources.database import Database
+    from auditor.sources.database import Database, Doubt
     from auditor.sources.probes import Probed
     from auditor.sources.repository import Repository
 
@@ -87,7 +87,7 @@ def ask_database(page: Page, database: Database, probed: Probed | None = None) -
     """The answers of one rule about one database; a probe rule has none about one that was not probed."""
     for answer in _ask(page, database, probed):
         place = answer.where
-        span = place if isinstance(place, FileSpan) else database.locate(place) if place else None
+        span = answer.span or (place if isinstance(place, FileSpan) else database.locate(place) if place else None)
         full = replace(answer, unit=database.unit, database=database.name, sources=(database.source,), span=span)
         yield _doubted(replace(full, history=_history(full, database)), page, database)
 
@@ -143,9 +143,15 @@ def _doubted(answer: Answer, page: Page, database: Database) -> Answer:
         return answer
     relation = (answer.where.relation or answer.where.identity).replace('"', "")
     doubt = database.uncertain.get(relation) or database.uncertain.get("*")
-    if doubt is None or (doubt.only_indexes and _INDEXES not in page.tags) or answer.confidence is Confidence.PROVED:
+    if doubt is None or not _concerns(doubt, page) or answer.confidence is Confidence.PROVED:
         return answer
     return replace(answer, state=State.UNKNOWN, detail=doubt.reason, proof=None)
+
+
+def _concerns(doubt: Doubt, page: Page) -> bool:
+    if doubt.only == "indexes":
+        return _INDEXES in page.tags
+    return doubt.only != "probes" or page.kind is Kind.PROBE
 
 
 def merge_live(answers: list[Answer]) -> list[Answer]:

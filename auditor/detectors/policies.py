@@ -65,7 +65,12 @@ def policy_answer(
     )
 
 
-ROLE_OF = {"anon": "anon", "stranger": "authenticated"}
+def role_of(caller: str) -> str:
+    """The database role that a caller of the probes takes; a role of the history calls by its own name."""
+    return "authenticated" if caller in _USERS else caller
+
+
+_USERS = {"stranger", "other", "owner", "member", "admin", "anonymous-user"}
 _PG_POLICY = 3256  # the oid of pg_catalog.pg_policy, fixed in every PostgreSQL
 PG_CLASS = 1259  # likewise of pg_catalog.pg_class
 PG_PROC = 1255  # and of pg_catalog.pg_proc
@@ -87,7 +92,7 @@ def to_blame(table: Table, callers: set[str], commands: set[str]) -> DbObject:
     """
     if not table.rls:
         return table_place(table, aspect="rls")
-    roles = {"public", *(ROLE_OF[caller] for caller in callers)}
+    roles = {"public", *map(role_of, callers)}
     passing = [
         policy
         for policy in table.policies

@@ -16,20 +16,43 @@ FILE = re.compile(r"(?:types|database|supabase|schema)[^/]*\.ts$", re.IGNORECASE
 _SHAPE = re.compile(r"\bTables\s*:\s*\{")
 _MAX = 3_000_000
 
-Tables = dict[str, frozenset[str]]
-"""`schema.table` to its columns."""
+Tables = dict[str, dict[str, str]]
+"""`schema.table` to its columns, each with its type as written there."""
 
 
 def read_types(text: str) -> Tables:
     """The tables of a generated file; empty when it is no such file."""
-    if len(text) > _MAX or not _SHAPE.search(text):
-        return {}
-    found: Tables = {}
-    for schema, parts in _members(_database(parse("typescript", text).root_node)):
-        for name, tables in _members(parts):
-            if name == "Tables":
-                found |= {f"{schema}.{table}": _columns(shape) for table, shape in _members(tables)}
+    return {name: _columns(shape) for name, shape in _parts(text, "Tables")}
+
+
+def read_enums(text: str) -> dict[str, list[str]]:
+    """`schema.enum` to its labels."""
+    found = {}
+    for name, union in _parts(text, "Enums"):
+        labels = [text_of(label).strip("\"'") for label in _literals(union)]
+        if labels:
+            found[name] = labels
     return found
+
+
+def _literals(union: Node | None) -> Iterator[Node]:
+    waiting = [union] if union is not None else []
+    while waiting:
+        node = waiting.pop()
+        if node.type == "string":
+            yield node
+        else:
+            waiting += reversed(node.named_children)
+
+
+def _parts(text: str, wanted: str) -> Iterator[tuple[str, Node | None]]:
+    """The members of one part of each schema, such as its Tables, by `schema.name`."""
+    if len(text) > _MAX or not _SHAPE.search(text):
+        return
+    for schema, parts in _members(_database(parse("typescript", text).root_node)):
+        for part, shapes in _members(parts):
+            if part == wanted:
+                yield from ((f"{schema}.{name}", shape) for name, shape in _members(shapes))
 
 
 def _database(root: Node) -> Node | None:
@@ -50,6 +73,6 @@ def _members(shape: Node | None) -> Iterator[tuple[str, Node | None]]:
         yield text_of(member.child_by_field_name("name")).strip("\"'"), inner
 
 
-def _columns(shape: Node | None) -> frozenset[str]:
+def _columns(shape: Node | None) -> dict[str, str]:
     row = next((inner for name, inner in _members(shape) if name == "Row"), None)
-    return frozenset(name for name, _ in _members(row))
+    return {name: text_of(kind) for name, kind in _members(row)}

@@ -9,8 +9,9 @@ import psycopg
 
 from auditor.facts.regime import read_exposure
 from auditor.model import Unavailable
+from auditor.sources.api_roles import find_scope
 from auditor.sources.catalog import read_schema
-from auditor.sources.database import API_ROLES, Database
+from auditor.sources.database import API_ROLES, Database, Scope
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -37,8 +38,9 @@ def connect_live(url: str, config: str | None, stack: ExitStack) -> Database:
         supabase, version, name = _one(session, _PLATFORM)
         roles = session.execute(_ROLES.encode(), (list(API_ROLES),)).fetchone()
         api_roles = tuple(cast("list[str]", roles[0])) if roles else ()
-        exposure = read_exposure(config)
-        schema = read_schema(session, exposure, api_roles)
+        scope = Scope(read_exposure(config), api_roles)
+        scope = scope if api_roles else find_scope(session) or scope
+        schema = read_schema(session, scope)
     except psycopg.Error as error:
         raise Unavailable(f"the live database cannot be read: {explain(error, url)}") from None
     except ValueError:  # a NUL or a character that no encoding has; the text of the error may quote the URL
@@ -49,8 +51,7 @@ def connect_live(url: str, config: str | None, stack: ExitStack) -> Database:
         source="live",
         session=session,
         supabase=bool(supabase),
-        exposure=exposure,
-        api_roles=api_roles,
+        scope=scope,
         schema=schema,
         config=config,
     )

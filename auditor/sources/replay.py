@@ -78,10 +78,11 @@ class Replay:
 
 
 class Replayer:
-    """One history on one cluster."""
+    """One history on one cluster; its statements are numbered from `first`."""
 
-    def __init__(self, cluster: Cluster, watchdog: Watchdog, roles: RoleKeeper | None) -> None:
+    def __init__(self, cluster: Cluster, watchdog: Watchdog, roles: RoleKeeper | None, first: int = 0) -> None:
         self._cluster = cluster
+        self._first = first
         self._watchdog = watchdog
         self._roles = roles
         self._replay = Replay()
@@ -92,7 +93,7 @@ class Replayer:
     def run(self, files: Iterable[tuple[str, str]]) -> Replay:
         """Replay the files, (path, text) in order."""
         for path, text in files:
-            statements = split_statements(path, text, len(self._replay.statements))
+            statements = split_statements(path, text, self._first + len(self._replay.statements))
             self._replay.statements += statements
             if not self._replay.stopped:
                 self._file(statements)
@@ -123,7 +124,7 @@ class Replayer:
             self._fail(statement, "42601", statement.error)
         elif statement.kind == "transaction_stmt":
             self._transaction(statement)
-        elif reason := _not_executed(statement):
+        elif reason := _not_executed(statement) or (self._roles.refuses(statement) if self._roles else ""):
             self._replay.set_aside.append((statement, reason))
         elif not (self._roles and self._roles.handles(statement)):
             self._attempt(statement)

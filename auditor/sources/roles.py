@@ -36,6 +36,12 @@ class RoleKeeper:
     def handles(self, statement: Statement) -> bool:
         return self._cluster.major < 16 and statement.kind in _KINDS  # noqa: PLR2004 - CREATEROLE was mended in 16
 
+    def refuses(self, statement: Statement) -> str:
+        """Why a statement is not executed on this server; empty where it is."""
+        if self._cluster.major < 16 and statement.kind == "alter_role_set_stmt":  # noqa: PLR2004 - as above
+            return "before version 16 only a superuser sets another role's defaults"
+        return ""
+
     def carry_out(self, statement: Statement) -> str | None:
         """Carry out one statement; the reason when it was refused."""
         try:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditor.facts.provenance import Event, Provenance
 from auditor.facts.regime import read_exposure
 from auditor.model import Unavailable
+from auditor.sources.acting import PLAIN_LOGIN
+from auditor.sources.api_roles import find_scope
+from auditor.sources.assumed import FIRST_NUMBER
 from auditor.sources.binaries import asked_extensions
 from auditor.sources.catalog import read_schema
 from auditor.sources.cluster import REPLAY_ROLE, SUPERUSER, start_cluster
-from auditor.sources.database import API_ROLES, Database, Doubt
+from auditor.sources.database import API_ROLES, Database, Doubt, Scope
 from auditor.sources.replay import Replayer
 from auditor.sources.roles import RoleKeeper
 from auditor.sources.watchdog import Watchdog
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
     from auditor.facts.histories import History
     from auditor.facts.regime import Exposure
     from auditor.facts.schema import Schema
+    from auditor.sources.assumed import StandIns
     from auditor.sources.binaries import Binaries
     from auditor.sources.cluster import Cluster
     from auditor.sources.replay import Replay
@@ -64,9 +70,10 @@ def build_shadow(
     statement_seconds: float = _STATEMENT_SECONDS,
     max_bytes: int = _MAX_BYTES,
     grants: str | None = None,
+    stand_ins: StandIns | None = None,
 ) -> Database:
     """Replay one history on a server of its own, which `stack` stops. `grants` chooses the platform's default grants,
-    `legacy` or `explicit`, in place of what config.toml says. Raises Unavailable.
+    `legacy` or `explicit`, in place of what config.toml says; `stand_ins` are made first. Raises Unavailable.
     """
     asked = {name for text in history.files.values() for name in asked_extensions(text)}
     cluster = start_cluster(binaries, asked)
@@ -75,10 +82,13 @@ def build_shadow(
     _prepare(cluster, exposure, supabase=history.supabase)
     watchdog = Watchdog(cluster, seconds, statement_seconds, max_bytes)
     stack.callback(watchdog.close)
-    replay = Replayer(cluster, watchdog, RoleKeeper(cluster, supabase=history.supabase)).run(history.files.items())
+    roles = RoleKeeper(cluster, supabase=history.supabase)
+    if stand_ins:
+        stand_ins.run(cluster, watchdog, roles)
+    replay = Replayer(cluster, watchdog, roles).run(history.files.items())
     if watchdog.verdict:
         raise Unavailable(f"{history.name}: the replay was {watchdog.verdict}")
-    database = _database(history, cluster, watchdog, replay, exposure, stack)
+    database = _database(history, cluster, watchdog, replay, exposure, stack, stand_ins.made if stand_ins else {})
     database.config = config
     return database
 
@@ -86,13 +96,17 @@ def build_shadow(
 def _prepare(cluster: Cluster, exposure: Exposure, *, supabase: bool) -> None:
     """Everything that a superuser does, before the first statement of the history."""
     scripts = ["recorder.sql"]
+    login = f"create role {PLAIN_LOGIN} login noinherit"
     if supabase:
+        login = ""
         grants = "legacy_grants.sql" if exposure.legacy else "explicit_grants.sql"
         scripts = ["supabase/platform.sql", "supabase/replay_role.sql", f"supabase/{grants}", *scripts]
     # CREATEROLE may hand out the right to run programs before version 16 (auditor/sources/roles.py).
     createrole = "createrole" if cluster.major >= 16 else ""  # noqa: PLR2004
     with cluster.connect(SUPERUSER) as session:
         session.execute(f"create role {REPLAY_ROLE} login createdb bypassrls {createrole}".encode())
+        if login:
+            session.execute(login.encode())
         for script in scripts:
             session.execute((_SQL / script).read_bytes())
         session.execute(f"alter database postgres owner to {REPLAY_ROLE}".encode())
@@ -109,27 +123,46 @@ def _database(
     replay: Replay,
     exposure: Exposure,
     stack: ExitStack,
+    assumed: dict[str, str],
 ) -> Database:
     session = stack.enter_context(cluster.superuser())
     events = [Event(*row) for row in session.execute(_EVENTS.encode()).fetchall()]
-    api_roles = API_ROLES if history.supabase else ()
-    schema = read_schema(session, exposure, api_roles)
+    scope = Scope(exposure, API_ROLES) if history.supabase else find_scope(session) or Scope(exposure)
+    scope = replace(scope, hidden=_stand_ins(events))
+    schema = read_schema(session, scope)
     return Database(
         name=history.name,
         unit=history.unit,
         source="shadow",
         session=session,
         supabase=history.supabase,
-        exposure=exposure,
-        api_roles=api_roles,
+        scope=scope,
         schema=schema,
-        uncertain=_uncertain(history, replay, schema),
+        uncertain=_leaning(schema, assumed) | _uncertain(history, replay, schema),
+        assumed=assumed,
         provenance=Provenance(replay.statements, events),
         replay=replay,
         history=history,
         cluster=cluster,
         watchdog=watchdog,
     )
+
+
+def _stand_ins(events: list[Event]) -> frozenset[int]:
+    """Object ids of what was made before the history, to stand in for what it does not make."""
+    return frozenset(event.objid for event in events if (event.number or 0) >= FIRST_NUMBER and not event.dropped)
+
+
+def _leaning(schema: Schema, assumed: dict[str, str]) -> dict[str, Doubt]:
+    """Tables whose policies read a stand-in, of whose rows and policies nothing is known."""
+    doubts = {}
+    for table in schema.tables.values():
+        text = " ".join(f"{policy.using} {policy.check}" for policy in table.policies)
+        words = set(re.findall(r"\w+", text))
+        if name := next((name for name in assumed if name.rpartition(".")[2] in words), None):
+            reason = f"its policies read {name}, which no migration makes"
+            doubts[table.identity.replace('"', "")] = Doubt(reason, "probes")
+    return doubts
 
 
 def _uncertain(history: History, replay: Replay, schema: Schema) -> dict[str, Doubt]:
@@ -143,7 +176,7 @@ def _uncertain(history: History, replay: Replay, schema: Schema) -> dict[str, Do
         for relation in failure.relations:
             name = by_name.get(relation, "") if failure.statement.kind == "do_stmt" else relation
             if name and (name not in doubts or not only_indexes):
-                doubts[name] = Doubt(reason, only_indexes=only_indexes)
+                doubts[name] = Doubt(reason, "indexes" if only_indexes else "")
     for path in history.unread:
         doubts.setdefault("*", Doubt(f"{path} could not be read"))
     return doubts

@@ -1,8 +1,9 @@
 -- Shared views of every catalog query. Parameters: the schemas that the API serves, the API's roles, the schemas of the
--- platform, and whether this is a live server: only there do statistics mean anything. What belongs to an extension is
--- left out everywhere.
+-- platform, whether this is a live server (only there do statistics mean anything), and objects that merely stand in for
+-- what no migration makes. Those, and what belongs to an extension, are left out everywhere.
 with setting as (
-  select %(schemas)s::text[] as schemas, %(roles)s::text[] as roles, %(platform)s::text[] as platform, %(live)s::boolean as live
+  select %(schemas)s::text[] as schemas, %(roles)s::text[] as roles, %(platform)s::text[] as platform, %(live)s::boolean as live,
+    %(hidden)s::bigint[] as hidden
 ),
 api_role as (
   select r.oid, r.rolname::text as name from pg_roles r, setting s where r.rolname = any (s.roles)
@@ -22,6 +23,7 @@ relation as (
   from pg_class c
   join own_schema n on n.oid = c.relnamespace
   where not exists (select from extension_member e where e.classid = 'pg_class'::regclass and e.objid = c.oid)
+    and c.oid <> all (select unnest(hidden) from setting)
 ),
 privilege as (
   select r.oid, a.name as role, p.command
@@ -54,6 +56,7 @@ own_function as (
   from pg_proc f
   join own_schema n on n.oid = f.pronamespace
   where not exists (select from extension_member e where e.classid = 'pg_proc'::regclass and e.objid = f.oid)
+    and f.oid <> all (select unnest(hidden) from setting)
 )
 ,
 -- One sentence per relation: which API role may do what to it.

@@ -8,7 +8,7 @@ from auditor.model import Answer, FileSpan, Severity, State
 from auditor.sources.database import PLATFORM_SCHEMAS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from auditor.facts.schema import Table
     from auditor.sources.database import Database
@@ -27,7 +27,7 @@ def ask(database: Database) -> Iterator[Answer]:
         yield _answer(path, name, typed.get(name), made.get(name), database)
 
 
-def _answer(path: str, name: str, columns: frozenset[str] | None, table: Table | None, database: Database) -> Answer:
+def _answer(path: str, name: str, columns: Mapping[str, str] | None, table: Table | None, database: Database) -> Answer:
     place = FileSpan(path, 1)
     if "*" in database.uncertain or name in database.uncertain:
         return Answer(f"table {name}", State.UNKNOWN, "a migration about it did not replay", place)
@@ -37,7 +37,7 @@ def _answer(path: str, name: str, columns: frozenset[str] | None, table: Table |
     if columns is None:
         detail = "the migrations make it, the generated types do not have it: not applied, or types not made anew"
         return Answer(f"table {name}", State.FAIL, detail, place, severity=Severity.INFO, evidence="not in the types")
-    unknown = sorted(columns - {column.name for column in table.columns})
+    unknown = sorted(columns.keys() - {column.name for column in table.columns})
     if unknown:
         listed = ", ".join(unknown[:_FEW]) + (" …" if len(unknown) > _FEW else "")
         return Answer(

@@ -20,7 +20,7 @@ def ask(database: Database) -> Iterator[Answer]:
     if database.replay is None:
         return
     failed: dict[str, list[Failure]] = {}
-    for failure in database.replay.failures:
+    for failure in [*database.replay.failures, *database.missing.values()]:
         failed.setdefault(failure.statement.path, []).append(failure)
     for path, statements in each_file(database):
         subject = f"migration {path}"

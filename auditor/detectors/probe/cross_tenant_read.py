@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditor.detectors.policies import ROLE_OF, open_by_its_words, table_place, to_blame
+from auditor.detectors.outsiders import foreign, named
+from auditor.detectors.policies import open_by_its_words, role_of, table_place, to_blame
 from auditor.facts.ownership import always_a_tenants, data_class
 from auditor.facts.predicates import truth_of
 from auditor.model import Answer, Confidence, Proof, Severity, State
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from auditor.facts.schema import Policy, Table
+    from auditor.sources.attempts import Attempt
     from auditor.sources.database import Database
-    from auditor.sources.probes import Attempt, Probed, TableProbe
+    from auditor.sources.probes import Probed, TableProbe
 
 
 def ask(database: Database, probed: Probed) -> Iterator[Answer]:
@@ -27,14 +29,14 @@ def ask(database: Database, probed: Probed) -> Iterator[Answer]:
 def _answer(result: TableProbe) -> Answer:
     table = result.table
     place = table_place(table, aspect="rls")
-    reads = [attempt for attempt in result.attempts if attempt.command == "SELECT"]
+    reads = foreign(result, ("SELECT",))
     if result.unplanted and reads:
         return Answer(place.subject, State.UNKNOWN, f"no row could be planted: {result.unplanted}", place)
     seen = [attempt for attempt in reads if attempt.state == "allowed"]
     if not seen:
         return Answer(place.subject, State.OK, f"{result.owned}; strangers read nothing", place)
     callers = {attempt.caller for attempt in seen}
-    who = " and ".join(attempt.caller for attempt in seen)
+    who = named(seen)
     place = to_blame(table, callers, {"select"})
     severity, why = _severity(result, seen)
     detail = f"{result.owned}, and {who} can read a row of somebody else{why}"
@@ -71,5 +73,5 @@ def _severity(result: TableProbe, seen: list[Attempt]) -> tuple[Severity | None,
 
 
 def _read_policies(table: Table, seen: list[Attempt]) -> list[Policy]:
-    roles = {"public", *(ROLE_OF[attempt.caller] for attempt in seen)}
+    roles = {"public", *(role_of(attempt.caller) for attempt in seen)}
     return [p for p in table.policies if p.permissive and p.command in {"select", "all"} and roles & set(p.roles)]

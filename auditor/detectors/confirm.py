@@ -1,0 +1,89 @@
+"""What acting on rows adds to the rules that read policies: a proof where it works, silence where it was refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from auditor.detectors.outsiders import foreign
+from auditor.model import Confidence, DbObject, Proof, State
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from auditor.model import Answer, RuleAnswers
+    from auditor.sources.attempts import Attempt
+    from auditor.sources.probes import Probed, TableProbe
+
+# Rules that suspect a way in, and the attempts that go it. Those of the second group can also be refuted: the very
+# thing that they suspect was tried on a row that the caller may otherwise change.
+_OPENS = {
+    "rls-disabled": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "rls-missing-on-partition-child": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "policy-on-rls-disabled-table": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+}
+_SUSPECTS: dict[str, tuple[str, str]] = {
+    "tenant-reassignment-on-update": ("UPDATE", "move"),
+    "privileged-column-self-update": ("UPDATE", "raise"),
+    "self-join-any-tenant": ("INSERT", "join"),
+}
+_VIEWS = {"definer-view-exposed"}
+
+
+def confirm(asked: Mapping[str, RuleAnswers], probed: Mapping[str, Probed]) -> dict[str, RuleAnswers]:
+    """The answers of all rules, those on what was tried brought up to what was seen."""
+    confirmed = dict(asked)
+    for rule in (*_OPENS, *_SUSPECTS, *_VIEWS):
+        if found := asked.get(rule):
+            answers = [_confirmed(rule, answer, probed) for answer in found.answers]
+            confirmed[rule] = replace(found, answers=answers)
+    return confirmed
+
+
+def _confirmed(rule: str, answer: Answer, probed: Mapping[str, Probed]) -> Answer:
+    place, part = answer.where, probed.get(answer.database or "")
+    if answer.state is not State.FAIL or part is None or not isinstance(place, DbObject):
+        return answer
+    if rule in _VIEWS:
+        return _seen_through(answer, place.identity, part)
+    relation = place.relation or place.identity
+    result = next((found for found in part.tables.values() if found.table.identity == relation), None)
+    if result is None or result.unplanted:
+        return answer
+    if rule in _OPENS:
+        return _proved(answer, [a for a in foreign(result, _OPENS[rule]) if a.state == "allowed"])
+    return _tried(answer, result, *_SUSPECTS[rule])
+
+
+def _tried(answer: Answer, result: TableProbe, command: str, aim: str) -> Answer:
+    columns = set(answer.evidence.split(","))
+    tried = [a for a in result.attempts if a.command == command and a.aim == aim and a.column in columns]
+    if done := [attempt for attempt in tried if attempt.state == "allowed"]:
+        return _proved(answer, done)
+    if tried and all(attempt.refused for attempt in tried) and _can_write(result, command):
+        detail = f"tried, and refused: {tried[0].seen}"
+        return replace(answer, state=State.OK, detail=detail, severity=None, confidence=None, evidence="", history=())
+    return answer
+
+
+def _can_write(result: TableProbe, command: str) -> bool:
+    """Whether the owner gets through at all: else the refusal was of something else."""
+    own = [a for a in result.attempts if a.command == command and a.aim == "own"]
+    return any(attempt.state == "allowed" or attempt.passed for attempt in own)
+
+
+def _proved(answer: Answer, done: list[Attempt]) -> Answer:
+    if not done:
+        return answer
+    worst = next((attempt for attempt in done if attempt.script), done[0])
+    proof = Proof(worst.script, worst.seen, f"ERROR 42501, or {worst.command} of 0 rows")
+    return replace(answer, confidence=Confidence.PROVED, proof=answer.proof or proof)
+
+
+def _seen_through(answer: Answer, identity: str, part: Probed) -> Answer:
+    view = next((view for view in part.views if view.identity == identity), None)
+    seen = [s for s in view.sights if s.state == "allowed" and s.caller != "service_role"] if view else []
+    if not seen:
+        return answer
+    proof = Proof(seen[0].script, f"{seen[0].caller}: {seen[0].seen}", "0 rows")
+    return replace(answer, confidence=Confidence.PROVED, proof=answer.proof or proof)

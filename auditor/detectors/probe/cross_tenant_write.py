@@ -1,0 +1,75 @@
+"""Rows of one user or tenant that somebody who is signed in elsewhere writes, tried with planted rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditor.detectors.outsiders import foreign, named
+from auditor.detectors.policies import table_place, to_blame
+from auditor.facts.ownership import data_class
+from auditor.model import Answer, Confidence, Proof, Severity, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditor.sources.attempts import Attempt
+    from auditor.sources.database import Database
+    from auditor.sources.probes import Probed, TableProbe
+
+_WRITES = ("INSERT", "UPDATE", "DELETE")
+
+
+def ask(database: Database, probed: Probed) -> Iterator[Answer]:
+    del database
+    for result in probed.tables.values():
+        if result.owned:
+            yield _answer(result)
+
+
+def _answer(result: TableProbe) -> Answer:
+    place = table_place(result.table, aspect="rls")
+    # What needs no sign-in at all is anon-can-write-rows.
+    tried = [attempt for attempt in foreign(result, _WRITES) if attempt.caller != "anon"]
+    open_to_all = {a.command for a in foreign(result, _WRITES) if a.caller == "anon" and a.state == "allowed"}
+    done = [a for a in tried if (a.state == "allowed" or a.passed) and a.command not in open_to_all]
+    if done:
+        return _found(result, done)
+    lost = [attempt for attempt in tried if attempt.state in {"unknown", "error"}]
+    if lost:
+        return Answer(place.subject, State.UNKNOWN, f"{lost[0].command} as {lost[0].caller}: {lost[0].seen}", place)
+    return Answer(place.subject, State.OK, f"{result.owned}; nobody else writes them", place)
+
+
+def _found(result: TableProbe, done: list[Attempt]) -> Answer:
+    clean = [attempt for attempt in done if attempt.state == "allowed"]
+    worst = (clean or done)[-1]
+    chosen = [attempt for attempt in clean or done if attempt.aim != "join"] or clean or done
+    verbs = list(dict.fromkeys(attempt.command.lower() for attempt in chosen))
+    place = to_blame(result.table, {attempt.caller for attempt in chosen}, set(verbs))
+    what = "a row that belongs to somebody else"
+    if all(attempt.aim == "join" for attempt in chosen):
+        what = f"a row of their own with the {worst.column} of another tenant"
+    if all(attempt.blind for attempt in chosen):
+        what += " by a statement without WHERE, which the REST API does not send"
+    stopped = "" if clean else "; a constraint stopped this very row, row level security did not"
+    return Answer(
+        place.subject,
+        State.FAIL,
+        f"{result.owned}, and {named(chosen)} can {' and '.join(verbs)} {what}{stopped}",
+        place,
+        severity=_severity(result, chosen),
+        confidence=Confidence.PROVED if clean else Confidence.INFERRED,
+        proof=Proof(chosen[-1].script, chosen[-1].seen, f"ERROR 42501, or {chosen[-1].command} of 0 rows"),
+        evidence=" ".join(verbs),
+    )
+
+
+def _severity(result: TableProbe, done: list[Attempt]) -> Severity | None:
+    """Customers may place orders with a shop that is not theirs; nobody changes another's rows by design."""
+    if all(attempt.blind for attempt in done):
+        return Severity.MEDIUM
+    if {attempt.command for attempt in done} & {"UPDATE", "DELETE"}:
+        return None
+    if any(attempt.aim == "others" for attempt in done) or data_class(result.table) == "secret":
+        return Severity.HIGH
+    return Severity.MEDIUM

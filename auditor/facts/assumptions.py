@@ -1,0 +1,137 @@
+"""What a history refers to and nobody creates there, and SQL that stands in for it.
+
+Tables made in a dashboard are known from the repository's other SQL files, or from its generated types.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auditor.facts.generated_types import read_enums, read_types
+from auditor.facts.provenance import command_name, table_commands
+from auditor.facts.statements import enum_name, names, relation_name, split_statements
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from auditor.facts.statements import Statement
+
+_MISSING = re.compile(
+    r'^(?P<kind>relation|type|schema) "(?P<name>[^"]+?)(?:\[\])?" does not exist'
+    r"|^function (?P<called>[\w.]+)\(.*does not exist"
+)
+_KEYS = {"CONSTR_PRIMARY", "CONSTR_UNIQUE"}
+_SCALARS = {"string": "text", "number": "bigint", "boolean": "boolean", "Json": "jsonb", "unknown": "text"}
+_ID = re.compile(r"^id$|_id$|^uuid$")
+_TIME = re.compile(r"_at$|_on$|^timestamp$|date$", re.IGNORECASE)
+_ENUM = re.compile(r'\["Enums"\]\["(\w+)"\]')
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """SQL that makes `name`, taken from the file `path`."""
+
+    name: str
+    path: str
+    text: str
+
+
+def missing_name(message: str) -> str | None:
+    """`schema.name` of what an error says is missing, `schema name` of a schema; None where it says no such thing."""
+    match = _MISSING.match(message)
+    if match is None:
+        return None
+    name = match["name"] or match["called"]
+    if match["kind"] == "schema":
+        return f"schema {name}"
+    return name if "." in name else f"public.{name}"
+
+
+def made_in(path: str, text: str) -> Iterator[Assumed]:
+    """What the statements of one SQL file make, with keys that another ALTER TABLE of the file adds."""
+    for statement in split_statements(path, text):
+        if name := _made(statement) or _keyed(statement):
+            yield Assumed(name, path, statement.text)
+
+
+def made_by(statement: Statement) -> Iterator[str]:
+    """Names of what a statement of the history makes or renames."""
+    if name := _made(statement):
+        yield name
+    if statement.kind == "view_stmt":
+        yield relation_name(statement.body.view)
+    elif statement.kind == "create_table_as_stmt":
+        yield relation_name(statement.body.into.rel)
+    elif statement.kind == "rename_stmt":
+        yield f"public.{statement.body.newname}"
+
+
+def _made(statement: Statement) -> str | None:
+    if statement.node is None:
+        return None
+    kind, body = statement.kind, statement.body
+    if kind == "create_stmt":
+        return relation_name(body.relation)
+    if kind == "create_seq_stmt":
+        return relation_name(body.sequence)
+    if kind == "create_schema_stmt":
+        return f"schema {body.schemaname}"
+    if kind in _NAMED:
+        return ".".join(("public", *names(getattr(body, _NAMED[kind])))[-2:])
+    return relation_name(body.typevar) if kind == "composite_type_stmt" else None
+
+
+def _keyed(statement: Statement) -> str | None:
+    """The table to which an ALTER TABLE adds its primary key or a unique constraint, as dumps write them."""
+    added = [
+        getattr(command, "def").constraint
+        for command in table_commands(statement)
+        if command_name(command) == "AT_AddConstraint"
+    ]
+    keys = any(enum_name(constraint, "contype") in _KEYS for constraint in added)
+    return relation_name(statement.body.relation) if keys else None
+
+
+_NAMED = {"create_enum_stmt": "type_name", "create_domain_stmt": "domainname", "create_function_stmt": "funcname"}
+
+
+def made_of_types(path: str, text: str) -> Iterator[Assumed]:
+    """Tables and enums as a generated file of types describes them; the columns' types are guessed from theirs."""
+    for name, labels in read_enums(text).items():
+        listed = ", ".join("'" + label.replace("'", "''") + "'" for label in labels)
+        yield Assumed(name, path, f"create type {_quoted(name)} as enum ({listed})")
+    for name, columns in read_types(text).items():
+        yield Assumed(name, path, _table(name, columns))
+
+
+def _table(name: str, columns: Mapping[str, str]) -> str:
+    lines = [f"{_quoted(column)} {_type(column, kind)}" for column, kind in columns.items()]
+    return f"create table {_quoted(name)} ({', '.join(lines)})"
+
+
+def _type(column: str, kind: str) -> str:
+    base = kind.replace("| null", "").strip()
+    if match := _ENUM.search(base):
+        return f'"public"."{match[1]}"'
+    array = base.endswith("[]")
+    found = _SCALARS.get(base.removesuffix("[]"), "text")
+    if found == "text" and not array:
+        found = "uuid" if _ID.search(column) else "timestamptz" if _TIME.search(column) else "text"
+    key = " primary key" if column == "id" else ""
+    made = {"uuid": " default gen_random_uuid()", "bigint": " generated by default as identity"}.get(found, "")
+    return f"{found}{'[]' if array else ''}{made if key else ''}{key}"
+
+
+def _quoted(name: str) -> str:
+    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
+
+
+def choose(wanted: set[str], sources: Iterable[Assumed]) -> list[Assumed]:
+    """Everything that makes a wanted object, out of the first file that makes it."""
+    found: dict[str, list[Assumed]] = {}
+    for item in sources:
+        if item.name in wanted and (item.name not in found or found[item.name][0].path == item.path):
+            found.setdefault(item.name, []).append(item)
+    return [item for items in found.values() for item in items]

@@ -1,0 +1,240 @@
+"""What a caller tries on a table: statements over rows that are their own and rows that are somebody else's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from psycopg import sql
+
+from auditor.facts.ownership import Owned
+from auditor.facts.privileged_columns import privileged_columns
+from auditor.facts.rows import World, counts_up, draft_row
+from auditor.sources.planting import insert_text, literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import psycopg
+
+    from auditor.facts.schema import Column, Table
+    from auditor.sources.callers import Caller
+    from auditor.sources.database import Database
+    from auditor.sources.planting import Planted
+
+Aim = Literal["own", "others", "join", "move", "raise"]
+"""Whose row: the caller's own, somebody else's, a new one of the caller's in another tenant, the caller's own given to
+another owner or tenant, the caller's own with more privilege.
+"""
+_LABELS = ("superadmin", "super_admin", "admin", "owner", "administrator", "enterprise", "premium", "pro", "active")
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One statement; `column` and `value` are what a `move` or a `raise` sets, which must be there afterwards. `blind`
+    is the same without WHERE; `check` counts the rows that an INSERT should have made more.
+    """
+
+    command: str
+    aim: Aim
+    statement: str
+    column: str = ""
+    value: Any = None
+    blind: str = ""
+    check: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What came of one try: `state` is allowed, denied, error or unknown; `seen` in the reader's words; `script` what a
+    reviewer can run, empty where there is nothing to see. `passed` says that row level security let it through and a
+    constraint of the table stopped it: those are checked later. `blind` says that only a statement without WHERE got
+    through.
+    """
+
+    caller: str
+    command: str
+    state: str
+    seen: str
+    script: str
+    aim: str = "others"
+    column: str = ""
+    passed: bool = False
+    blind: bool = False
+
+    @property
+    def refused(self) -> bool:
+        return self.state == "denied"
+
+
+class Statements:
+    """Writes the statements for the tables of one database."""
+
+    def __init__(self, database: Database, planted: Planted, owned: dict[int, Owned]) -> None:
+        self._schema = database.schema
+        self._worlds = {world.name: world for world in planted.worlds}
+        self._found = planted.found
+        self._owned = owned
+        assert database.cluster
+
+    def of(self, table: Table, caller: Caller, session: psycopg.Connection[Any]) -> Iterator[Try]:
+        """Everything that `caller` tries on `table`."""
+        own = self._row(table, caller.home)
+        others = self._row(table, caller.foreign)
+        if others is not None:
+            yield from self._on_row(table, "others", caller.foreign, session, blind=not caller.home)
+        if own is not None and table.oid in self._owned:
+            yield from self._on_row(table, "own", caller.home, session)
+            if caller.name in {"owner", "other"}:
+                yield from self._changes(table, caller, own, others or {}, session)
+        yield from self._inserts(table, caller, session)
+        if not caller.home:
+            name = _name(table).as_string(session)
+            yield Try("TRUNCATE", "others", f"truncate table {name}")
+
+    def plan(self, table: Table, command: str, session: psycopg.Connection[Any]) -> str:
+        """EXPLAIN finds infinite recursion at plan time, with no rows at all."""
+        name = _name(table)
+        text = {
+            "SELECT": sql.SQL("select * from {}").format(name),
+            "INSERT": sql.SQL("insert into {} default values").format(name),
+            "DELETE": sql.SQL("delete from {}").format(name),
+        }.get(command) or sql.SQL("update {} set {} = null").format(name, sql.Identifier(_harmless(table).name))
+        return f"explain {text.as_string(session)}"
+
+    def count(self, table: Table, world: str, session: psycopg.Connection[Any]) -> str:
+        where = self._where(table, world)
+        return (sql.SQL("select count(*) from {}").format(_name(table)) + where).as_string(session)
+
+    def _row(self, table: Table, world: str) -> dict[str, Any] | None:
+        return self._worlds[world].rows.get(table.oid) if world in self._worlds else None
+
+    def _on_row(
+        self, table: Table, aim: Aim, world: str, session: psycopg.Connection[Any], *, blind: bool = False
+    ) -> Iterator[Try]:
+        where, name = self._where(table, world), _name(table)
+        yield Try("SELECT", aim, self.count(table, world, session))
+        if table.columns:
+            column = _harmless(table)
+            row = self._row(table, world) or {}
+            change = sql.SQL("update {} set {} = {}").format(
+                name, sql.Identifier(column.name), literal(table, column.name, row.get(column.name))
+            )
+            # With no WHERE the policy for SELECT has no say.
+            bare = change.as_string(session) if blind else ""
+            yield Try("UPDATE", aim, (change + where).as_string(session), blind=bare)
+        delete = sql.SQL("delete from {}").format(name)
+        yield Try("DELETE", aim, (delete + where).as_string(session), blind=delete.as_string(session) if blind else "")
+
+    def _changes(
+        self,
+        table: Table,
+        caller: Caller,
+        own: dict[str, Any],
+        others: dict[str, Any],
+        session: psycopg.Connection[Any],
+    ) -> Iterator[Try]:
+        owned = self._owned[table.oid]
+        moved = [name for name in (*owned.users, owned.tenant) if name and (name,) != table.primary_key]
+        for name in moved:
+            value = others.get(name)
+            if value is not None and value != own.get(name):
+                yield self._set(table, "move", name, value, caller, session)
+        for name in privileged_columns(table, owned):
+            column = table.column(name)
+            value = _more(table, column, own.get(name)) if column else None
+            if column and not column.generated and value is not None:
+                yield self._set(table, "raise", name, value, caller, session)
+
+    def _set(
+        self,
+        table: Table,
+        aim: Aim,
+        name: str,
+        value: Any,  # noqa: ANN401 - any SQL value
+        caller: Caller,
+        session: psycopg.Connection[Any],
+    ) -> Try:
+        where = self._where(table, caller.home)
+        text = sql.SQL("update {} set {} = {}").format(_name(table), sql.Identifier(name), literal(table, name, value))
+        returned = sql.SQL(" returning {}::text").format(sql.Identifier(name))
+        return Try("UPDATE", aim, (text + where + returned).as_string(session), name, value)
+
+    def _inserts(self, table: Table, caller: Caller, session: psycopg.Connection[Any]) -> Iterator[Try]:
+        owned = self._owned.get(table.oid, Owned())
+        home, foreign = self._worlds.get(caller.home), self._worlds[caller.foreign]
+        yield self._insert(table, owned, "others", foreign, foreign, session)
+        if home and caller.name in {"owner", "other"}:
+            yield self._insert(table, owned, "own", home, home, session)
+            if owned.users and owned.tenant:
+                yield self._insert(table, owned, "join", home, foreign, session)
+
+    def _insert(
+        self, table: Table, owned: Owned, aim: Aim, user: World, tenant: World, session: psycopg.Connection[Any]
+    ) -> Try:
+        """A new row in the name of `user`, among what belongs to `tenant`."""
+        rows = tenant.rows | {oid: row for oid, row in user.rows.items() if _is_person(row, user)}
+        draft = draft_row(table, self._schema, World("c", rows, owner=user.name), owned.users, None)
+        planted = tenant.rows.get(table.oid) or {}
+        unique = {name for group in (table.primary_key, *table.unique) for name in group} | set(owned.users)
+        # What the planted row needed beyond the first draft, such as a value that a CHECK allows.
+        learned = {n: planted[n] for n in draft.values if n not in unique and planted.get(n) is not None}
+        counters = {column.name for column in table.columns if counts_up(table, column)}
+        values = {k: v for k, v in (draft.values | learned).items() if k not in counters}
+        belongs = {name: values[name] for name in (*owned.users, owned.tenant) if name and values.get(name) is not None}
+        check = self._matching(table, belongs).as_string(session) if belongs and aim != "own" else ""
+        return Try("INSERT", aim, insert_text(table, values, session), owned.tenant or "", check=check)
+
+    def _matching(self, table: Table, values: dict[str, Any]) -> sql.Composable:
+        tests = [sql.SQL("{} = {}").format(sql.Identifier(n), literal(table, n, v)) for n, v in values.items()]
+        return sql.SQL("select count(*) from {} where ").format(_name(table)) + sql.SQL(" and ").join(tests)
+
+    def _where(self, table: Table, world: str) -> sql.Composable:
+        row = self._row(table, world)
+        if row is None:
+            return sql.SQL(" where false")
+        if column := self._found.get((world, table.oid)):  # its key is whatever the trigger made up
+            return sql.SQL(" where {} = {}").format(sql.Identifier(column), sql.Literal(self._worlds[world].user))
+        keys = [
+            key
+            for key in table.primary_key or tuple(row)
+            if row.get(key) is not None and not isinstance(row[key], dict | list)
+        ]
+        if not table.primary_key:
+            keys = [key for key in keys if (c := table.column(key)) and c.category in {"S", "U", "N"}][:4]
+        tests = [sql.SQL("{} = {}").format(sql.Identifier(key), sql.Literal(row[key])) for key in keys]
+        return sql.SQL(" where ") + sql.SQL(" and ").join(tests) if tests else sql.SQL("")
+
+
+def _name(table: Table) -> sql.Identifier:
+    return sql.Identifier(table.schema, table.name)
+
+
+def _is_person(row: dict[str, Any], user: World) -> bool:
+    """A profile: the row's own id is the user's."""
+    return str(row.get("id", row.get("user_id"))) == user.user
+
+
+def _harmless(table: Table) -> Column:
+    """A column that may be written, preferably none that means much."""
+    usable = [c for c in table.columns if not c.generated and not c.identity_always] or list(table.columns)
+    keys = {name for group in (table.primary_key, *table.unique) for name in group}
+    return min(usable, key=lambda c: (c.name in keys, c.category not in {"S", "B", "N"}))
+
+
+def _more(table: Table, column: Column, present: Any) -> Any:  # noqa: ANN401 - any SQL value
+    """A value of a privileged column that gives more than `present`; None where none is known."""
+    if column.category == "B":
+        return not present
+    if column.category == "N":
+        return (float(present) if isinstance(present, str) else present or 0) + 1000
+    if column.category == "D":
+        return "2099-01-01 00:00:00+00"
+    text = " ".join(table.checks.values())
+    known = column.elements or tuple(label for label in _LABELS if f"'{label}'" in text)
+    better = [label for label in _LABELS if label in {name.lower() for name in known}]
+    if column.elements:
+        return next((name for name in column.elements for label in better if name.lower() == label), None)
+    if column.type in {"text", "character varying"}:
+        return next((label for label in better if label != present), "admin" if present != "admin" else "owner")
+    return None
