@@ -28,12 +28,13 @@ _SUSPECTS: dict[str, tuple[str, str]] = {
     "self-join-any-tenant": ("INSERT", "join"),
 }
 _VIEWS = {"definer-view-exposed"}
+_FUNCTIONS = {"definer-function-trusts-caller-id"}
 
 
 def confirm(asked: Mapping[str, RuleAnswers], probed: Mapping[str, Probed]) -> dict[str, RuleAnswers]:
     """The answers of all rules, those on what was tried brought up to what was seen."""
     confirmed = dict(asked)
-    for rule in (*_OPENS, *_SUSPECTS, *_VIEWS):
+    for rule in (*_OPENS, *_SUSPECTS, *_VIEWS, *_FUNCTIONS):
         if found := asked.get(rule):
             answers = [_confirmed(rule, answer, probed) for answer in found.answers]
             confirmed[rule] = replace(found, answers=answers)
@@ -46,6 +47,9 @@ def _confirmed(rule: str, answer: Answer, probed: Mapping[str, Probed]) -> Answe
         return answer
     if rule in _VIEWS:
         return _seen_through(answer, place.identity, part)
+    if rule in _FUNCTIONS:
+        called = next((found for found in part.functions if found.identity == place.identity), None)
+        return _proved(answer, [a for a in called.attempts if a.state == "allowed"] if called else [])
     relation = place.relation or place.identity
     result = next((found for found in part.tables.values() if found.table.identity == relation), None)
     if result is None or result.unplanted:

@@ -85,14 +85,14 @@ class Actor:
             return Outcome(error=error)
         return Outcome(count, first[0] if first else None)
 
-    def grows(self, statement: str, check: str) -> bool | None:
-        """Whether `statement` adds to what `check` counts, as the service role sees it; None where that cannot be said.
+    def differs(self, statement: str, check: str) -> tuple[Any, Any] | None:
+        """What `check` returns to the service role before and after `statement`; None where that cannot be said.
 
-        A trigger may have put another owner into the row than the statement named.
+        The service role sees every row: the caller may not see what its own statement did.
         """
         assert self._caller
         role = sql.SQL("set local role {}").format(sql.Identifier(self._caller.role))
-        counts = []
+        found = []
         try:
             with self._watchdog.watch(self.session):
                 self._still("savepoint attempt; select current_user")
@@ -102,12 +102,12 @@ class Actor:
                         self.session.execute(command.encode(), binary=True)
                     self.session.execute("set local role service_role")
                     row = self.session.execute(check.encode()).fetchone()
-                    counts.append(int(row[0]) if row else 0)
+                    found.append(row[0] if row else None)
                 self.session.execute("rollback to savepoint attempt")
         except psycopg.Error:
             self._recover()
             return None
-        return counts[1] > counts[0]
+        return found[0], found[1]
 
     def _still(self, command: str) -> None:
         """A probe that slipped out of its role proves nothing."""

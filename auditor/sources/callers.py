@@ -61,8 +61,8 @@ def find_callers(database: Database, planted: Planted) -> list[Caller]:
         signed_in("owner", first, home=first.name, foreign=second.name),
     ]
     if _anonymous_sign_ins(database):
-        callers.insert(1, signed_in("anonymous-user", World("anonymous"), is_anonymous=True))
-    for name, world in getattr(planted, "members", {}).items():
+        callers.insert(1, signed_in("anonymous-user", World("anonymous-user"), is_anonymous=True))
+    for name, world in planted.members.items():
         callers.append(signed_in(name, world, home=first.name, foreign=second.name))
     return [*callers, Caller("service_role", "service_role", json.dumps({"role": "service_role"}))]
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from auditor.sources.attempts import Attempt
     from auditor.sources.probes import Probed
 
-_IN_CELLS = {"others", "join", "own"}
+_NO_CELL = {"move", "raise"}
 """A row that moves or gains privilege is still the caller's own: those attempts are findings, not cells."""
 
 
@@ -29,20 +29,24 @@ class Cell:
 
 def cells(probed: Probed) -> Iterator[Cell]:
     """One cell for everything that was asked, tables first."""
-    for result in probed.tables.values():
-        groups: dict[tuple[str, str], list[Attempt]] = {}
-        for attempt in result.attempts:
-            if attempt.aim in _IN_CELLS:
-                groups.setdefault((attempt.caller, attempt.command), []).append(attempt)
-        for (caller, command), attempts in groups.items():
-            state, attempt = _reduced(attempts)
-            yield Cell(result.table.identity, caller, command, state, attempt.seen, attempt.script)
+    for table in probed.tables.values():
+        yield from _cells(table.table.identity, [a for a in table.attempts if a.aim not in _NO_CELL])
     for bucket in probed.buckets:
-        for attempt in bucket.attempts:
-            yield Cell(bucket.identity, attempt.caller, attempt.command, attempt.state, attempt.seen, attempt.script)
+        yield from _cells(bucket.identity, bucket.attempts)
+    for function in probed.functions:
+        yield from _cells(function.identity, function.attempts)
     for view in probed.views:
         for sight in view.sights:
             yield Cell(view.identity, sight.caller, "SELECT", sight.state, sight.seen, sight.script)
+
+
+def _cells(identity: str, attempts: list[Attempt]) -> Iterator[Cell]:
+    groups: dict[tuple[str, str], list[Attempt]] = {}
+    for attempt in attempts:
+        groups.setdefault((attempt.caller, attempt.command), []).append(attempt)
+    for (caller, command), found in groups.items():
+        state, attempt = _reduced(found)
+        yield Cell(identity, caller, command, state, attempt.seen, attempt.script)
 
 
 def _reduced(attempts: list[Attempt]) -> tuple[str, Attempt]:

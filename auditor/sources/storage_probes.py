@@ -85,7 +85,7 @@ def _planted(database: Database, user: str) -> list[tuple[BucketProbe, str]]:
 
 def _filled(text: str, bucket: str, user: str) -> str:
     name = sql.Literal(f"{user}/audit.txt")
-    return sql.SQL(text).format(bucket=sql.Literal(bucket), name=name, user=sql.Literal(user)).as_string()  # type: ignore[arg-type]
+    return sql.SQL(text).format(bucket=sql.Literal(bucket), name=name, user=sql.Literal(user)).as_string()
 
 
 def _attempt(caller: Caller, command: str, query: str, statement: str, actor: Actor, owner: str) -> Attempt:

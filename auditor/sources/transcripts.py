@@ -28,10 +28,11 @@ class Transcripts:
         worlds = [world for world in self.planted.worlds if world.name in {caller.home, caller.foreign}]
         found = self._trigger_rows(worlds) if rows else []
         if rows:
-            lines += [f"{self.planted.users[w.name]};" for w in worlds if w.name in self.planted.users]
+            people = [*(world.name for world in worlds), caller.name]
+            lines += [f"{self.planted.users[name]};" for name in people if name in self.planted.users]
             lines += [query for _, _, query in found]
             lines += [f"{text};" for text in self._statements(tables, worlds, caller.home)]
-            lines += [f"{text};" for text in getattr(self.planted, "member_statements", {}).get(caller.name, ())]
+            lines += [f"{text};" for text in self.planted.member_statements.get(caller.name, ())]
         claims = sql.Literal(caller.claims).as_string()
         lines += [f"set local role {caller.role};", f"select set_config('request.jwt.claims', {claims}, true);"]
         text = "\n".join([*lines, f"{statement};", "rollback;"])
