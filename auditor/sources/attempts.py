@@ -32,7 +32,8 @@ _LABELS = ("superadmin", "super_admin", "admin", "owner", "administrator", "ente
 @dataclass(frozen=True, slots=True)
 class Try:
     """One statement; `column` and `value` are what a `move` or a `raise` sets, which must be there afterwards. `blind`
-    is the same without WHERE; `check` counts the rows that an INSERT should have made more.
+    is the same without WHERE. What `check` returns must be another afterwards: how many rows there are for an INSERT,
+    the version of the row in question for a `blind` statement.
     """
 
     command: str
@@ -113,6 +114,7 @@ class Statements:
         self, table: Table, aim: Aim, world: str, session: psycopg.Connection[Any], *, blind: bool = False
     ) -> Iterator[Try]:
         where, name = self._where(table, world), _name(table)
+        seen = (sql.SQL("select xmin::text from {}").format(name) + where).as_string(session)
         yield Try("SELECT", aim, self.count(table, world, session))
         if table.columns:
             column = _harmless(table)
@@ -120,11 +122,11 @@ class Statements:
             change = sql.SQL("update {} set {} = {}").format(
                 name, sql.Identifier(column.name), literal(table, column.name, row.get(column.name))
             )
-            # With no WHERE the policy for SELECT has no say.
-            bare = change.as_string(session) if blind else ""
-            yield Try("UPDATE", aim, (change + where).as_string(session), blind=bare)
+            yield Try(
+                "UPDATE", aim, (change + where).as_string(session), blind=_bare(change, session, blind), check=seen
+            )
         delete = sql.SQL("delete from {}").format(name)
-        yield Try("DELETE", aim, (delete + where).as_string(session), blind=delete.as_string(session) if blind else "")
+        yield Try("DELETE", aim, (delete + where).as_string(session), blind=_bare(delete, session, blind), check=seen)
 
     def _changes(
         self,
@@ -208,6 +210,11 @@ class Statements:
 
 def _name(table: Table) -> sql.Identifier:
     return sql.Identifier(table.schema, table.name)
+
+
+def _bare(statement: sql.Composable, session: psycopg.Connection[Any], wanted: bool) -> str:
+    """With no WHERE the policy for SELECT has no say."""
+    return statement.as_string(session) if wanted else ""
 
 
 def _is_person(row: dict[str, Any], user: World) -> bool:

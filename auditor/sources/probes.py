@@ -168,13 +168,15 @@ class _Prober:
     def _attempt(self, table: Table, caller: Caller, attempt: Try) -> Attempt:
         statement = attempt.statement
         outcome = self.actor.attempt(statement, reads=attempt.command == "SELECT" or attempt.aim in {"move", "raise"})
-        if attempt.blind and outcome.error is None and not outcome.count:
-            statement = attempt.blind
-            outcome = self.actor.attempt(statement)
         state, seen = _reading(attempt, outcome)
-        doubtful = state == "allowed" and attempt.check and self._database.supabase
-        counts = self.actor.differs(statement, attempt.check) if doubtful else None
-        if counts is not None and int(counts[1]) <= int(counts[0]):
+        if (
+            state == "denied"
+            and outcome.error is None
+            and attempt.blind
+            and self._changes(attempt.blind, attempt.check)
+        ):
+            statement, state, seen = attempt.blind, "allowed", f"{attempt.command} of rows without a WHERE"
+        elif state == "allowed" and self._is_anothers(attempt):
             state, seen = "denied", f"{seen}, but it belongs to another than the statement names"
         passed = _passed(outcome, table)
         tells = attempt.aim != "own" and (state in _TELLS or passed)
@@ -190,6 +192,16 @@ class _Prober:
             passed,
             statement != attempt.statement,
         )
+
+    def _is_anothers(self, attempt: Try) -> bool:
+        """Whether a trigger gave a new row another owner than the statement did."""
+        asks = attempt.command == "INSERT" and attempt.check
+        return bool(asks) and self._changes(attempt.statement, attempt.check) is False
+
+    def _changes(self, statement: str, check: str) -> bool | None:
+        """Whether a statement makes `check` return another value, which only a service role sees; None if unknown."""
+        seen = self.actor.differs(statement, check) if self._database.supabase else None
+        return None if seen is None else seen[0] != seen[1]
 
 
 def _sign_up(database: Database, planted: Planted, callers: list[Caller]) -> None:
@@ -222,21 +234,25 @@ def _let_in(database: Database) -> None:
 
 def _reading(attempt: Try, outcome: Outcome) -> tuple[str, str]:
     """State and words for what came back."""
-    error = outcome.error
-    if error is None:
-        count = int(outcome.value or 0) if attempt.command == "SELECT" else outcome.count
-        if attempt.command == "TRUNCATE":
-            return "allowed", "TRUNCATE of all rows"
-        rows = f"{attempt.command} of {count} row{'' if count == 1 else 's'}"
-        if count and attempt.aim in {"move", "raise"} and not _same(outcome.value, attempt.value):
-            return "denied", f"{rows}, and {attempt.column} is {outcome.value} afterwards, not {attempt.value}"
-        return ("allowed" if count else "denied"), rows
+    if outcome.error is not None:
+        return _refusal(attempt, outcome.error)
+    if attempt.command == "TRUNCATE":
+        return "allowed", "TRUNCATE of all rows"
+    count = int(outcome.value or 0) if attempt.command == "SELECT" else outcome.count
+    rows = f"{attempt.command} of {count} row{'' if count == 1 else 's'}"
+    if count and attempt.aim in {"move", "raise"} and not _same(outcome.value, attempt.value):
+        return "denied", f"{rows}, and {attempt.column} is {outcome.value} afterwards, not {attempt.value}"
+    return ("allowed" if count else "denied"), rows
+
+
+def _refusal(attempt: Try, error: psycopg.Error) -> tuple[str, str]:
     seen = _words(error)
-    if error.sqlstate in _CONSTRAINTS:
+    if error.sqlstate in _CONSTRAINTS and (error.diag.constraint_name or error.diag.column_name):
         return "unknown", f"{seen} (row level security let it pass, a constraint stopped it)"
     if error.sqlstate == _REFERENCED and attempt.command == "TRUNCATE":
         return "unknown", f"{seen} (the privilege is held, a foreign key stopped it)"
-    return ("denied" if error.sqlstate in _REFUSALS else "error"), seen
+    # A constraint's code without a constraint was raised by a function, in its own words.
+    return ("denied" if error.sqlstate in _REFUSALS | _CONSTRAINTS else "error"), seen
 
 
 def _passed(outcome: Outcome, table: Table) -> bool:
