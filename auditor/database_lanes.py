@@ -52,11 +52,12 @@ def build_shadows(target: Target, evidence: Evidence, stack: ExitStack) -> Datab
     binaries = find_binaries(target.pg_bin)
     result = Databases(set_aside=found.set_aside)
     repository: Repository = evidence.get("repository")
+    elsewhere = _elsewhere(repository, found)
     for history in found.histories:
         if reasons := [f"{path}: {repository.skipped.get(path, 'cannot be read')}" for path in history.unread]:
             result.failed[history.name] = "a migration could not be read: " + "; ".join(reasons)
         try:
-            database = _shadow(history, binaries, target, evidence, stack) if history.files else None
+            database = _shadow(history, binaries, target, repository, elsewhere, stack) if history.files else None
         except Unavailable as reason:
             result.failed[history.name] = str(reason)
         else:
@@ -72,11 +73,17 @@ def _too_deep(database: Database) -> dict[str, str]:
     return {database.name: f"{deep[0].path}: {TOO_DEEP}"} if deep else {}
 
 
-def _shadow(history: History, binaries: Binaries, target: Target, evidence: Evidence, stack: ExitStack) -> Database:
+def _shadow(
+    history: History,
+    binaries: Binaries,
+    target: Target,
+    repository: Repository,
+    elsewhere: Elsewhere,
+    stack: ExitStack,
+) -> Database:
     from auditor.sources.assumed import build_with_stand_ins
     from auditor.sources.shadow import build_shadow
 
-    repository: Repository = evidence.get("repository")
     config = repository.text(history.config) if history.config else None
 
     def build(stand_ins: StandIns | None, within: ExitStack) -> Database:
@@ -84,8 +91,7 @@ def _shadow(history: History, binaries: Binaries, target: Target, evidence: Evid
             history, binaries, config, within, seconds=target.timeout, grants=target.grants, stand_ins=stand_ins
         )
 
-    found: Histories = evidence.get("histories")
-    database = build_with_stand_ins(build, _elsewhere(repository, found), stack)
+    database = build_with_stand_ins(build, elsewhere, stack)
     database.applied = frozenset() if target.all_migrations else repository.applied or frozenset()
     database.types = _types(repository, database) if history.supabase else None
     return database

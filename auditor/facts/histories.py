@@ -91,8 +91,10 @@ def find_histories(paths: Iterable[str], units: tuple[UnitFacts, ...], text: Cal
     if not candidates:
         candidates = _schema_files(known, text)
     histories = []
+    # Where there is nothing but templates and examples, those are the product.
+    real = any(not is_example(files[0]) for _, files in candidates.values())
     for folder, (layout, files) in sorted(candidates.items()):
-        if reason := _refusal(folder, layout, files, present, text):
+        if reason := _refusal(folder, layout, files, present, text, examples=not real):
             set_aside[folder] = reason
         elif history := _history(folder, layout, files, units, present, text):
             histories.append(history)
@@ -186,9 +188,15 @@ def _tables_in(path: str, text: Callable[[str], str | None]) -> int:
 
 
 def _refusal(
-    folder: str, layout: Layout, files: list[str], present: set[str], text: Callable[[str], str | None]
+    folder: str,
+    layout: Layout,
+    files: list[str],
+    present: set[str],
+    text: Callable[[str], str | None],
+    *,
+    examples: bool,
 ) -> str:
-    if is_test(files[0]) or is_example(files[0]):
+    if is_test(files[0]) or (is_example(files[0]) and not examples):
         return "part of tests or examples"
     dialect = _dialect(folder, layout, present, text)
     return f"written for {dialect}, not PostgreSQL" if dialect and dialect.lower() not in _POSTGRES else ""

@@ -35,6 +35,7 @@ class Elsewhere:
 
     sql: Mapping[str, Callable[[], str | None]] = field(default_factory=dict)
     types: Mapping[str, Callable[[], str | None]] = field(default_factory=dict)
+    _known: dict[str, list[Assumed]] = field(default_factory=dict)
 
     def find(self, wanted: set[str]) -> list[Assumed]:
         return choose(wanted, self._describe(wanted)) if wanted else []
@@ -45,7 +46,9 @@ class Elsewhere:
             for path, content in list(files.items())[:_MAX_FILES]:
                 text = content()
                 if text and any(name in text for name in bare):
-                    yield from read(path, text)
+                    if path not in self._known:
+                        self._known[path] = list(read(path, text))
+                    yield from self._known[path]
 
 
 @dataclass(slots=True)
