@@ -150,7 +150,16 @@ def connect(target: Target, evidence: Evidence, stack: ExitStack) -> Databases:
     found: Histories = evidence.get("histories")
     repository: Repository = evidence.get("repository")
     config = next((history.config for history in found.histories if history.config), None)
-    return Databases([connect_live(target.database, repository.text(config) if config else None, stack)])
+    database = connect_live(target.database, repository.text(config) if config else None, stack)
+    result = Databases([database])
+    if target.probe_live:
+        from auditor.sources.disposable import make_probeable
+
+        try:
+            make_probeable(database, target.database, stack, seconds=target.timeout, assured=target.disposable)
+        except Unavailable as reason:
+            result.failed[database.name] = str(reason)
+    return result
 
 
 def describe_databases(found: Databases) -> _Described:
@@ -241,10 +250,10 @@ def probe_all(evidence: Evidence) -> dict[str, Probed]:
     from auditor.sources.probes import probe
 
     databases: Databases = evidence.get("databases")
-    shadows = [database for database in databases.databases if database.source == "shadow"]
-    if not shadows:
-        raise Unavailable("probes act on the shadow database only, and there is none")
-    return {database.name: probe(database) for database in shadows}
+    probeable = [database for database in databases.databases if database.cluster]
+    if not probeable:
+        raise Unavailable("probes act on the shadow database or on --probe-database, and there is neither")
+    return {database.name: probe(database) for database in probeable}
 
 
 def describe_probes(probed: dict[str, Probed]) -> _Described:

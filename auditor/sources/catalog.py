@@ -112,7 +112,11 @@ where exists (select from pg_depend d where d.refclassid = 'pg_proc'::regclass a
 group by f.name
 having count(*) = 1
 """
-_USERS = "select coalesce(to_regclass('auth.users')::oid::bigint, 0) as oid from setting"
+# By name: to_regclass refuses a role that may not use the schema.
+_USERS = """
+select coalesce(max(c.oid::bigint), 0) as oid from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = 'auth' and c.relname = 'users' and exists (select from setting)
+"""
 
 
 def read_schema(session: psycopg.Connection[Any], scope: Scope) -> Schema:

@@ -22,7 +22,8 @@ _ROLES = (
     "select coalesce(array_agg(rolname::text order by rolname), '{}') from pg_catalog.pg_roles where rolname = any (%s)"
 )
 _PLATFORM = (
-    "select to_regprocedure('auth.uid()') is not null, current_setting('server_version_num')::int, current_database()"
+    "select exists (select from pg_proc p join pg_namespace n on n.oid = p.pronamespace"
+    " where n.nspname = 'auth' and p.proname = 'uid' and p.pronargs = 0), current_setting('server_version_num')::int, current_database()"
 )
 
 
