@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditor import __version__, report_builder, suppress
@@ -15,6 +16,8 @@ from auditor.lanes import refuse_emptiness, sources
 from auditor.plan import Evidence
 from auditor.report import Report, Tool, Unit
 from auditor.report import Target as ReportTarget
+from auditor.sources.contract import read_contract
+from auditor.sources.vex_files import read_statements
 from auditor.weigh import SCORING_VERSION, weigh
 
 if TYPE_CHECKING:
@@ -39,7 +42,8 @@ class Request:
 
 def _sources(request: Request, book: Rulebook, pages: set[str]) -> dict[str, Source]:
     asked = [page for page in book.pages if page.id in pages]
-    return sources(request.target, asked, request.settings.public_endpoints)
+    contract = read_contract(request.target.root, request.settings.access_contract)
+    return sources(request.target, asked, request.settings.public_endpoints, contract)
 
 
 def audit(
@@ -87,4 +91,6 @@ def _suppressed(
     for path in repository.files:
         if suppress.may_hold_notes(path):
             waivers += suppress.from_text(path, repository.text(path) or "")
+    for file in request.target.vex:
+        waivers += suppress.from_vex(read_statements(file), asked, Path(file).name)
     return suppress.apply(book, asked, waivers, request.today)

@@ -11,9 +11,10 @@ import os
 import stat
 import tomllib
 from datetime import date  # noqa: TC003 - pydantic reads the annotation
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from auditor.model import Confidence, Severity, UsageError
 
@@ -26,6 +27,13 @@ _MAX_BYTES = 1_000_000
 EndpointPattern = Annotated[
     str, StringConstraints(pattern=r"^(?:(?:\*|GET|POST|PUT|PATCH|DELETE|ALL) [/*]\S*|ACTION \S+)$")
 ]
+
+
+def _inside(path: str) -> str:
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith(("/", "~")) or ".." in parts or "\0" in path:
+        raise ValueError("names a file inside the scanned folder")
+    return path
 
 
 class Suppression(BaseModel):
@@ -51,6 +59,7 @@ class Settings(BaseModel):
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     public_endpoints: tuple[EndpointPattern, ...] = Field(default=(), alias="public-endpoints")
+    access_contract: Annotated[str, AfterValidator(_inside)] | None = Field(default=None, alias="access-contract")
     ignore: tuple[Suppression, ...] = ()
 
 
@@ -72,11 +81,11 @@ def read_settings(root: Path) -> Settings:
 def _table(path: Path, keys: tuple[str, ...]) -> dict[str, Any] | None:
     """The table of settings in a file, None where it has none."""
     try:
-        text = _text(path)
+        text = plain_text(path)
         values: Any = None if text is None else tomllib.loads(text)
     except (ValueError, RecursionError, OSError) as error:
         if not keys:
-            raise UsageError(f"{path.name}: {_reason(error)}") from error
+            raise UsageError(f"{path.name}: {reason_of(error)}") from error
         return None  # a pyproject.toml that does not parse is its owner's matter, not this tool's
     for key in keys:
         values = values.get(key) if isinstance(values, dict) else None
@@ -85,7 +94,7 @@ def _table(path: Path, keys: tuple[str, ...]) -> dict[str, Any] | None:
     return cast("dict[str, Any] | None", values)
 
 
-def _text(path: Path) -> str | None:
+def plain_text(path: Path) -> str | None:
     """The text of a regular file; None without one, an error for a link, a device or a file without end."""
     if not os.path.lexists(path):
         return None
@@ -99,7 +108,7 @@ def _text(path: Path) -> str | None:
         return file.read().decode("utf-8-sig")
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "nested too deep"
     return (error.strerror or "cannot be read") if isinstance(error, OSError) else str(error)

@@ -198,7 +198,13 @@ def test_proofs_are_transcripts(leaky: Report) -> None:
     assert {finding.rule for finding in proved if not finding.rule.startswith("migration-")} == {
         "anon-can-write-rows",
         "cross-tenant-read",
+        "cross-tenant-write",
+        "definer-function-reaches-others",
+        "definer-view-exposed",
         "policy-infinite-recursion",
+        "policy-on-rls-disabled-table",
+        "privileged-column-self-update",
+        "rls-disabled",
     }
     for finding in proved:
         assert finding.proof

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from auditor.data import data_folder
 from auditor.render import labels
-from auditor.render.html_access import ENDPOINT_CONTROLS, cell_of_endpoint, matrices
+from auditor.render.html_access import ENDPOINT_CONTROLS, cell_of_endpoint, matrices, matrices_of
 from auditor.render.html_view import (
     fact_words,
     jump_links,
@@ -30,9 +30,10 @@ from auditor.render.markdown import Markdown
 from auditor.render.safe_text import clip, visible
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from auditor.report import Report, RuleResult
+    from auditor.report import AccessCell, Report, RuleResult
     from auditor.rulebook import Rulebook
 
 _GRADE_TONES = {"A": "good", "B": "good", "C": "warn", "D": "warn"}
@@ -48,6 +49,13 @@ def render(report: Report, rulebook: Rulebook) -> str:
     folder = data_folder("reports") / "templates"
     template = _environment(folder).get_template("report.html.jinja")
     return template.render(_view(report, rulebook) | _inline_blocks(folder)) + "\n"
+
+
+def render_access(cells: Sequence[AccessCell], lost: Mapping[str, str], tool: str) -> str:
+    """The access matrix as a page of its own, which needs no script."""
+    folder = data_folder("reports") / "templates"
+    view = {"matrices": matrices_of(cells), "lost": lost, "tool": tool} | _inline_blocks(folder)
+    return _environment(folder).get_template("access.html.jinja").render(view) + "\n"
 
 
 def _environment(folder: Path) -> Environment:

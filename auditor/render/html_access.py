@@ -5,20 +5,45 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from auditor.facts.access_contract import NEVER_SENT, caller_order, command_order
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from auditor.report import AccessCell, Endpoint, EndpointControl, ProofResult, Report
 
-_COMMANDS = ("select", "insert", "update", "delete")
 _WORDS = {"own-rows": "own rows"}
+_MEANS = {
+    "allowed": "rows of everybody",
+    "own-rows": "own rows only",
+    "denied": "nothing",
+    "error": "fails with an error",
+    "unknown": "not known",
+}
+_REACHES = _MEANS | {"allowed": "reaches what belongs to somebody else"}
+_SIGNS = {"error": "!", "unknown": "?"}
+# Callers to whom no row belongs: what they reach is what a reviewer looks for first.
+_OUTSIDERS = {"anon", "anonymous-user", "stranger", "other"}
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """What one caller can do; `anchor` leads to the transcript where there is one."""
+class Chip:
+    """What one caller can do with one command; `anchor` leads to the transcript where there is one. A `quiet` one is no
+    alarm: no request of the API sends the command.
+    """
 
+    letter: str
     state: str
     word: str
+    title: str
     anchor: str | None
+    quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    caller: str
+    outsider: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,54 +55,81 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """One database: its objects are the rows, its callers and their commands the columns."""
+    """One database: its objects are the rows, its callers the columns, each cell a chip for every command."""
 
     title: str
-    callers: list[str]
-    commands: list[str]
-    rows: list[tuple[str, list[Cell]]]
-    proofs: list[Transcript]
+    columns: list[Column]
+    commands: list[tuple[str, str]]
+    rows: list[tuple[str, list[list[Chip]]]]
+    proofs: dict[str, list[Transcript]]
 
 
 def matrices(report: Report) -> list[Matrix]:
-    databases: dict[tuple[str, str], list[AccessCell]] = {}
-    for cell in report.access:
-        databases.setdefault((cell.unit, cell.database), []).append(cell)
-    return [_matrix(n, unit, name, cells) for n, ((unit, name), cells) in enumerate(databases.items())]
+    return matrices_of(report.access)
 
 
-def _matrix(number: int, unit: str, database: str, cells: list[AccessCell]) -> Matrix:
-    callers = list(dict.fromkeys(cell.caller for cell in cells))
-    commands = sorted(dict.fromkeys(cell.command for cell in cells), key=_command_order)
-    known = {(cell.object, cell.caller, cell.command): cell for cell in cells}
-    anchors = {key: f"x={number}-{n}" for n, (key, cell) in enumerate(known.items()) if cell.proof}
-    rows = [
-        (name, [_cell(known, anchors, (name, caller, command)) for caller in callers for command in commands])
-        for name in dict.fromkeys(cell.object for cell in cells)
-    ]
-    title = f"Database {database}" if unit == "." else f"Database {database}, {unit}"
-    return Matrix(title, callers, commands, rows, _transcripts(known, anchors))
+def matrices_of(cells: Sequence[AccessCell]) -> list[Matrix]:
+    """One matrix for each database, and one more for its functions."""
+    groups: dict[tuple[str, str, bool], list[AccessCell]] = {}
+    for cell in cells:
+        groups.setdefault((cell.unit, cell.database, cell.command.upper() == "EXECUTE"), []).append(cell)
+    return [_matrix(n, *key, found) for n, (key, found) in enumerate(groups.items())]
 
 
-def _command_order(command: str) -> int:
-    return _COMMANDS.index(command.lower()) if command.lower() in _COMMANDS else len(_COMMANDS)
+def letter_of(command: str) -> str:
+    """`S` for SELECT and so on; `X` for EXECUTE, as in the access privileges that psql shows."""
+    return "X" if command.upper() == "EXECUTE" else command[:1].upper()
+
+
+def sign_of(command: str, state: str) -> str:
+    """One character: a capital letter for everybody's rows, a small one for own rows."""
+    if state in {"allowed", "own-rows"}:
+        return letter_of(command) if state == "allowed" else letter_of(command).lower()
+    return _SIGNS.get(state, "-")
 
 
 _Key = tuple[str, str, str]
 
 
-def _cell(known: dict[_Key, AccessCell], anchors: dict[_Key, str], key: _Key) -> Cell:
-    """Look a cell up; a combination that nobody tried is unknown, not denied."""
-    state = known[key].state if key in known else "unknown"
-    return Cell(state, _WORDS.get(state, state), anchors.get(key))
-
-
-def _transcripts(known: dict[_Key, AccessCell], anchors: dict[_Key, str]) -> list[Transcript]:
-    return [
-        Transcript(anchors[key], f"{cell.caller}: {cell.command} on {cell.object}, {cell.state}", cell.proof)
-        for key, cell in known.items()
-        if cell.proof
+def _matrix(number: int, unit: str, database: str, functions: bool, cells: list[AccessCell]) -> Matrix:
+    callers = sorted({cell.caller for cell in cells}, key=caller_order)
+    commands = sorted({cell.command for cell in cells}, key=command_order)
+    known = {(cell.object, cell.caller, cell.command): cell for cell in cells}
+    anchors = {key: f"x={number}-{n}" for n, (key, cell) in enumerate(known.items()) if cell.proof}
+    rows = [
+        (name, [[_chip(known, anchors, (name, caller, command)) for command in commands] for caller in callers])
+        for name in dict.fromkeys(cell.object for cell in cells)
     ]
+    title = f"{'Functions of database' if functions else 'Database'} {database}"
+    return Matrix(
+        title if unit == "." else f"{title}, {unit}",
+        [Column(caller, caller in _OUTSIDERS) for caller in callers],
+        [(letter_of(command), command) for command in commands],
+        rows,
+        _transcripts(known, anchors),
+    )
+
+
+def _chip(known: dict[_Key, AccessCell], anchors: dict[_Key, str], key: _Key) -> Chip:
+    """Look a cell up; a combination that nobody tried is left blank, which is neither denied nor allowed."""
+    name, caller, command = key
+    if key not in known:
+        return Chip("·", "untried", "not tried", f"{caller}: {command} on {name} was not tried", None)
+    state = known[key].state
+    means = _REACHES if command.upper() == "EXECUTE" else _MEANS
+    title = f"{caller}: {command} on {name}: {means.get(state, state)}"
+    quiet = command.upper() in NEVER_SENT
+    return Chip(sign_of(command, state), state, _WORDS.get(state, state), title, anchors.get(key), quiet)
+
+
+def _transcripts(known: dict[_Key, AccessCell], anchors: dict[_Key, str]) -> dict[str, list[Transcript]]:
+    """The transcripts of each object."""
+    found: dict[str, list[Transcript]] = {}
+    for key, cell in known.items():
+        if cell.proof:
+            title = f"{cell.caller}: {cell.command} on {cell.object}, {cell.state}"
+            found.setdefault(cell.object, []).append(Transcript(anchors[key], title, cell.proof))
+    return found
 
 
 ENDPOINT_CONTROLS = {

@@ -91,7 +91,7 @@ class Statements:
         yield from self._inserts(table, caller, session)
         if not caller.home:
             name = _name(table).as_string(session)
-            yield Try("TRUNCATE", "others", f"truncate table {name}")
+            yield Try("TRUNCATE", "others", f"truncate table {name} cascade")
 
     def plan(self, table: Table, command: str, session: psycopg.Connection[Any]) -> str:
         """EXPLAIN finds infinite recursion at plan time, with no rows at all."""
@@ -179,8 +179,10 @@ class Statements:
         draft = draft_row(table, self._schema, World("c", rows, owner=user.name), owned.users, None)
         planted = tenant.rows.get(table.oid) or {}
         unique = {name for group in (table.primary_key, *table.unique) for name in group} | set(owned.users)
-        # What the planted row needed beyond the first draft, such as a value that a CHECK allows.
-        learned = {n: planted[n] for n in draft.values if n not in unique and planted.get(n) is not None}
+        # What the planted row needed beyond the first draft, such as a value that a CHECK allows; what has a default
+        # may have been filled by a trigger, with the time of day.
+        needed = {column.name for column in table.columns if column.default is None} - unique
+        learned = {n: planted[n] for n in draft.values if n in needed and planted.get(n) is not None}
         counters = {column.name for column in table.columns if counts_up(table, column)}
         values = {k: v for k, v in (draft.values | learned).items() if k not in counters}
         belongs = {name: values[name] for name in (*owned.users, owned.tenant) if name and values.get(name) is not None}

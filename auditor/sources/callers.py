@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from auditor.sources.database import Database
     from auditor.sources.planting import Planted
 
+SERVICE = "service_role"
 _ANONYMOUS_SIGN_INS = re.compile(r"^\s*enable_anonymous_sign_ins\s*=\s*true", re.MULTILINE)
 
 
@@ -64,7 +65,7 @@ def find_callers(database: Database, planted: Planted) -> list[Caller]:
         callers.insert(1, signed_in("anonymous-user", World("anonymous-user"), is_anonymous=True))
     for name, world in planted.members.items():
         callers.append(signed_in(name, world, home=first.name, foreign=second.name))
-    return [*callers, Caller("service_role", "service_role", json.dumps({"role": "service_role"}))]
+    return [*callers, Caller(SERVICE, SERVICE, json.dumps({"role": SERVICE}))]
 
 
 def _anonymous_sign_ins(database: Database) -> bool:

@@ -37,6 +37,8 @@ order by f.identity
 """
 _MAX_FUNCTIONS = 80
 _MAX_ROWS = 1000
+_SHORT = 3
+_RETURNED = "select audited.* from {call} audited"
 _COUNTED = "select count(*) from (select audited from {call} audited limit {rows}) l"
 _USER = re.compile(r"user|uid|profile|member|account_owner|owner|author|creator|actor|customer", re.IGNORECASE)
 _NUMBERS = {"bigint", "integer", "smallint", "numeric"}
@@ -96,13 +98,14 @@ class _World:
                 column = table.column(table.primary_key[0])
                 if column and (column.type == kind or {column.type, kind} <= {"uuid", *_TEXTS}):
                     return value
-        return self._tenant_id(stem)
+        return self._tenant_id() if kind == "uuid" else None
 
-    def _tenant_id(self, stem: str) -> Any:  # noqa: ANN401 - any SQL value
+    def _tenant_id(self) -> Any:  # noqa: ANN401 - any SQL value
+        """The owner's tenant, where a schema has one: what an argument that is not named after a user may mean."""
         for table in self.schema.tables.values():
             owned, row = self.owned.get(table.oid), self.owner.rows.get(table.oid)
-            if owned and owned.tenant and row and owned.tenant.removesuffix("_id") == stem:
-                return row.get(owned.tenant)
+            if owned and owned.tenant and row and isinstance(row.get(owned.tenant), str):
+                return row[owned.tenant]
         return None
 
     def fingerprint(self) -> str:
@@ -138,7 +141,8 @@ class _World:
 
 def _named_after(table: Table, stem: str) -> bool:
     name = table.name.lower()
-    return name in {stem, f"{stem}s", f"{stem}es", f"{stem.removesuffix('y')}ies"}
+    short = len(stem) >= _SHORT and name.startswith(stem)  # org, after organizations
+    return short or name in {stem, f"{stem}s", f"{stem}es", f"{stem.removesuffix('y')}ies"}
 
 
 def probe_functions(
@@ -207,7 +211,7 @@ def _call(row: dict[str, Any], values: dict[str, Any]) -> str:
 
 
 def _shown(call: str) -> str:
-    return f"select audited.* from {call} audited"
+    return _RETURNED.format(call=call)
 
 
 def _read(call: str, values: dict[str, Any], caller: Caller, world: _World, actor: Actor) -> Attempt:

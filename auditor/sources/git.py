@@ -44,8 +44,8 @@ _BRANCHES = (
 )
 
 
-def run_git(folder: GitFolder, *arguments: str) -> bytes:
-    """The output of one git command that reads; raises GitError."""
+def run_git(folder: GitFolder, *arguments: str, given: bytes = b"") -> bytes:
+    """The output of one git command that reads, and is told what is `given`; raises GitError."""
     safe = (part for key in (*_SAFE, f"safe.directory={folder.top}") for part in ("-c", key))
     places = (f"--git-dir={folder.private}", f"--work-tree={folder.top}")
     try:
@@ -56,7 +56,7 @@ def run_git(folder: GitFolder, *arguments: str) -> bytes:
             timeout=_SECONDS,
             env=_ENVIRONMENT | {"GIT_INDEX_FILE": str(folder.index)},
             cwd=folder.top,
-            stdin=subprocess.DEVNULL,
+            input=given,
         )
     except subprocess.TimeoutExpired as error:
         raise GitError(f"git did not answer within {_SECONDS} s") from error

@@ -54,7 +54,7 @@ def _reduced(attempts: list[Attempt]) -> tuple[str, Attempt]:
     others = [attempt for attempt in attempts if attempt.aim != "own"]
     own = [attempt for attempt in attempts if attempt.aim == "own"]
     ranked = [
-        ("allowed", [a for a in others if a.state == "allowed"]),
+        ("allowed", [a for a in others if a.state == "allowed" or a.passed]),
         ("error", [a for a in others if a.state == "error"]),
         ("unknown", [a for a in others if a.state == "unknown"]),
         ("own-rows", [a for a in own if a.state == "allowed" or a.passed]),

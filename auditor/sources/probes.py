@@ -12,7 +12,7 @@ from auditor.facts.ownership import find_owned
 from auditor.facts.rows import World
 from auditor.sources.acting import PLAIN_LOGIN, Actor, Outcome, first_line
 from auditor.sources.attempts import Attempt, Statements, Try
-from auditor.sources.callers import find_callers
+from auditor.sources.callers import SERVICE, find_callers
 from auditor.sources.cluster import REPLAY_ROLE
 from auditor.sources.function_probes import FunctionProbe, probe_functions
 from auditor.sources.plant_users import user_text
@@ -179,7 +179,8 @@ class _Prober:
         elif state == "allowed" and self._is_anothers(attempt):
             state, seen = "denied", f"{seen}, but it belongs to another than the statement names"
         passed = _passed(outcome, table)
-        tells = attempt.aim != "own" and (state in _TELLS or passed)
+        # Of what the service role may do there is nothing to prove.
+        tells = attempt.aim != "own" and caller.name != SERVICE and (state in _TELLS or passed)
         script = self.transcripts.write([table.oid], caller, statement) if tells else ""
         return Attempt(
             caller.name,

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
+from auditor.sources.callers import SERVICE
+
 if TYPE_CHECKING:
     from auditor.facts.rows import World
     from auditor.sources.acting import Actor
@@ -80,7 +82,11 @@ def probe_views(
                     ("allowed" if count else "denied"),
                     f"{count} rows that name what belongs to somebody else",
                 )
-            script = transcripts.write(list(row["reads"] or ()), caller, query) if state == "allowed" else ""
+            script = (
+                transcripts.write(list(row["reads"] or ()), caller, query)
+                if state == "allowed" and caller.name != SERVICE
+                else ""
+            )
             found[row["identity"]].sights.append(Sight(caller.name, state, seen, script))
     for view in found.values():
         _controlled(view)

@@ -14,7 +14,7 @@
     const folded = target && target.closest("details");
     if (!folded) return;
     if (folded.hidden) { search.value = ""; filter(); }
-    folded.open = true;
+    for (let outer = folded; outer; outer = outer.parentElement.closest("details")) outer.open = true;
     folded.scrollIntoView();
   };
   addEventListener("hashchange", openTarget);
