@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from auditor.facts.policy_owners import tenant_columns
+
 if TYPE_CHECKING:
     from auditor.facts.schema import Column, Policy, Schema, Table
 
@@ -71,12 +73,12 @@ def always_a_tenants(table: Table, owned: Owned) -> bool:
 def find_owned(schema: Schema) -> dict[int, Owned]:
     """Owned tables by oid, ownership followed along foreign keys. Tables that are not in it are shared by everybody."""
     owned: dict[int, Owned] = {}
-    people = _people(schema)
+    persons = people(schema)
     for table in schema.tables.values():
-        users, tenant = _user_columns(table, people), _tenant_column(table, schema, people)
+        users, tenant = _user_columns(table, persons), _tenant_column(table, schema, persons)
         if users or tenant:
             owned[table.oid] = Owned(users, tenant)
-        elif _is_tenant(table, schema, people):
+        elif _is_tenant(table, schema, persons):
             owned[table.oid] = Owned(tenant=table.primary_key[0] if table.primary_key else "id")
     while grown := {table.oid: found for table in schema.tables.values() if (found := _through(table, owned, schema))}:
         owned |= grown
@@ -107,14 +109,21 @@ def _required(table: Table, columns: tuple[str, ...]) -> bool:
     return all((column := table.column(name)) is not None and column.not_null for name in columns)
 
 
-def _people(schema: Schema) -> set[int]:
+def people(schema: Schema) -> set[int]:
     """`auth.users`, and the tables that hold one row for each of its users (profiles)."""
-    people = {schema.users} if schema.users else set()
+    found = {schema.users} if schema.users else set()
     for table in schema.tables.values():
         own_key = [key for key in table.foreign_keys if key.columns == table.primary_key]
         if any(key.target == schema.users for key in own_key):
-            people.add(table.oid)
-    return people
+            found.add(table.oid)
+    return found
+
+
+def speaks_for_users(table: Table, schema: Schema) -> bool:
+    """Users, their tenants, and who belongs to which: what the rights to all other rows hang on."""
+    return bool(table.oid in people(schema) or _TENANT_TABLE.match(table.name) or _MEMBERS.search(table.name)) or (
+        table.name.lower() in {"users", "profiles"} or table.name.lower().startswith(("user_", "staff", "usuario"))
+    )
 
 
 def _user_columns(table: Table, people: set[int]) -> tuple[str, ...]:
@@ -141,6 +150,10 @@ def _tenant_column(table: Table, schema: Schema, people: set[int]) -> str | None
         target = schema.tables.get(key.target)
         if target and target.oid != table.oid and len(key.columns) == 1 and _is_tenant(target, schema, people):
             return key.columns[0]
+    users = _user_columns(table, people)
+    asked = [table.column(name) for name in tenant_columns(table, schema) if name not in users]
+    if found := [column.name for column in asked if column and _holds_id(column)]:
+        return found[0]
     return next((c.name for c in table.columns if _TENANT_COLUMN.match(c.name) and _holds_id(c)), None)
 
 

@@ -1,54 +1,43 @@
-"""Values for rows that satisfy a schema: by type and name first, then by what the server's errors say.
+"""Rows that satisfy a schema: drafted by type, keys and ownership, then made to agree with the CHECK constraints.
 
 A *world* is a user with everything that belongs to them; ids are uuid5 and times fixed, so two scans are the same.
 """
 
-# ruff: noqa: E501 - tables are easier to read in long lines
-
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
-if TYPE_CHECKING:
-    from auditor.facts.schema import Column, Schema, Table
+from auditor.facts.ownership import speaks_for_users
+from auditor.facts.row_bounds import bound_check
+from auditor.facts.row_checks import read_checks
+from auditor.facts.row_functions import written_out
+from auditor.facts.row_solver import Draft, default_of, solve
+from auditor.facts.row_values import candidates, fits
 
-_TIME = "2026-01-01 00:00:00+00"
-_PRIVATE = ("draft", "private", "pending", "inactive", "unpublished", "hidden", "member", "user", "viewer")
+if TYPE_CHECKING:
+    from auditor.facts.schema import Column, ForeignKey, Schema, Table
+
 _OPEN_NAME = re.compile(r"public|publish|visible|shared|listed|open|active|approved|featured", re.IGNORECASE)
+_IN_FORCE = re.compile(r"active|approved|verified|enabled|confirmed|accepted", re.IGNORECASE)
 _RANDOM = re.compile(r"random|uuid|now\(|clock_|current_timestamp|timeofday", re.IGNORECASE)
 _FIRST_ID = {False: 900_000, True: 30_000}  # ids that no seed uses, the second for smallint
-_LITERALS = re.compile(r"'((?:[^']|'')*)'::(?:text|character varying|bpchar|\w+)")
-_CANDIDATES: dict[str, tuple[Any, ...]] = {
-    "N": (1, 0, 2, 5, 10, 50, 100, 1000, 12, 2026, 0.5, -1),
-    "S": ("audit", "abc", "audit-row", "a@example.com", "https://example.com/a", "#a1b2c3", "+15555550100", "USD", "US", "en",
-          "a" * 10, "a" * 32, "a" * 64, "A", "1", "12:00", "2026-01-01", "", "/a", "AUDIT", "en-US", "a" * 200),
-    "B": (False, True),
-    "D": (_TIME, "2030-01-01 00:00:00+00", "2020-01-01 00:00:00+00"),
-}  # fmt: skip
-_BY_TYPE = {
-    "uuid": None, "json": "{}", "jsonb": "{}", "bytea": "\\x61", "inet": "192.0.2.1", "cidr": "192.0.2.0/24",
-    "macaddr": "08:00:2b:01:02:03", "interval": "1 day", "time without time zone": "12:00", "time with time zone": "12:00+00",
-    "date": "2026-01-01", "tsvector": "", "tsquery": "a", "xml": "<a/>", "point": "(0,0)", "int4range": "[1,2)",
-    "int8range": "[1,2)", "numrange": "[1,2)", "tsrange": "[2026-01-01,2026-01-02)", "tstzrange": "[2026-01-01,2026-01-02)",
-    "daterange": "[2026-01-01,2026-01-02)", "bit": "1", "bit varying": "1", "ltree": "a", "hstore": "", "oid": 1,
-    "regclass": "pg_class", "money": "1", "name": "audit", "box": "(0,0),(1,1)", "circle": "<(0,0),1>", "path": "((0,0),(1,1))",
-    "polygon": "((0,0),(1,1))", "line": "{1,1,1}", "lseg": "[(0,0),(1,1)]", "pg_lsn": "0/0", "txid_snapshot": "1:1:",
-}  # fmt: skip
 
 
 @dataclass(slots=True)
 class World:
     """One user: `name` is a letter, `rows` the row planted for each table, by oid, as the server returned it.
 
-    `owner` is the world whose user the rows are written for, itself if empty.
+    `owner` is the world whose user the rows are written for, itself if empty; `borrowed` are rows of the history's own
+    that foreign keys may lead to where none could be planted.
     """
 
     name: str
     rows: dict[int, dict[str, Any]] = field(default_factory=dict)
     owner: str = ""
+    borrowed: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def user(self) -> str:
@@ -58,54 +47,72 @@ class World:
     def email(self) -> str:
         return f"{self.name}@example.com"
 
+    @property
+    def number(self) -> int:
+        """A small number of its own, so that two worlds' rows can lie side by side."""
+        return ord(self.name) - ord("a") if len(self.name) == 1 else 3 + sum(map(ord, self.name)) % 20
+
     def uuid(self, what: str) -> str:
         return str(uuid5(NAMESPACE_URL, f"https://backend-audit.invalid/{self.name}/{what}"))
 
 
-@dataclass(slots=True)
-class Draft:
-    """A row to try. `tries` counts, per column, how many candidates were refused."""
-
-    table: Table
-    world: World
-    values: dict[str, Any]
-    tries: dict[str, int] = field(default_factory=dict)
-
-
 def order_tables(schema: Schema) -> list[Table]:
-    """Tables with what their foreign keys need before them; a cycle is entered at its first table by name."""
+    """Tables with what their foreign keys need before them; a cycle is entered where a key may be null."""
     ordered: list[Table] = []
     seen: set[int] = set()
 
     def visit(table: Table, path: tuple[int, ...]) -> None:
         if table.oid in seen or table.oid in path:
             return
-        for key in table.foreign_keys:
-            if key.target in schema.tables:
+        for key in sorted(table.foreign_keys, key=lambda key: not _required(table, key)):
+            closes = key.target in path and not _required(table, key)
+            if key.target in schema.tables and not closes:
                 visit(schema.tables[key.target], (*path, table.oid))
-        seen.add(table.oid)
-        ordered.append(table)
+        if table.oid not in seen:
+            seen.add(table.oid)
+            ordered.append(table)
 
-    for table in sorted(schema.tables.values(), key=lambda t: (len(t.foreign_keys), t.identity)):
+    for table in sorted(schema.tables.values(), key=lambda t: (_needed(t), len(t.foreign_keys), t.identity)):
         visit(table, ())
     return ordered
 
 
+def _needed(table: Table) -> int:
+    return sum(_required(table, key) for key in table.foreign_keys if key.target != table.oid)
+
+
+def _required(table: Table, key: ForeignKey) -> bool:
+    return all((column := table.column(name)) is not None and column.not_null for name in key.columns)
+
+
 def draft_row(table: Table, schema: Schema, world: World, owner_columns: tuple[str, ...], tenant: str | None) -> Draft:
     """The first try: foreign keys to the world's own rows, owner and tenant columns, and what has no default."""
-    draft = Draft(table, world, {})
+    found = [*read_checks(table), *bound_check(table)]
+    checks = [replace(check, term=written_out(check.term, schema.routines)) for check in found]
+    draft = Draft(table, world, checks, {}, {})
+    in_force = speaks_for_users(table, schema)
     for column in table.columns:
         if counts_up(table, column):
-            draft.values[column.name] = _FIRST_ID[column.type == "smallint"] + ord(world.name)
+            draft.values[column.name] = _FIRST_ID[column.type == "smallint"] + world.number + ord("a")
+        elif in_force and column.category == "B" and _IN_FORCE.search(column.name):
+            draft.values[column.name] = True
         elif _wants_value(column) and not column.generated and not column.identity_always:
-            draft.values[column.name] = value_for(table, column, world, 0)
+            draft.values[column.name] = first_value(draft, column)
     for name in owner_columns:
         if (owner := table.column(name)) and _fits_id(owner):
             draft.values[name] = world.user
+            draft.fixed[name] = []
     if tenant and tenant not in table.primary_key and (holder := table.column(tenant)) and _fits_id(holder):
         draft.values[tenant] = world.uuid("tenant")
+        draft.fixed[tenant] = []
     _follow_keys(draft, schema)
+    solve(draft)
     return draft
+
+
+def first_value(draft: Draft, column: Column) -> Any:  # noqa: ANN401 - any SQL value
+    options = candidates(draft.table, column, draft.world, draft.checks)
+    return next((value for value in options if fits(column, value)), None)
 
 
 def counts_up(table: Table, column: Column) -> bool:
@@ -119,7 +126,7 @@ def _wants_value(column: Column) -> bool:
         return True  # a row that its owner did not publish: the default may be open
     if column.default is not None and _RANDOM.search(column.default):
         return True  # two scans must plant the same rows
-    return column.not_null and column.default is None
+    return (column.not_null and column.default is None) or not fits(column, default_of(column))
 
 
 def _fits_id(column: Column) -> bool:
@@ -128,80 +135,15 @@ def _fits_id(column: Column) -> bool:
 
 def _follow_keys(draft: Draft, schema: Schema) -> None:
     for key in draft.table.foreign_keys:
-        row = draft.world.rows.get(key.target)
+        row = draft.world.rows.get(key.target) or draft.world.borrowed.get(key.target)
         for name, target in zip(key.columns, key.target_columns, strict=True):
+            column = draft.table.column(name)
             if key.target == schema.users and target == "id":
                 draft.values[name] = draft.world.user
             elif row is not None and row.get(target) is not None:
                 draft.values[name] = row[target]
-            elif (column := draft.table.column(name)) and not column.not_null:
+            elif column and not column.not_null:
                 draft.values[name] = None
-
-
-def value_for(table: Table, column: Column, world: World, attempt: int) -> Any:  # noqa: ANN401 - any SQL value
-    """The `attempt`-th candidate for a column; raises LookupError when there are no more."""
-    options = _options(table, column, world)
-    if attempt >= len(options):
-        raise LookupError(column.name)
-    return options[attempt]
-
-
-def _options(table: Table, column: Column, world: World) -> list[Any]:
-    if column.elements:
-        return _private_first(list(column.elements))
-    if column.type.endswith("[]"):
-        return ["{}", "{audit}", "{1}"]
-    if column.type == "uuid":
-        return [world.uuid(f"{table.identity}.{column.name}")]
-    if column.type in _BY_TYPE:
-        return [_BY_TYPE[column.type]]
-    if column.type.startswith(("vector", "halfvec", "extensions.vector", "extensions.halfvec")):
-        return ["[" + ",".join(["0.1"] * n) + "]" for n in (1536, 768, 384, 1024, 3072, 3)]
-    listed = _private_first(_listed(table, column)) if column.category == "S" else []
-    found = [*listed, *_CANDIDATES.get(column.category, _CANDIDATES["S"])]
-    return [_personal(value, column, world) for value in found]
-
-
-def _private_first(labels: list[str]) -> list[str]:
-    return sorted(labels, key=lambda label: (label.lower() not in _PRIVATE, labels.index(label)))
-
-
-def _listed(table: Table, column: Column) -> list[str]:
-    """The literals of CHECK constraints on a column: `status in ('draft', 'live')`."""
-    texts = [check for check in table.checks.values() if re.search(rf'\b"?{re.escape(column.name)}"?\b', check)]
-    return [match[1].replace("''", "'") for text in texts for match in _LITERALS.finditer(text) if "~" not in text]
-
-
-def _personal(value: Any, column: Column, world: World) -> Any:  # noqa: ANN401 - any SQL value
-    """Make a text value the world's own, so that unique columns hold for two worlds, and fit its length."""
-    if column.category != "S" or not isinstance(value, str):
-        return value
-    if re.search("email", column.name, re.IGNORECASE):
-        return world.email
-    if value == "audit":
-        value = f"audit {world.name} {column.name}"
-    elif value == "audit-row":
-        value = f"audit-{world.name}-{column.name}".lower().replace("_", "-")
-    return value[: column.length] if column.length else value
-
-
-def next_try(draft: Draft, columns: list[str]) -> bool:
-    """Move on to the next candidates of `columns`, like an odometer; False when all were tried."""
-    for name in columns:
-        column = draft.table.column(name)
-        if column is None or column.generated or column.identity_always:
-            continue
-        draft.tries[name] = draft.tries.get(name, -1) + 1
-        try:
-            draft.values[name] = value_for(draft.table, column, draft.world, draft.tries[name])
-        except LookupError:
-            draft.tries[name] = -1
-            continue
-        return True
-    return False
-
-
-def columns_of_check(table: Table, constraint: str) -> list[str]:
-    """The columns that the definition of a CHECK constraint names."""
-    definition = table.checks.get(constraint, "")
-    return [c.name for c in table.columns if re.search(rf'(?<!\w)"?{re.escape(c.name)}"?(?!\w)', definition)]
+            elif key.target == draft.table.oid and target in draft.values:
+                draft.values[name] = draft.values[target]  # the first of its kind leads to itself
+            draft.fixed.setdefault(name, [])

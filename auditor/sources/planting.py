@@ -11,14 +11,18 @@ import psycopg
 from psycopg import sql
 
 from auditor.facts.ownership import Owned
-from auditor.facts.rows import World, columns_of_check, draft_row, next_try, order_tables, value_for
+from auditor.facts.row_solver import solve
+from auditor.facts.rows import World, draft_row, order_tables
 from auditor.sources.cluster import REPLAY_ROLE
+from auditor.sources.plant_members import plant_members
+from auditor.sources.plant_refusals import learn, reason_of, triggers_of
+from auditor.sources.plant_users import signed_in, user_text
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from auditor.facts.rows import Draft
-    from auditor.facts.schema import Table
+    from auditor.facts.row_solver import Draft
+    from auditor.facts.schema import ForeignKey, Schema, Table
     from auditor.sources.database import Database
 
 _MAX_TRIES = 80
@@ -29,7 +33,12 @@ class Planted:
     """What was planted: per world the statement that made each table's row (by oid), and why some could not be made.
 
     `found` are rows that a trigger made for the user, with the column that holds the user's id;
-    `forced` are tables whose rows needed triggers and foreign keys switched off.
+    `forced` are tables whose rows needed triggers and foreign keys switched off, `reasons` says why, there and where it
+    failed; `seeded` are tables of nobody's in which a row of the history's own stands for one that could not be made.
+    Where a trigger asks who is signed in, the statement begins with another one, which sets the claims.
+    `needs` are statements of the other world that a row leads to (a follower and the one who is followed), in order.
+    `members` are users who belong to world a's tenant through membership tables, with the statements that make them,
+    after those of world a.
     """
 
     worlds: tuple[World, World]
@@ -38,6 +47,11 @@ class Planted:
     failed: dict[int, str] = field(default_factory=dict)
     found: dict[tuple[str, int], str] = field(default_factory=dict)
     forced: set[int] = field(default_factory=set)
+    reasons: dict[int, str] = field(default_factory=dict)
+    seeded: set[int] = field(default_factory=set)
+    needs: dict[tuple[str, int], list[str]] = field(default_factory=dict)
+    members: dict[str, World] = field(default_factory=dict)
+    member_statements: dict[str, list[str]] = field(default_factory=dict)
 
 
 class Planter:
@@ -50,6 +64,7 @@ class Planter:
         self._owned = owned
         self._watchdog = database.watchdog
         self._cluster = database.cluster
+        self._drafts: dict[int, Draft] = {}
         self.session = self._connect()
         self.planted = Planted((World("a"), World("b")))
 
@@ -61,53 +76,65 @@ class Planter:
             for world in self.planted.worlds:
                 if self._schema.users:
                     self._user(world)
-                for table in order_tables(self._schema):
-                    self._plant(table, world)
+            rows = [(t, w) for t in order_tables(self._schema) if not t.partition for w in self.planted.worlds]
+            # A trigger may look for rows that no foreign key leads to: what it refused is tried again after all others.
+            left = [(table, world) for table, world in rows if self._plant(table, world)]
+            for table, world in left:
+                if reason := self._plant(table, world):
+                    self._second_try(table, world, reason)
+            plant_members(self, self._schema, self._owned)
         finally:
             self.session.close()
         return self.planted
 
     def _user(self, world: World) -> None:
-        names = {"full_name": f"Audit {world.name}", "name": f"Audit {world.name}", "username": f"audit_{world.name}",
-                 "user_name": f"audit_{world.name}", "first_name": "Audit", "last_name": world.name,
-                 "avatar_url": "https://example.com/a.png", "email": world.email}  # fmt: skip
-        statement = sql.SQL(
-            "insert into auth.users (id, instance_id, aud, role, email, email_confirmed_at, raw_app_meta_data,"
-            " raw_user_meta_data, created_at, updated_at) values ({}, {}, 'authenticated', 'authenticated', {},"
-            ' {time}, \'{{"provider": "email"}}\', {}, {time}, {time})'
-        ).format(
-            sql.Literal(world.user),
-            sql.Literal("00000000-0000-0000-0000-000000000000"),
-            sql.Literal(world.email),
-            sql.Literal(json.dumps(names)),
-            time=sql.Literal("2026-01-01 00:00:00+00"),
-        )
-        text = statement.as_string(self.session)
+        text = user_text(world, self.session)
         self.planted.users[world.name] = text
-        if self._try(text) is not None:  # a trigger on auth.users refused: the user is needed all the same
-            self._try(text, replica=True)
+        if self.execute(text) is not None:  # a trigger on auth.users refused: the user is needed all the same
+            self.execute(text, replica=True)
 
-    def _plant(self, table: Table, world: World) -> None:
-        """One row; what a trigger has already made for this user counts."""
-        if table.partition:
-            return
-        if (row := self._existing(table, world)) is not None:
+    def _plant(self, table: Table, world: World) -> str | None:
+        """One row, or the reason why not; what a trigger has already made for this user counts."""
+        if (row := self.existing(table, world)) is not None:
             world.rows[table.oid] = row
             self.planted.found[world.name, table.oid] = self._owned[table.oid].users[0]
-            return
-        owned = self._owned.get(table.oid, Owned())
-        draft = draft_row(table, self._schema, world, owned.users, owned.tenant if not owned.through else None)
-        reason = self._attempts(draft)
-        if reason and not self._force(draft):
-            self.planted.failed[table.oid] = reason
+            return None
+        draft = self.draft(table, world)
+        reason = self.attempt(draft)
+        self._drafts[table.oid] = draft
+        return reason
 
-    def _existing(self, table: Table, world: World) -> dict[str, Any] | None:
+    def draft(self, table: Table, world: World) -> Draft:
+        owned = self._owned.get(table.oid, Owned())
+        return draft_row(table, self._schema, world, owned.users, owned.tenant if not owned.through else None)
+
+    def _second_try(self, table: Table, world: World, reason: str) -> None:
+        """A row of the history's own where rows are nobody's; else one with triggers and foreign keys off."""
+        self.planted.reasons[table.oid] = reason
+        seed = self._seed(table)
+        if seed and table.oid not in self._owned:
+            world.rows[table.oid] = seed
+            self.planted.seeded.add(table.oid)
+        elif not self._force(self._drafts[table.oid]) and not self._force(self.draft(table, world)):
+            self.planted.failed[table.oid] = reason
+            if seed:
+                world.borrowed[table.oid] = seed
+
+    def _seed(self, table: Table) -> dict[str, Any] | None:
+        order: list[sql.Composable] = [sql.Identifier(name) for name in table.primary_key] or [sql.SQL("1")]
+        query = sql.SQL("select pg_catalog.to_jsonb(t.*) from {} t order by {} limit 1")
+        return self._read(query.format(_name(table), sql.SQL(", ").join(order)))
+
+    def existing(self, table: Table, world: World) -> dict[str, Any] | None:
         owned = self._owned.get(table.oid)
         if not owned or not owned.users:
             return None
         query = sql.SQL("select pg_catalog.to_jsonb(t.*) from {} t where {}::text = {} limit 1").format(
             _name(table), sql.Identifier(owned.users[0]), sql.Literal(world.user)
         )
+        return self._read(query)
+
+    def _read(self, query: sql.Composed) -> dict[str, Any] | None:
         try:
             with self._watchdog.watch(self.session):
                 found = self.session.execute(query).fetchone()
@@ -116,17 +143,54 @@ class Planter:
             return None
         return dict(found[0]) if found else None
 
-    def _attempts(self, draft: Draft) -> str | None:
-        """Insert, and learn from each refusal; the last refusal when nothing helped."""
-        reason = "no candidate was left"
+    def tenant_of(self, column: str, table: Table) -> Any:  # noqa: ANN401 - any SQL value
+        """World a's tenant, as a column of a table would hold it."""
+        first = self.planted.worlds[0]
+        keys = [key for key in table.foreign_keys if key.columns == (column,)]
+        found = [_target(first, key, self._schema) for key in keys]
+        return found[0] if found else first.rows.get(table.oid, {}).get(column)
+
+    def attempt(self, draft: Draft, *, widen: bool = True) -> str | None:
+        """Insert, and learn from each refusal; the reason when nothing helped."""
+        claims, reason = "", "no candidate was left"
         for _ in range(_MAX_TRIES):
-            error = self._insert(draft)
-            if error is None:
+            error = self._insert(draft, claims=claims)
+            if error is None or self._instead(draft, error):
                 return None
-            reason = error.diag.message_primary or str(error)
-            if not _learn(draft, error):
+            by_trigger = triggers_of(draft.table, error)
+            if not claims:
+                reason = reason_of(draft.table, error)
+            if by_trigger and not claims:  # it may ask who is signed in
+                claims = signed_in(draft.world)
+                continue
+            if learn(draft, error):
+                continue
+            if not widen or not self._widen(draft):
                 break
+            widen = False
         return reason
+
+    def _instead(self, draft: Draft, error: psycopg.Error) -> bool:
+        """Take over the row that a trigger made for the same key, when no column of the key is free to change."""
+        columns = draft.table.indexes.get(error.diag.constraint_name or "", ())
+        ours = error.sqlstate == "23505" and error.diag.table_name == draft.table.name and bool(columns)
+        if not ours or not all(name in draft.fixed for name in columns):
+            return False
+        keys = {name for key in (draft.table.primary_key, columns) for name in key}
+        changed = [name for name in draft.values if name not in keys] or [columns[0]]
+        sets = sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in changed)
+        conflict = sql.SQL(", ").join(map(sql.Identifier, columns))
+        tail = sql.SQL(" on conflict ({}) do update set {}").format(conflict, sets).as_string(self.session)
+        return self._insert(draft, tail=tail) is None
+
+    def _widen(self, draft: Draft) -> bool:
+        """Let keys lead to the other world's rows: somebody can only follow somebody else."""
+        others = [world for world in self.planted.worlds if world.name != draft.world.name]
+        for key in draft.table.foreign_keys:
+            if len(key.columns) == 1:
+                found = [_target(world, key, self._schema) for world in others]
+                draft.fixed[key.columns[0]] = [value for value in found if value is not None]
+        return solve(draft)
 
     def _force(self, draft: Draft) -> bool:
         if self._insert(draft, replica=True) is not None:
@@ -134,20 +198,46 @@ class Planter:
         self.planted.forced.add(draft.table.oid)
         return True
 
-    def _insert(self, draft: Draft, *, replica: bool = False) -> psycopg.Error | None:
-        text = insert_text(draft.table, draft.values, self.session)
-        error = self._try(
-            f"{text} returning pg_catalog.to_jsonb({_name(draft.table).as_string(self.session)}.*)",
-            draft,
-            replica=replica,
-        )
+    def _insert(self, draft: Draft, *, tail: str = "", claims: str = "", replica: bool = False) -> psycopg.Error | None:
+        text = insert_text(draft.table, draft.values, self.session) + tail
+        row_text = f"{text} returning pg_catalog.to_jsonb({_name(draft.table).as_string(self.session)}.*)"
+        error = self.execute(row_text, draft, before=claims, replica=replica)
         if error is None:
-            self.planted.statements[draft.world.name, draft.table.oid] = text
+            made = f"{claims};\n{text}" if claims else text
+            self.planted.statements[draft.world.name, draft.table.oid] = made
+            if needs := self._needs(draft):
+                self.planted.needs[draft.world.name, draft.table.oid] = needs
         return error
 
-    def _try(self, text: str, draft: Draft | None = None, *, replica: bool = False) -> psycopg.Error | None:
+    def _needs(self, draft: Draft) -> list[str]:
+        """Statements of the other world that the row's keys lead to."""
+        found: list[str] = []
+        for key in draft.table.foreign_keys:
+            value = draft.values.get(key.columns[0])
+            for world in self.planted.worlds:
+                strange = world.name != draft.world.name and _target(draft.world, key, self._schema) != value
+                if strange and value is not None and _target(world, key, self._schema) == value:
+                    found += [self.planted.users[world.name]] if world.name in self.planted.users else []
+                    found += self._ancestry(world, key.target)
+        return list(dict.fromkeys(found))
+
+    def _ancestry(self, world: World, oid: int) -> list[str]:
+        wanted: set[int] = set()
+        waiting = [oid]
+        while waiting:
+            oid = waiting.pop()
+            if oid not in wanted and oid in self._schema.tables:
+                wanted.add(oid)
+                waiting += [key.target for key in self._schema.tables[oid].foreign_keys]
+        return [text for (name, oid), text in self.planted.statements.items() if name == world.name and oid in wanted]
+
+    def execute(
+        self, text: str, draft: Draft | None = None, *, before: str = "", replica: bool = False
+    ) -> psycopg.Error | None:
         try:
             with self._watchdog.watch(self.session), self.session.transaction():
+                if before:
+                    self._run(before, returns=False)
                 if replica:
                     self.session.execute("set local session_replication_role = replica")
                 row = self._run(text, returns=draft is not None)
@@ -173,6 +263,13 @@ class Planter:
                 return next(rows, None)
 
 
+def _target(world: World, key: ForeignKey, schema: Schema) -> Any:  # noqa: ANN401 - any SQL value
+    """What a key of one column leads to in a world."""
+    if key.target == schema.users:
+        return world.user
+    return world.rows.get(key.target, {}).get(key.target_columns[0])
+
+
 def _name(table: Table) -> sql.Identifier:
     return sql.Identifier(table.schema, table.name)
 
@@ -196,31 +293,3 @@ def literal(table: Table, name: str, value: Any) -> sql.Literal:  # noqa: ANN401
     return sql.Literal(
         json.dumps(value) if isinstance(value, dict) or (isinstance(value, list) and not is_array) else value
     )
-
-
-def _learn(draft: Draft, error: psycopg.Error) -> bool:
-    """Change the draft by what an error says; False when nothing can be learned."""
-    state, diag, table = error.sqlstate or "", error.diag, draft.table
-    if state == "23502" and diag.column_name and diag.table_name == table.name:
-        return _fill(draft, diag.column_name)
-    if state == "23514" and diag.table_name == table.name:
-        return next_try(draft, columns_of_check(table, diag.constraint_name or ""))
-    if state == "23514" and diag.datatype_name:
-        return next_try(draft, [column.name for column in table.columns if column.domain == diag.datatype_name])
-    if state == "23505" and diag.table_name == table.name:
-        return next_try(draft, [name for group in table.unique for name in group if not _is_key(table, name)])
-    if state[:2] == "22":
-        return next_try(draft, [name for name in draft.values if not _is_key(table, name)])
-    return False
-
-
-def _fill(draft: Draft, name: str) -> bool:
-    column = draft.table.column(name)
-    if column is None or draft.values.get(name) is not None:
-        return False
-    draft.values[name] = value_for(draft.table, column, draft.world, 0)
-    return True
-
-
-def _is_key(table: Table, name: str) -> bool:
-    return any(name in key.columns for key in table.foreign_keys)
