@@ -65,8 +65,11 @@ class Transcripts:
                 wanted.add(oid)
                 waiting += [key.target for key in self.schema.tables[oid].foreign_keys]
         names = {world.name for world in worlds}
-        made = self.planted.statements.items()
-        return [text for (name, oid), text in made if name == home or (name in names and oid in wanted)]
+        lines: list[str] = []
+        for (name, oid), text in self.planted.statements.items():
+            if name == home or (name in names and oid in wanted):
+                lines += [*self.planted.needs.get((name, oid), ()), text]
+        return list(dict.fromkeys(lines))
 
 
 def _reading(table: Table, key: str, variable: str, column: str, world: World) -> str:
