@@ -28,7 +28,7 @@ class Transcripts:
         worlds = [world for world in self.planted.worlds if world.name in {caller.home, caller.foreign}]
         found = self._trigger_rows(worlds) if rows else []
         if rows:
-            people = [*(world.name for world in worlds), caller.name]
+            people = [*(world.name for world in self.planted.worlds), caller.name]
             lines += [f"{self.planted.users[name]};" for name in people if name in self.planted.users]
             lines += [query for _, _, query in found]
             lines += [f"{text};" for text in self._statements(tables, worlds, caller.home)]
