@@ -141,11 +141,20 @@ def _worst(control: Control, asked: Sequence[Ruled]) -> tuple[Verdict, str] | No
     """Fail outranks unknown, and unknown outranks what is minor."""
     if failing := [rule for rule in asked if _fails(rule, rule.open, control)]:
         return Verdict.PARTIAL if control.share else Verdict.FAIL, _reasons(failing)
-    if unknown := [rule for rule in asked if rule.outcome is Outcome.UNKNOWN and rule.page.decisive]:
-        return Verdict.UNKNOWN, _reasons(unknown)
+    # A rule that failed on something minor may have left the rest open: that is no partial pass.
+    doubtful = [rule for rule in asked if rule.page.decisive and (rule.unknown or rule.outcome is Outcome.UNKNOWN)]
+    if doubtful:
+        return Verdict.UNKNOWN, _reasons([_unsettled(rule) for rule in doubtful])
     if minor := [rule for rule in asked if any(severity_of(a, rule.page) is not Severity.INFO for a in rule.open)]:
         return Verdict.PARTIAL, _reasons(minor)
     return None
+
+
+def _unsettled(rule: Ruled) -> Ruled:
+    """The rule with a reason that speaks of what is not known."""
+    if rule.outcome is Outcome.UNKNOWN:
+        return rule
+    return replace(rule, reason=f"{len(rule.unknown)} of {rule.subjects.total} unknown")
 
 
 def _best(control: Control, asked: Sequence[Ruled]) -> tuple[Verdict, str]:

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent / "fixtures"
 PARTIAL = {
-    "validated-input", "rate-limiting", "audit-logs", "no-n-plus-one", "bounded-queries", "indexed-access-paths",
+    "validated-input", "rate-limiting", "audit-logs", "no-n-plus-one", "bounded-queries",
 }  # fmt: skip
+# A statement that does not replay leaves some indexes unknown, beside those that are missing.
+UNKNOWN = "indexed-access-paths"
 OLD_SERVER = Path("/usr/lib/postgresql/15/bin")
 M = "supabase/migrations"
 # What was put into the leaky fixture: rule, subject, file and line of the statement to blame.
@@ -151,13 +153,15 @@ def test_leaky_fails_or_is_partial_on_every_control(leaky: Report) -> None:
     verdicts = {control.id: control.verdict for control in leaky.controls}
     assert {name for name, verdict in verdicts.items() if verdict is not Verdict.FAIL} == PARTIAL
     assert {verdicts[name] for name in PARTIAL} == {Verdict.PARTIAL}
+    assert verdicts[UNKNOWN] is Verdict.UNKNOWN
     assert leaky.gate.exit_code == 1
     assert leaky.score.max <= 39
 
 
 def test_leaky_does_so_offline_and_without_advisories_too() -> None:
     report = audit(Request(Target(ROOT / "leaky", offline=True)), load_rulebook())[0]
-    assert {control.verdict for control in report.controls} == {Verdict.FAIL, Verdict.PARTIAL}
+    verdicts = {control.verdict for control in report.controls if control.id != UNKNOWN}
+    assert verdicts == {Verdict.FAIL, Verdict.PARTIAL}
 
 
 def test_sound_passes_every_control(sound: Report) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from auditor.sources.attempts import Attempt
     from auditor.sources.probes import TableProbe
@@ -26,6 +26,11 @@ def foreign(result: TableProbe, commands: tuple[str, ...]) -> list[Attempt]:
         for attempt in result.attempts
         if attempt.command in commands and attempt.aim in {"others", "join"} and attempt.caller in _OUTSIDERS
     ]
+
+
+def shown(attempts: Sequence[Attempt]) -> Attempt:
+    """The last attempt that has a transcript."""
+    return next((attempt for attempt in reversed(attempts) if attempt.script), attempts[-1])
 
 
 def named(attempts: Iterable[Attempt]) -> str:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from auditor.detectors import code_sites
+from auditor.facts.semgrep_output import Match
+from auditor.facts.sites import is_client_module
 from auditor.facts.syntax import enclosing_function
 from auditor.model import Answer, FileSpan, State, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from auditor.facts.semgrep_output import Match, PageMatches, Semgrep
+    from tree_sitter import Node
+
+    from auditor.facts.semgrep_output import PageMatches, Semgrep
     from auditor.rulebook import Page
     from auditor.sources.code import Code
 
@@ -23,10 +28,53 @@ def ask(page: Page, code: Code, semgrep: Semgrep) -> Iterator[Answer]:
         raise Unavailable(found.broken)
     for path, reason in sorted((code.unread | found.unread).items()):
         yield Answer(f"file {path}", State.UNKNOWN, reason, FileSpan(path, 1))
+    if code_sites.is_followed(page.id):
+        _follow(page, code, found)
     if found.has_subjects:
         yield from _rows(page, code, found)
     else:
         yield from _file_rows(page, code, found)
+
+
+def _follow(page: Page, code: Code, found: PageMatches) -> None:
+    """Correct what the engine says by what happens to request data in the whole file."""
+    for path in code.files:
+        if not code_sites.may_hold(page.id, code.text(path)) or is_client_module(code.text(path)):
+            continue
+        reached: set[tuple[int, int]] = set()
+        places: dict[tuple[int, int], tuple[Match, bool]] = {}
+        flow = code.flow(path)
+        for event in flow.events if flow else ():
+            judged = code_sites.judge(page.id, event)
+            if judged is not None:
+                key = (event.node.start_byte, event.node.end_byte)
+                places[key] = (_match(page, found, code.files[path], path, event.node), judged[1])
+                reached |= {key} if judged[0] else set()
+        clean = [place for key, place in places.items() if key not in reached]
+        ours = [places[key][0] for key in sorted(reached)]
+        found.faults = [
+            fault
+            for fault in found.faults
+            if fault.path != path or not (_disproved(fault, clean) or any(place.holds(fault) for place in ours))
+        ] + ours
+
+
+def _match(page: Page, found: PageMatches, language: str, path: str, node: Node) -> Match:
+    grammar = "python" if language == "python" else "javascript"
+    rule = next(
+        rule for rule in found.rules if rule.id == page.id and (grammar in rule.languages or not rule.is_subject)
+    )
+    (line, column), (last, end) = node.start_point, node.end_point
+    return Match(rule, path, (line + 1, column + 1), (last + 1, end + 1))
+
+
+def _disproved(fault: Match, clean: list[tuple[Match, bool]]) -> bool:
+    """A fault of request data at a place that none reaches, and any fault at one that is given a constant."""
+    around = [(place, constant) for place, constant in clean if place.holds(fault)]
+    if not around:
+        return False
+    _, constant = max(around, key=lambda pair: pair[0].start)
+    return constant or fault.rule.evidence == "request-data"
 
 
 def _rows(page: Page, code: Code, found: PageMatches) -> Iterator[Answer]:

@@ -102,6 +102,7 @@ class _Prober:
         else:
             _let_in(database)
         self.actor = Actor(database)
+        self._shown: dict[tuple[int, str], str] = {}
 
     def run(self, tables: list[Table]) -> dict[int, TableProbe]:
         lost = self._lost(tables)
@@ -179,9 +180,8 @@ class _Prober:
         elif state == "allowed" and self._is_anothers(attempt):
             state, seen = "denied", f"{seen}, but it belongs to another than the statement names"
         passed = _passed(outcome, table)
-        # Of what the service role may do there is nothing to prove.
-        tells = attempt.aim != "own" and caller.name != SERVICE and (state in _TELLS or passed)
-        script = self.transcripts.write([table.oid], caller, statement) if tells else ""
+        worth = (state in _TELLS or passed) and self._worth_showing(table, caller, attempt)
+        script = self.transcripts.write([table.oid], caller, statement) if worth else ""
         return Attempt(
             caller.name,
             attempt.command,
@@ -193,6 +193,15 @@ class _Prober:
             passed,
             statement != attempt.statement,
         )
+
+    def _worth_showing(self, table: Table, caller: Caller, attempt: Try) -> bool:
+        """A transcript of an insider holds all of their world. What a stranger can do they can do as well, and what the
+        service role may do needs no proof.
+        """
+        if attempt.aim != "others":
+            return attempt.aim != "own"
+        shown = self._shown.setdefault((table.oid, attempt.command), caller.name)
+        return caller.name != SERVICE and (not caller.home or shown == caller.name)
 
     def _is_anothers(self, attempt: Try) -> bool:
         """Whether a trigger gave a new row another owner than the statement did."""

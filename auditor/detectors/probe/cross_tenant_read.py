@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditor.detectors.outsiders import foreign, named
+from auditor.detectors.outsiders import foreign, named, shown
 from auditor.detectors.policies import open_by_its_words, role_of, table_place, to_blame
 from auditor.facts.ownership import always_a_tenants, data_class
 from auditor.facts.predicates import truth_of
@@ -40,7 +40,7 @@ def _answer(result: TableProbe) -> Answer:
     place = to_blame(table, callers, {"select"})
     severity, why = _severity(result, seen)
     detail = f"{result.owned}, and {who} can read a row of somebody else{why}"
-    proof = Proof(seen[-1].script, seen[-1].seen, "SELECT of 0 rows")
+    proof = Proof(shown(seen).script, shown(seen).seen, "SELECT of 0 rows")
     return Answer(
         place.subject,
         State.FAIL,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditor.detectors.outsiders import foreign, named
+from auditor.detectors.outsiders import foreign, named, shown
 from auditor.detectors.policies import table_place, to_blame
 from auditor.facts.ownership import data_class
+from auditor.facts.privileged_columns import is_membership
 from auditor.model import Answer, Confidence, Proof, Severity, State
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def _answer(result: TableProbe) -> Answer:
     tried = [attempt for attempt in foreign(result, _WRITES) if attempt.caller != "anon"]
     open_to_all = {a.command for a in foreign(result, _WRITES) if a.caller == "anon" and a.state == "allowed"}
     done = [a for a in tried if (a.state == "allowed" or a.passed) and a.command not in open_to_all]
+    if result.owned and is_membership(result.table, result.owned):  # joining a tenant is self-join-any-tenant
+        done = [attempt for attempt in done if attempt.aim != "join"]
     if done:
         return _found(result, done)
     lost = [attempt for attempt in tried if attempt.state in {"unknown", "error"}]
@@ -44,6 +47,7 @@ def _found(result: TableProbe, done: list[Attempt]) -> Answer:
     clean = [attempt for attempt in done if attempt.state == "allowed"]
     worst = (clean or done)[-1]
     chosen = [attempt for attempt in clean or done if attempt.aim != "join"] or clean or done
+    proof = shown(chosen)
     verbs = list(dict.fromkeys(attempt.command.lower() for attempt in chosen))
     place = to_blame(result.table, {attempt.caller for attempt in chosen}, set(verbs))
     what = "a row that belongs to somebody else"
@@ -59,7 +63,7 @@ def _found(result: TableProbe, done: list[Attempt]) -> Answer:
         place,
         severity=_severity(result, chosen),
         confidence=Confidence.PROVED if clean else Confidence.INFERRED,
-        proof=Proof(chosen[-1].script, chosen[-1].seen, f"ERROR 42501, or {chosen[-1].command} of 0 rows"),
+        proof=Proof(proof.script, proof.seen, f"ERROR 42501, or {proof.command} of 0 rows"),
         evidence=" ".join(verbs),
     )
 

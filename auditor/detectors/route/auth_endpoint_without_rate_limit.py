@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.delegates import delegate
 from auditor.facts.effects import MODEL, SEND, SIGN_IN
-from auditor.facts.limits import rate_limit
 from auditor.facts.purposes import MUTATING, signs_in
 from auditor.facts.webhooks import receiver
 from auditor.model import Answer, Presence, Severity, State
@@ -44,7 +43,7 @@ def _answer(inventory: Inventory, endpoint: Endpoint) -> Answer | None:
     purpose = _purpose(inventory, endpoint)
     if not purpose:
         return None
-    found = rate_limit(inventory.reacher, endpoint)
+    found = inventory.rate_limit(endpoint)
     if found.presence is Presence.PRESENT:
         return Answer(endpoint.subject, State.OK, f"limited: {found.shows}", endpoint.where)
     if found.presence is Presence.UNRESOLVED:

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.delegates import OPERATIONS, SIGNED, delegate
 from auditor.facts.effects import READ, WRITE, supabase_table
+from auditor.facts.limits import limited_itself
 from auditor.facts.lookups import by_service
 from auditor.facts.public_endpoints import declared_public
-from auditor.facts.purposes import MUTATING, asks_for_token, open_by_purpose
+from auditor.facts.purposes import MUTATING, asks_for_token, for_visitors, open_by_purpose, opened_by_token
+from auditor.facts.py_purposes import account_made, opened_by_secret
+from auditor.facts.py_routes import is_python
 from auditor.facts.symbols import Site
 from auditor.facts.webhooks import receiver
 from auditor.model import Answer, Confidence, Presence, Severity, State
@@ -25,6 +28,11 @@ if TYPE_CHECKING:
 
 _INTERNAL = re.compile(r"(?:^|/)(?:admin|internal|debug|backoffice|superuser|users|export|dump)(?:/|$)", re.IGNORECASE)
 _CHANGES = re.compile(r"(?:^|[/_-])(?:delete|destroy|remove|create|update|add|save|reset)(?:$|[/_-])", re.IGNORECASE)
+_READS = re.compile(r"#(?:get|list|search|fetch|find|filter|load|count|check|read|query)", re.IGNORECASE)
+_PRIVATE = re.compile(
+    r"user|account|member|customer|order|payment|invoice|subscription|billing|session|token|key|secret|message|mail|report|patient",
+    re.IGNORECASE,
+)
 _OPERATIONS = {"tRPC", "GraphQL", "Apollo", "Pothos", "Yoga"}
 # What changes nothing but the answer itself.
 _HARMLESS = re.compile(
@@ -56,7 +64,7 @@ def _answer(inventory: Inventory, endpoint: Endpoint) -> Answer:
         return handed
     effects = inventory.effects(endpoint)
     text = inventory.text(endpoint)
-    if reason := open_by_purpose(endpoint, effects, text):
+    if reason := open_by_purpose(endpoint, effects, text) or account_made(endpoint, text):
         return Answer(endpoint.subject, State.OK, f"open on purpose: {reason}", endpoint.where)
     changes = _CHANGES.search(endpoint.path) and any(effect.kind == WRITE for effect in effects)
     if endpoint.method not in MUTATING and not changes:
@@ -100,9 +108,10 @@ def _writing(inventory: Inventory, endpoint: Endpoint, text: str, shows: str) ->
     guarded, done = bool(done) and not free, free or done
     worst = next((effect for effect in done if effect.kind != READ), done[0] if done else None)
     severity, confidence = Severity.INFO if _harmless(inventory, endpoint) else Severity.LOW, None
+    meant = _meant(inventory, endpoint, text) if worst is not None else ""
     if worst is not None:
-        severity = Severity.MEDIUM if worst.kind == READ or asks_for_token(text) else Severity.HIGH
-    if guarded:
+        severity = _severity(endpoint, worst, text)
+    if guarded or meant:
         severity = Severity.LOW
     if not endpoint.shown:
         severity = Severity.LOW if worst is not None and worst.kind != READ else Severity.INFO
@@ -111,12 +120,30 @@ def _writing(inventory: Inventory, endpoint: Endpoint, text: str, shows: str) ->
     detail = f"{shows or 'nothing asks who calls'}, and it {what}"
     if guarded:
         detail += " with the caller's own rights: row level security decides"
+    detail += meant
     if not endpoint.shown:
         detail += "; no component imports the action, so that a build may leave it out"
     return Answer(
         endpoint.subject, State.FAIL, detail, endpoint.where,
         severity=severity, confidence=confidence, evidence="open write",
     )  # fmt: skip
+
+
+def _severity(endpoint: Endpoint, worst: Effect, text: str) -> Severity:
+    """An action that only reads is a read like any other, but one of people, of money or for administrators."""
+    if worst.kind != READ:
+        return Severity.MEDIUM if asks_for_token(text) else Severity.HIGH
+    private = endpoint.method != "ACTION" or _INTERNAL.search(endpoint.path) or _PRIVATE.search(worst.table)
+    return Severity.MEDIUM if private or not _READS.search(endpoint.path) else Severity.LOW
+
+
+def _meant(inventory: Inventory, endpoint: Endpoint, text: str) -> str:
+    """What says that people without an account are meant to call it, as the end of a sentence."""
+    if opened_by_token(text) or (is_python(endpoint) and opened_by_secret(endpoint, text)):
+        return "; a token that was sent to one person opens it"
+    if for_visitors(endpoint, text):
+        return "; visitors without an account are meant to"
+    return "; it counts its callers" if limited_itself(inventory.reacher, endpoint) else ""
 
 
 def _harmless(inventory: Inventory, endpoint: Endpoint) -> bool:

@@ -8,6 +8,8 @@ from auditor.facts.audit_names import folded
 from auditor.facts.effects import READ, WRITE, effects, supabase_table
 from auditor.facts.lookups import by_service, caller_checked, caller_names, looked_up, owned_tables, request_names
 from auditor.facts.purposes import by_machine
+from auditor.facts.py_lookups import owned_models, python_lookup
+from auditor.facts.py_routes import is_python
 from auditor.facts.syntax import line_of
 from auditor.facts.webhooks import receiver
 from auditor.model import Answer, FileSpan, Presence, Severity, State
@@ -25,10 +27,11 @@ if TYPE_CHECKING:
 def ask(repository: Repository, code: Code, inventory: Inventory) -> Iterator[Answer]:
     for path, reason in code.unread.items():
         yield Answer(f"file {path}", State.UNKNOWN, reason)
-    owned = owned_tables(repository)
+    owned, models = owned_tables(repository), owned_models(code)
     for endpoint in inventory.endpoints:
         if endpoint.handler is not None and _asks_who(inventory, endpoint) and not receiver(inventory, endpoint):
-            answer = _answer(inventory, endpoint, owned)
+            python = is_python(endpoint)
+            answer = _of_python(inventory, endpoint, models) if python else _answer(inventory, endpoint, owned)
             if answer is not None:
                 yield answer
 
@@ -54,11 +57,24 @@ def _answer(inventory: Inventory, endpoint: Endpoint, owned: dict[str, bool]) ->
     if caller_checked(inventory.reacher, endpoint, names, callers):
         return Answer(endpoint.subject, State.OK, "the code checks whose it is", endpoint.where)
     worst = next((effect for effect in alone if effect.kind == WRITE), alone[0])
-    verb = "changes" if worst.kind == WRITE else "gives out"
-    detail = f"{verb} a row of {worst.table} by an id of the request alone: any caller may name somebody else's"
-    severity = Severity.HIGH if worst.kind == WRITE else Severity.MEDIUM
     place = FileSpan(worst.call.path, line_of(worst.call.node))
-    return Answer(endpoint.subject, State.FAIL, detail, place, severity=severity, evidence=worst.table)
+    return _alone(endpoint, place, worst.table, writes=worst.kind == WRITE)
+
+
+def _alone(endpoint: Endpoint, place: FileSpan, table: str, *, writes: bool) -> Answer:
+    verb = "changes" if writes else "gives out"
+    detail = f"{verb} a row of {table} by an id of the request alone: any caller may name somebody else's"
+    severity = Severity.HIGH if writes else Severity.MEDIUM
+    return Answer(endpoint.subject, State.FAIL, detail, place, severity=severity, evidence=table)
+
+
+def _of_python(inventory: Inventory, endpoint: Endpoint, models: dict[str, bool]) -> Answer | None:
+    asked, found = python_lookup(inventory.reacher, endpoint, models)
+    if found is not None:
+        return _alone(endpoint, FileSpan(found.path, line_of(found.node)), found.model, writes=found.changes)
+    return (
+        Answer(endpoint.subject, State.OK, "rows are tied to the caller, or checked", endpoint.where) if asked else None
+    )
 
 
 def _matters(inventory: Inventory, effect: Effect, owned: dict[str, bool]) -> bool:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from auditor.facts.bindings import arguments_of
 from auditor.facts.effects import READ, chained, effects
 from auditor.facts.purposes import by_machine
+from auditor.facts.py_lists import python_lists
+from auditor.facts.py_routes import is_python
 from auditor.facts.syntax import line_of, text_of
 from auditor.model import Answer, FileSpan, Presence, Severity, State
 
@@ -38,7 +40,7 @@ _TAKES = re.compile(r"\b(?:take|limit|first|pageSize|perPage)\b|\.\.\.\w*[pP]agi
 _FEW = re.compile(r"\bin\s*:|\binArray\(|\$in\b|\bid\s*:\s*\{|\b\w*[iI]ds\b|\bcount\s*:|head\s*:\s*true")
 _OWN = re.compile(r"\b(?:user_?id|owner_?id|author_?id|profile_?id|session_?id|created_?by)\b", re.IGNORECASE)
 _SMALL = re.compile(
-    r"plan|role|permission|categor|country|currenc|setting|feature|tag$|tags$|language|price|product", re.IGNORECASE
+    r"plan|role|permission|categor|country|currenc|setting|config|plugin|feature|tag$|tags$|language|price|product", re.IGNORECASE
 )
 
 
@@ -47,11 +49,32 @@ def ask(repository: Repository, code: Code, inventory: Inventory) -> Iterator[An
     for endpoint in inventory.endpoints:
         if endpoint.method not in {"GET", "ALL"} or endpoint.handler is None:
             continue
-        if not by_machine(endpoint, inventory.authentication(endpoint).shows):
+        if by_machine(endpoint, inventory.authentication(endpoint).shows):
+            continue
+        if is_python(endpoint):
+            yield from _of_python(inventory, endpoint)
+        else:
             calls = inventory.reacher.reach(endpoint.handler, 1).calls
             lists = [e for e in effects(calls) if e.kind == READ and _LISTS.search(e.call.name) and _is_list(e)]
             if lists:
                 yield _answer(inventory, endpoint, lists)
+
+
+def _of_python(inventory: Inventory, endpoint: Endpoint) -> Iterator[Answer]:
+    lists = list(python_lists(inventory.reacher, endpoint))
+    found = next((each for each in lists if not each.bounded), None)
+    if found is None:
+        if lists:
+            yield Answer(endpoint.subject, State.OK, "every list has a limit", endpoint.where)
+        return
+    open_to_all = inventory.authentication(endpoint).presence is Presence.ABSENT
+    filtered = re.search(r"filter|where", found.written) is not None
+    severity = Severity.MEDIUM if open_to_all and not filtered else Severity.LOW
+    if _SMALL.search(found.model) or re.search(rf"{_OWN.pattern}|current_user|request\.user", found.written):
+        severity = Severity.INFO
+    place = FileSpan(found.path, line_of(found.node))
+    detail = f"lists {found.model} without a limit"
+    yield Answer(endpoint.subject, State.FAIL, detail, place, severity=severity, evidence=found.model)
 
 
 def _is_list(effect: Effect) -> bool:

@@ -1,0 +1,57 @@
+"""Code that request data is made into, and run."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from auditor.detectors.code_answers import ENTERS, Judged, answers, named
+from auditor.facts.code_values import Value, content
+from auditor.model import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditor.facts.code_values import Event
+    from auditor.model import Answer
+    from auditor.sources.code import Code
+    from auditor.sources.repository import Repository
+
+_WORDS = re.compile(
+    r"\beval\b|\bFunction\(|\bvm2?\b|setTimeout|setInterval|\bexec\(|\bcompile\(|__import__|import_module|safeEval|isolated-vm"
+    r"|\b(?:require|import)\(\s*(?:[^\"'\s)]|[\"'][^\"'\n]*[\"']\s*\+)|execScript"
+)
+_EVALUATES = re.compile(
+    r"^(?:eval|global\.eval|globalThis\.eval|window\.eval|Function|vm\.(?:runInThisContext|runInNewContext|runInContext|compileFunction)"
+    r"|vm\.Script|exec|builtins\.(?:eval|exec)|compile|__import__|importlib\.import_module|execjs\.eval|js2py\.eval_js"
+    r"|pandas\.eval|pd\.eval|numexpr\.evaluate|code\.InteractiveInterpreter|safe-eval|static-eval|mathjs\.evaluate_unsafe)$"
+    r"|\b(?:VM|NodeVM|VMScript|InteractiveInterpreter|Interpreter)\(\)\.(?:run|runcode|runsource|eval)$"
+)
+_LATER = re.compile(r"^(?:window\.|global\.)?(?:setTimeout|setInterval|setImmediate)$")
+_LOADS = re.compile(r"^(?:require|import)$")
+
+
+def ask(repository: Repository, code: Code) -> Iterator[Answer]:
+    del repository
+    yield from answers(code, "evaluation", (_WORDS, ENTERS), _judge, Severity.CRITICAL)
+
+
+def _judge(event: Event, text: str) -> Judged | None:
+    del text
+    if event.kind not in {"call", "new"} or not event.args:
+        return None
+    if _EVALUATES.match(event.name) or _EVALUATES.search(event.name):
+        return _verdict(event, [content(arg) for arg in event.args])
+    if _LATER.match(event.name) and event.args[0].closure is None and event.args[0].taint:
+        return _verdict(event, [event.args[0]])
+    if _LOADS.match(event.name) and event.args[0].taint:
+        data = event.data(event.args[0], "path")
+        return Judged(f"{named(data)} names the module that is loaded", "module", Severity.HIGH) if data else None
+    return None
+
+
+def _verdict(event: Event, values: list[Value]) -> Judged:
+    data = frozenset().union(*(event.data(value, "code") for value in values))
+    if data:
+        return Judged(f"{named(data)} is run as code by {event.name}", "request-data")
+    return Judged("no request data seen in the code")

@@ -1,0 +1,101 @@
+"""Origins that are allowed by a part of their name, or reflected by hand."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from auditor.detectors.code_answers import Judged, answers
+from auditor.facts.code_values import Value
+from auditor.model import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditor.facts.code_values import Event
+    from auditor.model import Answer
+    from auditor.sources.code import Code
+    from auditor.sources.repository import Repository
+
+_WORDS = re.compile(r"(?i)origin")
+_HEADER = "access-control-allow-origin"
+_SETS = re.compile(r"\.(?:setHeader|header|set|append|add_header)$")
+_PART = re.compile(
+    r"\.(?:includes|indexOf|endsWith|startsWith|match|test|endswith|startswith|search|find)$|^re\.(?:match|search)$"
+)
+_CREDENTIALS = re.compile(
+    r"(?i)allow-credentials[\"']?[\s,:\]=]+[\"']?true|credentials\s*[:=]\s*true|allow_credentials\s*=\s*True|supports_credentials\s*=\s*True"
+)
+_ORIGIN = re.compile(r"(?i)(?:^|[.(])origin\)?$")
+
+
+def ask(repository: Repository, code: Code) -> Iterator[Answer]:
+    del repository
+    yield from answers(code, "origin", (_WORDS,), _judge, Severity.MEDIUM)
+
+
+def _judge(event: Event, text: str) -> Judged | None:
+    if event.kind == "put" and isinstance(event.args[0].const, str) and event.args[0].const.lower() == _HEADER:
+        return _reflected(event, event.args[1], text)
+    if event.kind != "call":
+        return None
+    name = event.args[0].const if event.args else None
+    if _SETS.search(event.name) and isinstance(name, str) and name.lower() == _HEADER and len(event.args) > 1:
+        return _reflected(event, event.args[1], text)
+    return _partly(event) if _PART.search(event.name) else None
+
+
+def _reflected(event: Event, value: Value, text: str) -> Judged:
+    data = {path for path in event.data(value, "origin") if _ORIGIN.search(path)}
+    if not data:
+        return Judged("the origin is one of a list, or no visitor's")
+    if not _CREDENTIALS.search(text):
+        return Judged("reflected, but without credentials")
+    return Judged("every origin that asks is allowed, with credentials", "reflected", Severity.HIGH)
+
+
+def _partly(event: Event) -> Judged | None:
+    """`origin.endsWith("example.com")`: `evilexample.com` ends so, too."""
+    method = event.name.rpartition(".")[2]
+    holder = event.receiver
+    asked = (
+        holder
+        if method not in {"test", "match", "search"} or _ORIGIN.search(holder.name)
+        else (event.args[-1] if event.args else holder)
+    )
+    if not _ORIGIN.search(asked.name) and asked.name != "origin":
+        return None
+    given = (
+        holder.name.removeprefix("regex ") if asked is not holder else _text(event.args[0] if event.args else Value())
+    )
+    return _pattern(method, str(given), is_pattern=asked is not holder or str(given).startswith("/"))
+
+
+def _text(value: Value) -> str:
+    return value.const if isinstance(value.const, str) else value.name.removeprefix("regex ")
+
+
+def _is_anchored(given: str) -> bool:
+    ends = re.search(r"\$/?[gimu]*$", given) is not None
+    return given.startswith("/^") and ends and not re.search(r"(?<!\\)\.(?![*+?])\w{2,3}\$", given)
+
+
+def _pattern(method: str, given: str, *, is_pattern: bool) -> Judged | None:
+    if not re.search(r"\.\w{2,}|localhost", given.replace("\\", "")) or re.match(
+        r"^(?:https?://)?(?:localhost|127)", given
+    ):
+        return None
+    host = re.sub(r"^/?\^?https?(?:\\?/|:|s\?|\?)*", "", given)
+    if is_pattern:
+        sound = _is_anchored(given)
+    elif method in {"endsWith", "endswith"}:
+        sound = given.startswith((".", "://", "http", "-"))
+    elif method in {"startsWith", "startswith"}:
+        sound = re.search(r"/$|localhost|127\.0\.0\.1|:$", given) is not None
+    else:
+        sound = False
+    if sound:
+        return Judged("the whole host is looked at")
+    return Judged(
+        f"an origin passes that only has `{host[:40]}` in it: so does a host that somebody else registers", "part"
+    )

@@ -1,0 +1,72 @@
+"""Protection against forged requests that is switched off."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from auditor.detectors.code_answers import Judged, answers
+from auditor.facts.sites import ancestors
+from auditor.facts.syntax import text_of
+from auditor.model import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditor.facts.code_values import Event, Value
+    from auditor.model import Answer
+    from auditor.sources.code import Code
+    from auditor.sources.repository import Repository
+
+_WORDS = re.compile(r"(?i)csrf")
+_SETTINGS = re.compile(r"^(?:WTF_CSRF_ENABLED|WTF_CSRF_CHECK_DEFAULT|CSRF_ENABLED|JWT_COOKIE_CSRF_PROTECT)$")
+_EXEMPT = re.compile(r"(?:^|\.)csrf_exempt$|(?:^|\.)csrf\.exempt$|CSRFProtect\(\)\.exempt$")
+_SIGNED = re.compile(
+    r"(?i)webhook|signature|hmac|callback|bearer|authorization|api_?key|token_?auth|construct_event|verify"
+)
+_DEVELOPMENT = re.compile(r"(?i)test|dev|local")
+
+
+def ask(repository: Repository, code: Code) -> Iterator[Answer]:
+    del repository
+    yield from answers(code, "setting", (_WORDS,), _judge, Severity.MEDIUM)
+
+
+def _judge(event: Event, text: str) -> Judged | None:
+    del text
+    key, value = _setting(event)
+    if key and _SETTINGS.match(key):
+        off = value is not None and value.const is False
+        holder = next((outer for outer in ancestors(event.node) if outer.type == "class_definition"), None)
+        if off and holder is not None and _DEVELOPMENT.search(text_of(holder.child_by_field_name("name"))):
+            return Judged("for tests only")
+        return (
+            Judged(f"{key} is off: any site can send forms in a visitor's name", "off") if off else Judged("it is on")
+        )
+    function = _exempted(event)
+    if function is None:
+        return None
+    if _SIGNED.search(function):
+        return Judged("the caller is checked in another way")
+    return Judged("the view is exempt: any site can call it in a visitor's name", "exempt")
+
+
+def _setting(event: Event) -> tuple[str, Value | None]:
+    if event.kind == "assign":
+        return event.name, event.args[0]
+    if event.kind == "put":
+        return (event.args[0].const, event.args[1]) if isinstance(event.args[0].const, str) else ("", None)
+    for key, value in event.named.items():
+        if _SETTINGS.match(key):
+            return key, value
+    return "", None
+
+
+def _exempted(event: Event) -> str | None:
+    """The text of a view that a decorator exempts."""
+    if event.kind != "function" or event.function is None:
+        return None
+    if any(re.search(r"csrf_exempt|csrf\.exempt", text_of(one.node)) for one in event.function.decorators):
+        outer = event.function.node.parent
+        return text_of(outer if outer is not None else event.function.node)
+    return None

@@ -1,0 +1,80 @@
+"""Tokens, codes and keys that are made with a source of randomness somebody can follow."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from auditor.detectors.code_answers import Judged, answers
+from auditor.facts.code_values import GUESSABLE, Value
+from auditor.facts.syntax import text_of
+from auditor.model import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditor.facts.code_values import Event
+    from auditor.model import Answer
+    from auditor.sources.code import Code
+    from auditor.sources.repository import Repository
+
+_WORDS = re.compile(r"\bMath\.random\b|\brandom\b|np\.random")
+_SECRET = re.compile(
+    r"(?i)(?:^|[^a-z])(?:\w*(?:secret|passw|token|otp|nonce|salt|session|csrf|verification|invite_?code|reset_?code|recovery|api_?key"
+    r"|auth_?code|access_?code|pin_?code|one_?time|magic|remember_?me|security_?code|license_?key|private_?key|sid\b)\w*)"
+)
+_NOT_SECRET = re.compile(
+    r"(?i)tokens?_?(?:count|limit|used|usage|size|length|cost|price)|session_?(?:count|duration|length|time|data|storage)|color|colour|animation|jitter|delay|backoff|shuffle|sample"
+    r"|placeholder|mock|fake|demo|skeleton|session_?title|tokenize|max_?tokens|design_?token"
+)
+_STORES = re.compile(r"(?i)session|cookie|token|secret")
+
+
+def ask(repository: Repository, code: Code) -> Iterator[Answer]:
+    del repository
+    yield from answers(code, "value", (_WORDS,), _judge, Severity.MEDIUM)
+
+
+def _judge(event: Event, text: str) -> Judged | None:
+    del text
+    value, name = _used(event)
+    if value is None or value.items is not None or value.keys is not None or not event.guessable(value):
+        return None
+    if not _SECRET.search(name) or _NOT_SECRET.search(name):
+        return Judged("what is made at random is no secret")
+    source = next(path for path in sorted(value.taint) if path.startswith(GUESSABLE))[1:]
+    return Judged(
+        f"{source} makes what is kept as `{name[:40]}`: who has seen some of its values can tell the next",
+        "weak-random",
+    )
+
+
+def _used(event: Event) -> tuple[Value | None, str]:
+    """A value with the name that it gets: of a variable, a member, an element, a function that returns it."""
+    if event.kind in {"assign", "set"}:
+        return event.args[0], event.name.rpartition(".")[2]
+    if event.kind == "put":
+        key = event.args[0].const if isinstance(event.args[0].const, str) else ""
+        name = event.receiver.name.rpartition(".")[2]
+        return event.args[1], f"{name} {key}" if _STORES.search(name) else str(key)
+    if event.kind == "return" and event.function is not None:
+        return event.args[0], event.function.name or _assigned(event)
+    if event.kind == "pair":
+        return event.args[0], event.name
+    if (
+        event.kind == "call"
+        and re.search(r"(?:^|\.)(?:set_cookie|cookie|setCookie)$", event.name)
+        and len(event.args) > 1
+    ):
+        return event.args[-2] if event.args[-1].keys is not None and len(event.args) > 2 else event.args[  # noqa: PLR2004 - so many arguments or parts
+            1
+        ], f"session {event.args[0].const}"
+    return None, ""
+
+
+def _assigned(event: Event) -> str:
+    """The name of an unnamed function: what it is assigned to."""
+    assert event.function is not None
+    parent = event.function.node.parent
+    holder = parent.child_by_field_name("name") or parent.child_by_field_name("key") if parent is not None else None
+    return text_of(holder)

@@ -1,0 +1,126 @@
+"""Records that are written with every field a request names."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from auditor.detectors.code_answers import ENTERS, Judged, answers, named
+from auditor.model import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditor.facts.code_values import Event, Value
+    from auditor.model import Answer
+    from auditor.sources.code import Code
+    from auditor.sources.repository import Repository
+
+_WORDS = re.compile(
+    r"\.(?:create|insert|update|upsert|save|values|set|insertMany|insertOne|findByIdAndUpdate|findOneAndUpdate|updateOne|build|bulkCreate|"
+    r"objects|assign|merge|fill|patch|create_user|insert_one|update_one|__dict__)\b"
+    r"|setattr|\bnew [A-Z]\w+\(\s*(?:req|body|\{\s*\.\.\.)|\*\*"
+)
+_PRISMA = re.compile(
+    r"^(?:\w+\.)*(?:prisma|db|tx|trx|client|prismaClient|database)(?:\.\w+)*\.\w+\.(?:create|update|upsert|createMany|updateMany|createManyAndReturn)$|PrismaClient\(\)\.\w+\.(?:create|update|upsert|createMany|updateMany)$"
+)
+_ROWS = re.compile(
+    r"(?:\.(?:insert|update|from|into)\(\)\.(?:values|set|insert|update|upsert)$)|\.from\(\)\.(?:insert|update|upsert)$|^knex\(\)\.(?:insert|update)$"
+)
+_MODELS = re.compile(
+    r"^(?:\w+\.)*(?P<model>[A-Z]\w*)\.(?P<how>create|insertMany|bulkCreate|build|update|updateOne|updateMany|findByIdAndUpdate"
+    r"|findOneAndUpdate|replaceOne|insertOne|upsert|insert|save|findOneAndReplace|objects\.create|objects\.update|objects\.update_or_create)$"
+)
+_COLLECTION = re.compile(
+    r"(?:collection\(\)|\.collection\[\]|\bdb\.\w+|_collection|Collection|collection)\.(?P<how>insertOne|insertMany|insert|insert_one|updateOne|findOneAndUpdate|update_one)$"
+)
+_SECOND = {
+    "update",
+    "updateOne",
+    "updateMany",
+    "findByIdAndUpdate",
+    "findOneAndUpdate",
+    "replaceOne",
+    "findOneAndReplace",
+    "update_one",
+}
+_BUILT_IN = re.compile(
+    r"^(?:Object|Array|Promise|Date|Map|Set|Error|URL|URLSearchParams|Headers|Response|Request|NextResponse|Buffer|JSON|FormData|Blob|Uint8Array|String|Number|Math|Intl|Reflect|Symbol|RegExp|Proxy|WeakMap)$"
+)
+_PEOPLE = re.compile(
+    r"(?i)user|account|member|profile|admin|role|org|tenant|team|customer|employee|permission|wallet|person"
+)
+_SQLALCHEMY = re.compile(r"\b(?:SQLAlchemy|sqlalchemy|declarative_base|db\.Model|django|mongoengine|peewee|tortoise)\b")
+
+
+def ask(repository: Repository, code: Code) -> Iterator[Answer]:
+    del repository
+    yield from answers(code, "write", (_WORDS, ENTERS), _judge, Severity.MEDIUM)
+
+
+def _judge(event: Event, text: str) -> Judged | None:
+    given = _given(event, text)
+    if given is None:
+        return None
+    data = frozenset().union(*(_whole(event, value) for value in given))
+    if not data:
+        return Judged("the fields are named, or not the request's")
+    people = _PEOPLE.search(event.name) is not None
+    detail = f"{named(data)} is written with every field that the caller adds to it"
+    return Judged(detail, "whole-body", Severity.HIGH if people else None)
+
+
+def _whole(event: Event, value: Value) -> frozenset[str]:
+    """Request data as a whole: a body or its copy, not a member that was picked."""
+    if not value.whole or value.built:
+        return frozenset()
+    return frozenset(path for path in event.data(value, "structure") if _BODY.search(path))
+
+
+_BODY = re.compile(
+    r"(?:\.(?:body|json|get_json|data|query|form|POST|values|readBody|parseBody|rawBody|fields)|^body|readBody)$"
+)
+
+
+def _given(event: Event, text: str) -> list[Value] | None:  # noqa: PLR0911 - a case per line
+    """What a write stores; None for every other call."""
+    name = event.name
+    if event.kind == "new":
+        return _made(event)
+    if event.kind != "call":
+        return None
+    if _PRISMA.match(name) and event.args and event.args[0].keys is not None:
+        keys = event.args[0].keys
+        return [value for key, value in keys.items() if key in {"data", "create", "update"}]
+    if _ROWS.search(name):
+        return list(event.args[:1])
+    if match := (_MODELS.match(name) or _COLLECTION.search(name)):
+        return _of_model(event, match)
+    if re.match(r"^(?:[A-Z]\w+)$", name) and "**" in event.named and _SQLALCHEMY.search(text):
+        return [event.named["**"]]
+    if name == "Object.assign" and len(event.args) > 1 and _is_record(event.args[0]):
+        return list(event.args[1:])
+    return None
+
+
+def _of_model(event: Event, match: re.Match[str]) -> list[Value] | None:
+    if _BUILT_IN.match(match.groupdict().get("model") or ""):
+        return None
+    if "**" in event.named:
+        return [event.named["**"]]
+    if "objects" in match["how"]:
+        return []
+    return list(event.args[1:2] if match["how"] in _SECOND and len(event.args) > 1 else event.args[:1])
+
+
+def _made(event: Event) -> list[Value] | None:
+    """`new User(req.body)`."""
+    last = event.name.rpartition(".")[2]
+    if not re.match(r"[A-Z]\w+$", last) or _BUILT_IN.match(last) or len(event.args) != 1:
+        return None
+    return [event.args[0]] if event.args[0].whole and _PEOPLE.search(last) else None
+
+
+def _is_record(value: Value) -> bool:
+    """What was found in a store by the same function."""
+    return re.search(r"\.(?:find\w*|get\w*|load\w*|query)\(\)$", value.name) is not None

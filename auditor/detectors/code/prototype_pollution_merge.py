@@ -1,0 +1,62 @@
+"""Request data that is merged deeply into an object, with the names it came with."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from auditor.detectors.code_answers import ENTERS, Judged, answers, named
+from auditor.model import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditor.facts.code_values import Event
+    from auditor.model import Answer
+    from auditor.sources.code import Code
+    from auditor.sources.repository import Repository
+
+_WORDS = re.compile(
+    r"\bmerge|defaultsDeep|deepmerge|extend|\.set\(|setWith|dot-prop|object-path|setValue|zipObjectDeep|\]\["
+)
+_MERGES = re.compile(
+    r"^(?:lodash|_|lodash/fp)\.(?:merge|mergeWith|defaultsDeep|set|setWith|zipObjectDeep|update)$|^lodash/(?:merge|mergeWith|defaultsDeep|set)$"
+    r"|^lodash\.(?:merge|mergewith|defaultsdeep|set)$|^(?:deep-extend|merge-deep|merge-objects|defaults-deep|set-value|mixin-deep"
+    r"|assign-deep|merge-options|deeply|node\.extend|just-extend|extend|hoek\.\w+|@hapi/hoek\.(?:merge|applyToDefaults)"
+    r"|dot-prop\.set|dot-prop\.setProperty|object-path\.set|objectPath\.set|merge\.recursive|jquery\.extend|\$\.extend|deepMerge|mergeDeep|deep_merge)$"
+)
+_BY_PATH = re.compile(r"\.(?:set|setWith|update|setProperty)$|^set-value$|/set$")
+
+
+def ask(repository: Repository, code: Code) -> Iterator[Answer]:
+    del repository
+    yield from answers(code, "merge", (_WORDS, ENTERS), _judge, Severity.MEDIUM)
+
+
+def _judge(event: Event, text: str) -> Judged | None:
+    del text
+    if event.kind == "put":
+        return _nested(event)
+    if event.kind != "call" or not event.args or not _MERGES.match(event.name):
+        return None
+    if event.name in {"extend", "$.extend", "jquery.extend"} and event.args[0].const is not True:
+        return None
+    by_path = _BY_PATH.search(event.name) is not None
+    asked = event.args[1:2] if by_path else event.args
+    data = frozenset().union(*(event.data(value, "structure") for value in asked if by_path or value.whole))
+    if data:
+        return Judged(f"{named(data)} is merged with every name in it, `__proto__` among them", "request-data")
+    return Judged("no request data seen in the merge that names its own members")
+
+
+def _nested(event: Event) -> Judged | None:
+    """`target[a][b] = value`, both names chosen by the request: the first may be `__proto__`."""
+    key = event.args[0]
+    first = event.receiver.name.endswith("[]") and "[" in event.receiver.name
+    if not key.taint or not first:
+        return None
+    data = event.data(key, "structure")
+    around = event.node.child_by_field_name("object")
+    if not data or around is None or around.type != "subscript_expression":
+        return None
+    return Judged(f"{named(data)} names a member of a member: `__proto__` is one, too", "nested-name")

@@ -1,0 +1,88 @@
+"""The answers of a rule that judges what happens in a file: each place a row, and the gravest word on it counts."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auditor.facts.sites import is_client_module, span_of, subject_of
+from auditor.model import Answer, FileSpan, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from auditor.facts.code_values import Event
+    from auditor.model import Confidence, Severity
+    from auditor.sources.code import Code
+
+
+_BROWSER = re.compile(r"(?:^|/)(?:public|static|assets|wwwroot|vendor)/(?:.*/)?[^/]*\.[cm]?jsx?$")  # sent to a browser
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a rule says of one place: `fault` is the short word for what is wrong, empty where nothing is."""
+
+    detail: str
+    fault: str = ""
+    severity: Severity | None = None
+    confidence: Confidence | None = None
+
+
+# Words of which a file has one that request data enters at all.
+ENTERS = re.compile(
+    r"\b_?req(?:uest)?\b|\b(?:ctx|context|event)\b|searchParams|[fF]ormData|[cC]ookie|readBody|getQuery|get_argument"
+    r"|(?m:^\s*@\w+(?:\.\w+)*\.(?:get|post|put|patch|delete|route|websocket|api_route)\()"
+)
+
+
+def answers(
+    code: Code,
+    noun: str,
+    words: tuple[re.Pattern[str], ...],
+    judge: Callable[[Event, str], Judged | None],
+    rank: Severity,
+) -> Iterator[Answer]:
+    """Put every event of the files with all of the words to `judge`; `rank` is the severity of the page."""
+    for path, reason in code.unread.items():
+        yield Answer(f"file {path}", State.UNKNOWN, reason, FileSpan(path, 1))
+    for path in code.files:
+        text = code.text(path)
+        if all(word.search(text) for word in words) and not _BROWSER.search(path) and not is_client_module(text):
+            yield from _in_file(code, path, noun, judge, rank)
+
+
+def _in_file(
+    code: Code, path: str, noun: str, judge: Callable[[Event, str], Judged | None], rank: Severity
+) -> Iterator[Answer]:
+    flow = code.flow(path)
+    if flow is None:
+        yield Answer(f"file {path}", State.UNKNOWN, "too long or too deep to follow", FileSpan(path, 1))
+        return
+    found: dict[tuple[int, int], tuple[Event, Judged]] = {}
+    text = code.text(path)
+    for event in flow.events:
+        judged = judge(event, text)
+        key = (event.node.start_byte, event.node.end_byte)
+        if judged and (key not in found or _weight(judged, rank) > _weight(found[key][1], rank)):
+            found[key] = (event, judged)
+    seen: Counter[str] = Counter()
+    for _, (event, judged) in sorted(found.items(), key=lambda item: item[0]):
+        subject = subject_of(noun, path, event.node, seen)
+        state = State.FAIL if judged.fault else State.OK
+        yield Answer(
+            subject, state, judged.detail, span_of(path, event.node), severity=judged.severity,
+            confidence=judged.confidence, evidence=judged.fault,
+        )  # fmt: skip
+
+
+def _weight(judged: Judged, rank: Severity) -> int:
+    return (judged.severity or rank).rank + 1 if judged.fault else 0
+
+
+def named(data: frozenset[str]) -> str:
+    """Request data by its place, for a sentence."""
+    first = min(data)
+    return f"`{first}`" if len(data) == 1 else f"`{first}` and other request data"

@@ -1,0 +1,144 @@
+"""Places that semgrep's rules ask about, too, judged by what happens to request data in the whole file.
+
+semgrep follows data through one function and knows no element of a list, no branch that is never taken and no helper of
+the same file. What it says of a place is corrected here, where the place was followed.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from auditor.detectors.code_answers import ENTERS
+from auditor.facts.code_values import Value, content
+from auditor.facts.syntax import text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from auditor.facts.code_values import Event
+
+_SQL_METHODS = re.compile(
+    r"\.(?:query|execute|exec|prepare|raw|unsafe|queryObject|queryArray|\$queryRawUnsafe|\$executeRawUnsafe|whereRaw|orWhereRaw"
+    r"|andWhereRaw|orderByRaw|havingRaw|joinRaw|groupByRaw|fromRaw|selectRaw|all|get|run|each|executemany|executescript|fetch"
+    r"|fetchrow|fetchval|fetch_all|fetch_one|fetch_val|exec_driver_sql|literal)$"
+)
+_SQL_BY_NAME = re.compile(
+    r"^(?:sqlalchemy\.(?:sql\.)?text|(?:\w+\.)*RawSQL|pandas\.read_sql(?:_query)?|pd\.read_sql(?:_query)?)$|\.objects\.raw$"
+    r"|\.\$(?:query|execute)RawUnsafe$|^sql\.(?:raw|unsafe)$|^(?:\w+\.)*Prisma\.raw$|^(?:drizzle-orm|postgres|kysely)\.sql\.raw$"
+)
+_DATABASE = re.compile(
+    r"(?i)(?:^|[\W_])\w*(?:cur|curs|cursor|conn|connection|db|database|session|engine|pool|client|sqlite\w*|mysql\w*|pg|knex|trx|tx"
+    r"|sequelize|manager|queryrunner|prisma|sql|postgres\w*)(?:\([^()]*\))?$"
+)
+_NO_DATABASE = re.compile(r"(?i)apollo|graphql|redis|elastic|\breq\b|request|dynamo|mongo|regex|res\b")
+_STATEMENT = re.compile(
+    r"(?is)\b(?:select|insert|update|delete|with|alter|drop|create|truncate|where|order by|call|exec)\b"
+)
+_SHELLS = re.compile(
+    r"^(?:os\.(?:system|popen)|subprocess\.(?:getoutput|getstatusoutput)|asyncio\.create_subprocess_shell|commands\.getoutput"
+    r"|child_process\.(?:exec|execSync)|shelljs\.exec|execa\.(?:command|commandSync|execaCommand))$"
+)
+_PROCESSES = re.compile(
+    r"^(?:subprocess\.(?:run|call|Popen|check_output|check_call)|child_process\.(?:spawn|spawnSync|execFile|execFileSync))$"
+)
+_SHELL = re.compile(r"^(?:/usr)?(?:/bin/)?(?:ba|z|da)?sh$|^cmd(?:\.exe)?$")
+_LOADERS = re.compile(
+    r"^(?:(?:c|_)?[pP]ickle\.(?:loads?|Unpickler)|dill\.loads?|cloudpickle\.loads?|jsonpickle\.decode|marshal\.loads?|joblib\.load"
+    r"|yaml\.(?:unsafe_load|unsafe_load_all|load|load_all))$"
+)
+_SAFE_LOADER = re.compile(r"(?:Safe|Base|Full)Loader$")
+
+
+def _sql(event: Event) -> list[Value] | None:
+    if event.kind != "call" or not (event.args or event.named):
+        return None
+    text = event.args[0] if event.args else event.named.get("query")
+    if text is None:
+        return None
+    if _SQL_BY_NAME.search(event.name):
+        return [text]
+    holder = event.node.child_by_field_name("function")
+    owner = text_of(holder.child_by_field_name("object")) if holder is not None else ""
+    if not _SQL_METHODS.search(event.name) or not _DATABASE.search(owner) or _NO_DATABASE.search(owner):
+        return None
+    if text.keys is not None:
+        text = text.keys.get("text") or text.keys.get("sql") or Value()
+    return [text] if not event.name.endswith((".all", ".get", ".run", ".each", ".raw")) or _says_sql(text) else None
+
+
+def _says_sql(value: Value) -> bool:
+    """Whether a text that was put together says that it is a statement."""
+    return any(isinstance(part.const, str) and _STATEMENT.search(part.const) for part in (value, *value.args))
+
+
+def _command(event: Event) -> list[Value] | None:
+    if event.kind != "call" or not event.args:
+        return None
+    if _SHELLS.match(event.name):
+        return [event.args[0]]
+    if not _PROCESSES.match(event.name):
+        return None
+    options = [event.named, *((arg.keys or {}) for arg in event.args)]
+    shell = next((keys["shell"] for keys in options if "shell" in keys), None)
+    if shell is not None and shell.const is not False:
+        return list(event.args[:2])
+    line = event.args[0].items or [event.args[0], *((event.args[1].items or []) if len(event.args) > 1 else [])]
+    named = bool(line) and isinstance(line[0].const, str) and _SHELL.match(line[0].const) is not None
+    unknown = len(line) > 2 and not isinstance(line[0].const, str)  # noqa: PLR2004 - so many arguments or parts
+    if named or (unknown and line[1].const in {"-c", "-lc", "/c", "/C"}):
+        return [Value(items=line[1:])]
+    return []
+
+
+def _loader(event: Event) -> list[Value] | None:
+    if event.kind not in {"call", "new"} or not event.args or not _LOADERS.match(event.name):
+        return None
+    loader = event.named.get("Loader") or (event.args[1] if len(event.args) > 1 else None)
+    if event.name in {"yaml.load", "yaml.load_all"} and loader is not None and not _unsafe(loader):
+        return []
+    return [event.args[0]]
+
+
+def _unsafe(loader: Value) -> bool:
+    return not _SAFE_LOADER.search(loader.name) and re.search(r"(?:^|\.)C?(?:Unsafe)?Loader$", loader.name) is not None
+
+
+_SITES: dict[str, tuple[str, Callable[[Event], list[Value] | None]]] = {
+    "sql-injection": ("sql", _sql),
+    "command-injection": ("command", _command),
+    "unsafe-deserialization": ("code", _loader),
+}
+_WORDS = {
+    "sql-injection": re.compile(
+        r"(?i)[\"'`]\s*(?:select|insert\s+into|update|delete\s+from|with|where|order\s+by)\s|RawUnsafe|sql\.(?:raw|unsafe)"
+    ),
+    "command-injection": re.compile(r"child_process|\bsubprocess\b|\bos\.(?:system|popen)|shelljs|execa"),
+    "unsafe-deserialization": re.compile(r"[pP]ickle|\byaml\b|\bdill\b|marshal|joblib"),
+}
+
+
+def is_followed(rule: str) -> bool:
+    return rule in _SITES
+
+
+def may_hold(rule: str, text: str) -> bool:
+    """Whether a file has a word of the rule's places, and one that request data enters at."""
+    return _WORDS[rule].search(text) is not None and ENTERS.search(text) is not None
+
+
+def judge(rule: str, event: Event) -> tuple[bool, bool] | None:
+    """Whether request data reaches the place of an event, and whether that is given a constant; None elsewhere."""
+    use, sites = _SITES[rule]
+    given = sites(event)
+    if given is None:
+        return None
+    values = [content(value) for value in given]
+    reached = any(event.data(value, use) for value in values)
+    return reached, bool(values) and all(map(_is_constant, values))
+
+
+def _is_constant(value: Value) -> bool:
+    """Whether a value is one constant or another, and comes from nowhere else."""
+    nowhere = not (value.taint or value.name or value.args or value.closure or value.built)
+    return isinstance(value.const, str | int) or (nowhere and value.items is None and value.keys is None)
