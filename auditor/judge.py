@@ -154,7 +154,7 @@ def _unsettled(rule: Ruled) -> Ruled:
     """The rule with a reason that speaks of what is not known."""
     if rule.outcome is Outcome.UNKNOWN:
         return rule
-    return replace(rule, reason=f"{len(rule.unknown)} of {rule.subjects.total} unknown")
+    return replace(rule, reason=f"{len(rule.unknown)} of {rule.subjects.total} not known")
 
 
 def _best(control: Control, asked: Sequence[Ruled]) -> tuple[Verdict, str]:

@@ -63,6 +63,8 @@ def test_a_control_without_a_rule_is_unknown() -> None:
         ((BAD, DOUBT), Verdict.FAIL),  # fail outranks unknown
         ((OK, DOUBT), Verdict.UNKNOWN),
         ((_answer("b", State.FAIL, Severity.MEDIUM), OK), Verdict.PARTIAL),  # critical controls fail at high
+        ((_answer("b", State.FAIL, Severity.MEDIUM), DOUBT), Verdict.UNKNOWN),  # what is minor hides no doubt
+        ((_answer("b", State.FAIL, Severity.INFO), DOUBT), Verdict.UNKNOWN),
         ((_answer("b", State.FAIL, Severity.INFO), OK), Verdict.PASS),
         ((_answer("b", State.FAIL, confidence=Confidence.SUSPECTED), OK), Verdict.PARTIAL),
         ((OK,), Verdict.PASS),
