@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from auditor import __version__, report_builder, suppress
 from auditor.config import FILE_NAME, Settings
+from auditor.facts.helper_names import Helpers
 from auditor.gate import GateSettings, decide
 from auditor.inquiry import access_rows, ask_all, choose, isolation_in_code, listed_endpoints
 from auditor.judge import judge_all, judge_rule
@@ -43,7 +44,9 @@ class Request:
 def _sources(request: Request, book: Rulebook, pages: set[str]) -> dict[str, Source]:
     asked = [page for page in book.pages if page.id in pages]
     contract = read_contract(request.target.root, request.settings.access_contract)
-    return sources(request.target, asked, request.settings.public_endpoints, contract)
+    settings = request.settings
+    helpers = Helpers(settings.auth_helpers, settings.limit_helpers, settings.validation_helpers)
+    return sources(request.target, asked, settings.public_endpoints, contract, helpers)
 
 
 def audit(

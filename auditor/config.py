@@ -27,6 +27,8 @@ _MAX_BYTES = 1_000_000
 EndpointPattern = Annotated[
     str, StringConstraints(pattern=r"^(?:(?:\*|GET|POST|PUT|PATCH|DELETE|ALL) [/*]\S*|ACTION \S+)$")
 ]
+# A function of the project's own as calls name it: `requireUser`, `guards.requireUser`.
+HelperName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*$")]
 
 
 def _inside(path: str) -> str:
@@ -59,6 +61,9 @@ class Settings(BaseModel):
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     public_endpoints: tuple[EndpointPattern, ...] = Field(default=(), alias="public-endpoints")
+    auth_helpers: tuple[HelperName, ...] = Field(default=(), alias="auth-helpers")
+    limit_helpers: tuple[HelperName, ...] = Field(default=(), alias="limit-helpers")
+    validation_helpers: tuple[HelperName, ...] = Field(default=(), alias="validation-helpers")
     access_contract: Annotated[str, AfterValidator(_inside)] | None = Field(default=None, alias="access-contract")
     ignore: tuple[Suppression, ...] = ()
 

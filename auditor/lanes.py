@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from contextlib import ExitStack
 
+    from auditor.facts.access_contract import Contract
+    from auditor.facts.helper_names import Helpers
     from auditor.facts.inventory import Inventory
     from auditor.facts.semgrep_output import Semgrep
     from auditor.model import Target
@@ -45,8 +47,16 @@ _UNDERSTOOD = (
 _Described = tuple[str, dict[str, Any], str | None]
 
 
-def sources(target: Target, pages: Iterable[Page] = (), public: tuple[str, ...] = ()) -> dict[str, Source]:
-    """The table of sources for one target; `pages` are the rules that are asked, `public` the endpoints declared so."""
+def sources(
+    target: Target,
+    pages: Iterable[Page] = (),
+    public: tuple[str, ...] = (),
+    contract: Contract | None = None,
+    helpers: Helpers | None = None,
+) -> dict[str, Source]:
+    """The table of sources for one target; `pages` are the rules that are asked, `public` the endpoints declared so,
+    `contract` what each caller of the API may do, `helpers` the project's functions that its settings name.
+    """
     table = {
         "repository": Source((), lambda _, __: _repository(target), _describe_repository),
         "histories": Source(("repository",), lambda e, _: _histories(e), _describe_histories),
@@ -59,10 +69,12 @@ def sources(target: Target, pages: Iterable[Page] = (), public: tuple[str, ...] 
         table["live database"] = Source(("histories",), lambda e, s: connect(target, e, s), describe_databases)
     lanes = tuple(name for name in ("live database", "shadow database") if name in table)
     table["code"] = Source(("repository",), lambda e, _: _code(e), _describe_code)
-    table["endpoints"] = Source(("repository", "code"), lambda e, _: _endpoints(e, public), _describe_endpoints)
+    table["endpoints"] = Source(
+        ("repository", "code"), lambda e, _: _endpoints(e, public, helpers), _describe_endpoints
+    )
     table["semgrep"] = Source(("code",), lambda e, s: _semgrep(pages, target, e, s), _describe_semgrep)
     table["packages"] = Source(("repository",), lambda e, s: _packages(target, e, s), _describe_packages)
-    table["databases"] = Source((), lambda e, _: joined(e, lanes), describe_databases)
+    table["databases"] = Source((), lambda e, _: joined(e, lanes, contract), describe_databases)
     table["probes"] = Source(("databases",), lambda e, _: probe_all(e), describe_probes)
     return table
 
@@ -115,12 +127,12 @@ def _describe_code(code: Code) -> _Described:
     return ("partial" if unread else "available", facts, unread or None)
 
 
-def _endpoints(evidence: Evidence, public: tuple[str, ...]) -> Inventory:
+def _endpoints(evidence: Evidence, public: tuple[str, ...], helpers: Helpers | None) -> Inventory:
     from auditor.facts.inventory import find_endpoints
 
     repository: Repository = evidence.get("repository")
     found = find_endpoints(evidence.get("code"), repository.files, repository.text, repository.units)
-    return replace(found, public=public)
+    return replace(found, public=public, helpers=helpers or found.helpers)
 
 
 def _describe_endpoints(found: Inventory) -> _Described:
@@ -147,21 +159,23 @@ def _describe_semgrep(found: Semgrep) -> _Described:
 def _packages(target: Target, evidence: Evidence, stack: ExitStack) -> Packages:
     from auditor.sources.packages import audit_online, read_packages
 
-    found = read_packages(evidence.get("repository"), target.advisories)
+    found = read_packages(
+        evidence.get("repository"),
+        target.advisories,
+        max_age=target.max_advisory_age,
+        complete=target.require_complete,
+    )
+    if target.imported_audits:
+        from auditor.sources.advisory_imported import read_imported
+
+        found.answers += read_imported(target.imported_audits, found.packages)
     return audit_online(found, stack, offline=target.offline)
 
 
 def _describe_packages(found: Packages) -> _Described:
-    facts: dict[str, Any] = {"lockfiles": found.lockfiles, "packages": len(found.packages)}
-    if found.advisories:
-        facts |= {f"{name} records": count for name, count in sorted(found.advisories.records.items())}
-        facts |= {"newest record": found.advisories.newest, "records refused": len(found.advisories.refused)}
-    reasons = [f"{path}: {reason}" for path, reason in found.unread.items()]
-    if found.python:
-        facts[f"answered by {found.python.source}"] = len(found.python.answered)
-        reasons += sorted(set(found.python.unanswered.values()))[:5]
-    partial = reasons or not (found.advisories or found.python)
-    return ("partial" if partial else "available", facts, "; ".join(reasons) or None)
+    from auditor.sources.packages_note import describe
+
+    return describe(found)
 
 
 def _describe_histories(found: Histories) -> _Described:

@@ -109,7 +109,10 @@ class NothingToScan(Exception):  # noqa: N818 - an outcome with an exit code of 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What to scan, as the user said it; nothing here comes from the repository."""
+    """What to scan, as the user said it; nothing here comes from the repository.
+
+    `probe_live` lets the probes write to `database`, `disposable` whatever speaks against it.
+    """
 
     root: Path
     database: str | None = None
@@ -118,10 +121,16 @@ class Target:
     timeout: float = 300.0
     advisories: tuple[str, ...] = ()
     offline: bool = False
+    max_advisory_age: float = 7.0
+    require_complete: bool = False
+    imported_audits: tuple[str, ...] = ()
+    vex: tuple[str, ...] = ()
     grants: str | None = None
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     all_migrations: bool = False
+    probe_live: bool = False
+    disposable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +183,8 @@ class Answer:
 
     `where` is the place as the rule names it, `span` the lines of a file that it was traced to.
     `severity` and `confidence` override the page's where given. `evidence` is the normalised fault that the
-    fingerprint is made of: no line numbers and no secret. `history` are the statements (text, place) that made the
-    object of a database what it is, in order.
+    fingerprint is made of: no line numbers and no secret; `aliases` are other names of it. `history` are the
+    statements (text, place) that made the object of a database what it is, in order.
     """
 
     subject: str
@@ -187,6 +196,7 @@ class Answer:
     confidence: Confidence | None = None
     proof: Proof | None = None
     evidence: str = ""
+    aliases: tuple[str, ...] = ()
     unit: str = "."
     database: str | None = None
     sources: tuple[str, ...] = ()

@@ -10,13 +10,14 @@ from auditor.plan import Evidence
 from auditor.report_builder import build_endpoints
 
 if TYPE_CHECKING:
+    from auditor.facts.helper_names import Helpers
     from auditor.model import Target
     from auditor.report import Endpoint
 
 
-def list_routes(target: Target) -> list[Endpoint]:
+def list_routes(target: Target, helpers: Helpers | None = None) -> list[Endpoint]:
     """Every endpoint below the target with its controls. Raises NothingToScan and Unavailable."""
-    with Evidence(sources(target)) as evidence:
+    with Evidence(sources(target, helpers=helpers)) as evidence:
         refuse_emptiness(evidence.get("repository"), target)
         evidence.get("endpoints")
         return build_endpoints(listed_endpoints(evidence))

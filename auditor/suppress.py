@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from auditor.config import Suppression
+    from auditor.facts.vex import Statement
     from auditor.model import Answer, RuleAnswers
     from auditor.rulebook import Page, Rulebook
 
@@ -29,12 +30,15 @@ _COMMENTED = (
     ".sql", ".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".py", ".toml", ".yml", ".yaml", ".prisma",
     ".txt",
 )  # fmt: skip
+_ADVISORY = re.compile(r"(?:GHSA|CVE|PYSEC|MAL|OSV|RETIRE|SNYK)-[\w.-]+")
 _COMMENT_ONLY = re.compile(r"^\s*(?:--|//|#|/\*)")
 
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
-    """One suppression, wherever it was written. Inline ones cover the lines `first` to `last` of `path`."""
+    """One suppression, wherever it was written. Inline ones cover the lines `first` to `last` of `path`;
+    `advisories` are the names of a vulnerability, where only that one is meant.
+    """
 
     rule: str
     reason: str
@@ -45,10 +49,13 @@ class Waiver:
     last: int = 0
     subject_glob: str | None = None
     path_glob: str | None = None
+    advisories: frozenset[str] = frozenset()
 
     def covers(self, rule: str, names: Sequence[str], answer: Answer) -> bool:
         """Whether it is about this answer; `names` are the ids that the rule formerly had."""
         if self.rule not in {rule, *names}:
+            return False
+        if self.advisories and self.advisories.isdisjoint((answer.evidence, *answer.aliases)):
             return False
         if self.path is not None:
             span = answer.span
@@ -79,9 +86,35 @@ def may_hold_notes(path: str) -> bool:
 
 def from_settings(entries: Iterable[Suppression], file: str) -> list[Waiver]:
     return [
-        Waiver(entry.rule, entry.reason, entry.until, f"{file}:1", subject_glob=entry.subject, path_glob=entry.path)
+        _advisory_waiver(
+            Waiver(entry.rule, entry.reason, entry.until, f"{file}:1", subject_glob=entry.subject, path_glob=entry.path)
+        )
         for entry in entries
     ]
+
+
+def _advisory_waiver(waiver: Waiver) -> Waiver:
+    """One that names an advisory instead of a rule means that one alone: by its id or by any other name of it."""
+    if not _ADVISORY.fullmatch(waiver.rule):
+        return waiver
+    rule = "malicious-dependency" if waiver.rule.startswith("MAL-") else "vulnerable-dependency"
+    return replace(waiver, rule=rule, advisories=frozenset({waiver.rule}))
+
+
+def from_vex(statements: Iterable[Statement], asked: Mapping[str, RuleAnswers], file: str) -> list[Waiver]:
+    """The statements of a VEX document that cover a finding; the others are about other products and no fault."""
+    found = [
+        Waiver(
+            "vulnerable-dependency", statement.reason, date.max, f"{file}:1", subject_glob=subject,
+            advisories=statement.names,
+        )
+        for statement in statements
+        for subject in dict.fromkeys(statement.subjects)
+        if statement.names
+    ]  # fmt: skip
+    known = asked.get("vulnerable-dependency")
+    failed = [answer for answer in (known.answers if known else ()) if answer.state is State.FAIL]
+    return [waiver for waiver in found if any(waiver.covers(waiver.rule, (), answer) for answer in failed)]
 
 
 def from_text(path: str, text: str) -> list[Waiver]:
@@ -103,7 +136,7 @@ def _inline(path: str, number: int, lines: list[str], match: re.Match[str]) -> W
         last = next((n + 1 for n in below if lines[n].strip() and not _COMMENT_ONLY.match(lines[n])), number)
     reason = _REASON.search(match[2])
     until = _UNTIL.search(match[2])
-    return Waiver(
+    waiver = Waiver(
         rule=(match[1] or "").strip(),
         reason=reason[1] if reason else "",
         until=_date(until[1]) if until else None,
@@ -112,6 +145,7 @@ def _inline(path: str, number: int, lines: list[str], match: re.Match[str]) -> W
         first=number,
         last=last,
     )
+    return _advisory_waiver(waiver)
 
 
 def _date(text: str) -> date:

@@ -229,7 +229,7 @@ def test_only_packages_of_the_public_registry_are_sent(tmp_path: Path, monkeypat
     assert asked["package PyPI:flask@2.0.1"].state is State.OK
     assert "PyPI, by pip-audit" in asked["package PyPI:flask@2.0.1"].detail
     assert asked["package PyPI:ours@1.0"].state is State.UNKNOWN
-    assert asked["npm packages of package-lock.json"].state is State.UNKNOWN
+    assert asked["package npm:lodash@4.17.15"].state is State.UNKNOWN
 
 
 def test_requirements_with_an_index_of_their_own_are_not_sent() -> None:
@@ -266,4 +266,4 @@ def test_a_local_database_that_covers_pypi_is_enough(tmp_path: Path, monkeypatch
     monkeypatch.setattr(pip_audit, "audit_python", None)
     found = read_packages(read_repository(tmp_path), (str(tmp_path / "db"),))
     with ExitStack() as stack:
-        assert packages_module.audit_online(found, stack).python is None
+        assert [source.source for source in packages_module.audit_online(found, stack).answers] == ["--advisories"]

@@ -12,10 +12,14 @@ from typing import NoReturn
 import click
 
 from auditor import __version__
+from auditor.cli.access import access
+from auditor.cli.advisories import advisories
 from auditor.cli.codes import EXIT_CODES
 from auditor.cli.pages import explain, rules
+from auditor.cli.report import report
 from auditor.cli.routes import routes
 from auditor.cli.scan import scan
+from auditor.cli.shadow import shadow
 from auditor.model import ExitCode, NothingToScan, UsageError
 
 
@@ -25,7 +29,7 @@ def commands() -> None:
     """Audit a backend: replay its migrations, try to break in, and write one scored security checklist."""
 
 
-for command in (scan, routes, explain, rules):
+for command in (scan, routes, access, shadow, report, advisories, explain, rules):
     commands.add_command(command)
 
 

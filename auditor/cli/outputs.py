@@ -10,7 +10,9 @@ import click
 
 from auditor.model import UsageError
 
-FORMATS = ("json", "html", "sarif")
+FORMATS = (
+    "json", "html", "sarif", "junit", "markdown", "github", "gitlab-codequality", "gitlab-sast", "cyclonedx", "csv",
+)  # fmt: skip
 # DEL, C1 and the bidi controls stand raw in valid JSON, and some terminals obey them.
 _ACTING = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
@@ -29,12 +31,13 @@ def _output(text: str, root: Path) -> tuple[str, str]:
     form, separator, file = text.partition("=")
     if form not in FORMATS or not separator or not file:
         raise UsageError(f"-o {text}: write FORMAT=FILE with FORMAT one of {', '.join(FORMATS)}")
-    if file != "-" and (fault := _fault(Path.cwd() / os.path.normpath(file), root)):
+    if file != "-" and (fault := fault_of(Path.cwd() / os.path.normpath(file), root)):
         raise UsageError(f"-o {text}: {fault}")
     return form, file
 
 
-def _fault(place: Path, root: Path) -> str:
+def fault_of(place: Path, root: Path) -> str:
+    """Why a file may not be written there; empty where it may."""
     if not place.parent.is_dir():
         return f"there is no folder {place.parent}"
     if place.is_dir():

@@ -24,6 +24,7 @@ _FORMATS = ("text", "json", "md", "csv", "openapi")
 def routes(path: Path, form: str, methods: tuple[str, ...], globs: tuple[str, ...], *, unauthenticated: bool) -> int:
     """List every endpoint in PATH (default: this folder) with the controls in front of it."""
     from auditor.config import read_settings
+    from auditor.facts.helper_names import Helpers
     from auditor.model import Target
     from auditor.routes import list_routes
 
@@ -32,7 +33,8 @@ def routes(path: Path, form: str, methods: tuple[str, ...], globs: tuple[str, ..
     root = path.resolve()
     settings = read_settings(root)
     try:
-        found = list_routes(Target(root, include=settings.include, exclude=settings.exclude))
+        helpers = Helpers(settings.auth_helpers, settings.limit_helpers, settings.validation_helpers)
+        found = list_routes(Target(root, include=settings.include, exclude=settings.exclude), helpers)
     except Unavailable as reason:
         raise click.ClickException(str(reason)) from reason
     _write(_chosen(found, methods, globs, unauthenticated=unauthenticated), form)

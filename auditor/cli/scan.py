@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -16,7 +17,6 @@ from auditor.model import Confidence, Severity, UsageError
 
 if TYPE_CHECKING:
     from auditor.report import Report
-    from auditor.rulebook import Rulebook
 
 
 @click.command(epilog=EXIT_CODES)
@@ -25,6 +25,17 @@ if TYPE_CHECKING:
     "--database",
     metavar="URL|env:NAME",
     help="Also audit a live server, read-only (env:NAME keeps the URL out of `ps`).",
+)
+@click.option(
+    "--probe-database",
+    metavar="URL|env:NAME",
+    help="Act as the API's callers on this disposable server, too: rows are written to it.",
+)
+@click.option(
+    "--i-know-this-database-is-disposable",
+    "disposable",
+    is_flag=True,
+    help="Write to --probe-database although it has rows, clients or replicas.",
 )
 @click.option("--shadow/--no-shadow", default=True, help="Replay the migrations on an embedded server.  [default: on]")
 @click.option(
@@ -42,9 +53,24 @@ if TYPE_CHECKING:
 @click.option(
     "--advisories",
     multiple=True,
-    metavar="FOLDER|ZIP",
+    metavar="FOLDER|ZIP|SQLITE",
     help="Match packages against these OSV records (repeatable).",
 )
+@click.option(
+    "--max-advisory-age",
+    default="7d",
+    show_default=True,
+    metavar="AGE",
+    help="Oldest database of advisories (12h, 7d, 4w) that still clears a package.",
+)
+@click.option(
+    "--import-audit",
+    multiple=True,
+    metavar="FILE",
+    help="Add what npm audit, pip-audit or osv-scanner found, from its JSON (repeatable).",
+)
+@click.option("--vex", multiple=True, metavar="FILE", help="Accept what OpenVEX or CycloneDX VEX clears (repeatable).")
+@click.option("--require-complete", is_flag=True, help="Any package that was not audited makes the control unknown.")
 @click.option("--all-migrations", is_flag=True, help="Treat migrations that the default branch has as new, too.")
 @click.option("--include", multiple=True, metavar="GLOB", help="Scan only files that match (repeatable).")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave files out (repeatable).")
@@ -86,6 +112,7 @@ if TYPE_CHECKING:
 def scan(path: Path, **options: Any) -> int:  # noqa: ANN401 - click's options, read by name below
     """Audit the backend in PATH (default: this folder)."""
     from auditor.audit import audit
+    from auditor.cli.formats import render
     from auditor.rulebook import load_rulebook
 
     request = _request(path, options)
@@ -94,7 +121,7 @@ def scan(path: Path, **options: Any) -> int:  # noqa: ANN401 - click's options, 
     with _Progress(quiet=options["quiet"]) as progress:
         report, repository = audit(request, book, progress.say)
     for form, file in outputs:
-        write_output(form, file, _render(form, report, book, repository.git_prefix))
+        write_output(form, file, render(form, report, book, repository))
     _print(report, options, to_stderr=any(file == "-" for _, file in outputs))
     return report.gate.exit_code
 
@@ -114,14 +141,22 @@ def _request(path: Path, options: dict[str, Any]) -> Any:  # noqa: ANN401 - a Re
     exclude = (*settings.exclude, *options["exclude"])
     for option, globs in (("--include", include), ("--exclude", exclude)):
         chosen_spec(globs, option)  # a glob that cannot be used is a usage error, and found before the scan
+    if options["database"] is not None and options["probe_database"] is not None:
+        raise UsageError("--database reads a server and --probe-database writes to one: give one of them")
     fail_on = options["fail_on"] or settings.fail_on or "high"
     target = Target(
         root=root,
-        database=_database(options["database"]),
+        database=_database(options["database"]) or _database(options["probe_database"], "--probe-database"),
+        probe_live=options["probe_database"] is not None,
+        disposable=options["disposable"],
         shadow=options["shadow"],
         pg_bin=options["pg_bin"],
         timeout=options["timeout"],
         advisories=options["advisories"],
+        max_advisory_age=_days(options["max_advisory_age"]),
+        require_complete=options["require_complete"],
+        imported_audits=_files("--import-audit", options["import_audit"]),
+        vex=_documents(options["vex"]),
         offline=options["offline"],
         grants=options["grants"],
         include=include,
@@ -148,29 +183,38 @@ def _controls(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def _database(text: str | None) -> str | None:
+def _files(option: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if not Path(name).is_file():
+            raise UsageError(f"{option} {name}: no such file")
+    return names
+
+
+def _documents(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Documents of VEX; one that cannot be read is a usage error, and found before the scan."""
+    from auditor.sources.vex_files import read_statements
+
+    for name in _files("--vex", names):
+        read_statements(name)
+    return names
+
+
+def _days(text: str) -> float:
+    match = re.fullmatch(r"(\d{1,6})([hdw]?)", text)
+    if match is None:
+        raise UsageError(f"--max-advisory-age: '{text}' is no age; write 12h, 7d or 4w")
+    return int(match[1]) * {"h": 1 / 24, "d": 1, "": 1, "w": 7}[match[2]]
+
+
+def _database(text: str | None, option: str = "--database") -> str | None:
     if text and text.startswith("env:"):
         value = os.environ.get(text[4:])
         if not value:
-            raise UsageError(f"--database: the environment variable {text[4:]} is not set")
+            raise UsageError(f"{option}: the environment variable {text[4:]} is not set")
         return value
     if text is not None and not text.strip():  # `--database "$URL"` with URL unset must not pass for a live audit
-        raise UsageError("--database: the URL is empty")
+        raise UsageError(f"{option}: the URL is empty")
     return text
-
-
-def _render(form: str, report: Report, book: Rulebook, prefix: str) -> str:
-    if form == "html":
-        from auditor.render import html
-
-        return html.render(report, book)
-    if form == "sarif":
-        from auditor.render import sarif
-
-        return sarif.render(report, book, prefix)
-    from auditor.render import json_report
-
-    return json_report.render(report)
 
 
 def _print(report: Report, options: dict[str, Any], *, to_stderr: bool) -> None:

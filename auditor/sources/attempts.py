@@ -89,9 +89,7 @@ class Statements:
             if caller.name in {"owner", "other"}:
                 yield from self._changes(table, caller, own, others or {}, session)
         yield from self._inserts(table, caller, session)
-        if not caller.home:
-            name = _name(table).as_string(session)
-            yield Try("TRUNCATE", "others", f"truncate table {name} cascade")
+        yield Try("TRUNCATE", "others", f"truncate table {_name(table).as_string(session)} cascade")
 
     def plan(self, table: Table, command: str, session: psycopg.Connection[Any]) -> str:
         """EXPLAIN finds infinite recursion at plan time, with no rows at all."""

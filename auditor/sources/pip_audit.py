@@ -24,6 +24,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from auditor.facts.advisory_answers import Hit
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from contextlib import ExitStack
@@ -65,6 +67,7 @@ class Vulnerability:
     id: str
     summary: str
     fixed: str | None
+    aliases: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -78,6 +81,13 @@ class PythonAudit:
     @property
     def source(self) -> str:
         return f"{self.service}, by pip-audit"
+
+    def hits(self, key: Version) -> tuple[Hit, ...]:
+        """What was answered for one version; PyPI says what is wrong and what mends it, and not how bad it is."""
+        return tuple(
+            Hit(item.id, item.summary, item.fixed, aliases=item.aliases, source=self.source)
+            for item in self.answered[key]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +256,7 @@ def _vulnerability(entry: dict[str, Any], version: str) -> Vulnerability:
     names = [str(entry["id"]), *map(str, entry.get("aliases") or ())]
     best = min(names, key=lambda name: ({"GHSA": 0, "CVE": 1}.get(name.split("-")[0], 2), name))
     fixed = _nearest([str(fix) for fix in entry.get("fix_versions") or ()], version)
-    return Vulnerability(best, str(entry.get("description") or "")[:300], fixed)
+    return Vulnerability(best, str(entry.get("description") or "")[:300], fixed, frozenset(names) - {best})
 
 
 def _nearest(fixes: list[str], version: str) -> str | None:
