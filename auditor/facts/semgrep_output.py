@@ -31,6 +31,7 @@ class PageMatches:
     """What one page's rules matched in its candidate files; `broken` says why its rules could not be used."""
 
     files: tuple[str, ...] = ()
+    rules: tuple[SemgrepRule, ...] = ()
     has_subjects: bool = False
     subjects: list[Match] = field(default_factory=list)
     faults: list[Match] = field(default_factory=list)

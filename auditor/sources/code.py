@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from auditor.facts.code_flow import follow
 from auditor.facts.syntax import is_broken, is_minified, language_of, nodes, parse
 from auditor.facts.type_arguments import without_type_arguments
 from auditor.facts.units import is_example, is_test
@@ -13,6 +14,7 @@ from auditor.facts.units import is_example, is_test
 if TYPE_CHECKING:
     from tree_sitter import Node, Tree
 
+    from auditor.facts.code_values import Flow
     from auditor.sources.repository import Repository
 
 _TOOLS = re.compile(r"(?:^|/)(?:scripts|seeds?|seeder)/|(?:^|/)seed\.[jt]s$")  # run by hand, never by a request
@@ -35,6 +37,7 @@ class Code:
     minified: list[str] = field(default_factory=list)
     _trees: dict[str, Tree] = field(default_factory=dict)
     _texts: dict[str, str] = field(default_factory=dict)
+    _flows: dict[str, Flow | None] = field(default_factory=dict)
 
     def tree(self, path: str) -> Tree:
         """The syntax tree of one of `files`; a file with errors in it has a tree all the same."""
@@ -47,6 +50,12 @@ class Code:
     def nodes(self, path: str, *types: str) -> list[Node]:
         """The nodes of these types in one of `files`, in the order of the text."""
         return nodes(self.files[path], self.tree(path).root_node, *types)
+
+    def flow(self, path: str) -> Flow | None:
+        """What happens to request data in one of `files`; None where that is too long or too deep to follow."""
+        if path not in self._flows:
+            self._flows[path] = follow(self.files[path], self.tree(path).root_node)
+        return self._flows[path]
 
     def text(self, path: str) -> str:
         """The file's text; words that nobody wrote (an image in a string) are broken up, every place staying its own.

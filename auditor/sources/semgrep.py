@@ -92,6 +92,7 @@ def _rules(pages: Iterable[Page]) -> tuple[dict[str, PageMatches], list[SemgrepR
             found[page.id].broken = f"{page.yaml.name} cannot be used: {error}"
             continue
         found[page.id].has_subjects = any(rule.is_subject for rule in listed)
+        found[page.id].rules = tuple(listed)
         rules += listed
     return found, named(rules)
 

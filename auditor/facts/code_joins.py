@@ -1,0 +1,66 @@
+"""Texts that are put together, arithmetic of constants, and what a value holds where two ways meet."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from auditor.facts.code_values import HOLE, NOTHING, Env, Value, constant, is_cleared
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_TEXT = 300  # a constant text longer than this is not put together
+_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+    "*": operator.mul, "-": operator.sub, "+": operator.add, "<": operator.lt, ">": operator.gt, "<=": operator.le,
+    ">=": operator.ge, "===": operator.eq, "==": operator.eq, "!==": operator.ne, "!=": operator.ne,
+}  # fmt: skip
+COMPARES = {"<", ">", "<=", ">=", "===", "==", "!==", "!=", "in", "not in", "is", "is not", "instanceof"}
+_LARGE = 10**9
+
+
+def joined(values: list[Value]) -> Value:
+    """A text put together of others."""
+    known = [value.const for value in values]
+    if all(isinstance(one, int) for one in known) and not any(isinstance(one, bool) for one in known):
+        return constant(sum(one for one in known if isinstance(one, int)))
+    if all(one is not NOTHING for one in known):
+        return constant("".join(map(str, known))[:_TEXT])
+    dirty = [value for value in values if value.taint]
+    safe = frozenset.intersection(*(value.safe for value in dirty)) if dirty else frozenset()
+    taint = frozenset().union(*(value.taint for value in dirty))
+    return Value(taint, safe=safe, prefix=_prefix(values), built=True, args=tuple(values))
+
+
+def _prefix(values: list[Value]) -> str:
+    prefix = ""
+    for value in values:
+        if isinstance(value.const, str | int | float):
+            prefix += str(value.const)
+            continue
+        return prefix + value.prefix
+    return prefix
+
+
+def folded(op: str, left: object, right: object) -> Value:
+    if op == "in" and isinstance(left, str) and isinstance(right, str):
+        return constant(left in right)
+    numbers = all(isinstance(one, int | float) and abs(one) < _LARGE for one in (left, right))
+    texts = isinstance(left, str) and isinstance(right, str)
+    if op not in _ARITHMETIC or not (numbers or (texts and op in COMPARES)):
+        return Value()
+    return constant(_ARITHMETIC[op](left, right))
+
+
+def settled(value: Value, env: Env) -> Value:
+    """A value without the data that was checked on its way, since the check does not hold where the ways meet."""
+    if not value.taint:
+        return value
+    left = frozenset(path for path in value.taint if not is_cleared(env.cleared, path, "*"))
+    uses = {use for path in value.taint for use in _uses(env, path)}
+    return replace(value, taint=left, safe=value.safe | frozenset(uses), prefix=value.prefix if left else HOLE)
+
+
+def _uses(env: Env, path: str) -> frozenset[str]:
+    return env.cleared.get(path, frozenset())
