@@ -49,8 +49,8 @@ def answers(
     for path, reason in code.unread.items():
         yield Answer(f"file {path}", State.UNKNOWN, reason, FileSpan(path, 1))
     for path in code.files:
-        text = code.text(path)
-        if all(word.search(text) for word in words) and not _BROWSER.search(path) and not is_client_module(text):
+        holds = all(code.holds(path, word) for word in words)
+        if holds and not _BROWSER.search(path) and not is_client_module(code.text(path)):
             yield from _in_file(code, path, noun, judge, rank)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from auditor.facts.code_flow import follow
+from auditor.facts.literals import literals
 from auditor.facts.syntax import is_broken, is_minified, language_of, nodes, parse
 from auditor.facts.type_arguments import without_type_arguments
 from auditor.facts.units import is_example, is_test
@@ -38,6 +39,8 @@ class Code:
     _trees: dict[str, Tree] = field(default_factory=dict)
     _texts: dict[str, str] = field(default_factory=dict)
     _flows: dict[str, Flow | None] = field(default_factory=dict)
+    _folded: dict[str, str] = field(default_factory=dict)
+    _held: dict[tuple[str, re.Pattern[str]], bool] = field(default_factory=dict)
 
     def tree(self, path: str) -> Tree:
         """The syntax tree of one of `files`; a file with errors in it has a tree all the same."""
@@ -56,6 +59,17 @@ class Code:
         if path not in self._flows:
             self._flows[path] = follow(self.files[path], self.tree(path).root_node)
         return self._flows[path]
+
+    def holds(self, path: str, pattern: re.Pattern[str]) -> bool:
+        """Whether a pattern is found in one of `files`; each is looked for once."""
+        key = (path, pattern)
+        if key not in self._held:
+            if path not in self._folded:
+                self._folded[path] = self.text(path).lower()
+            folded, words = self._folded[path], literals(pattern)
+            possible = not words or any(word in folded for word in words)
+            self._held[key] = possible and pattern.search(self.text(path)) is not None
+        return self._held[key]
 
     def text(self, path: str) -> str:
         """The file's text; words that nobody wrote (an image in a string) are broken up, every place staying its own.

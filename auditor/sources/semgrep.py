@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,18 +101,13 @@ def _choose(rules: list[SemgrepRule], code: Code, found: dict[str, PageMatches])
     """Every file that may hold a match, and of which rules; the engine takes a second for a dozen of files."""
     targets: dict[str, list[SemgrepRule]] = {}
     for path, language in code.files.items():
-        text = code.text(path)
-        holds = cache(partial(_holds, text))  # the rules of a page share their words
+        holds = partial(code.holds, path)  # the rules of a page share their words
         asking = [rule for rule in rules if rule.may_match(language, holds)]
-        if asking and not _CLIENT.match(text):
+        if asking and not _CLIENT.match(code.text(path)):
             targets[path] = asking
             for page in {rule.page for rule in asking}:
                 found[page].files += (path,)
     return targets
-
-
-def _holds(text: str, word: re.Pattern[str]) -> bool:
-    return word.search(text) is not None
 
 
 def _lay_out(
