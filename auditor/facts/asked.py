@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditor.facts.auth_libraries import library_sign
+from auditor.facts.bindings import arguments_of
 from auditor.facts.edge_authentication import sign_of
 from auditor.facts.refusals import compares_secret, refuses, refuses_or_gives_nothing
 from auditor.facts.syntax import nodes
@@ -27,6 +28,12 @@ _THROWS = re.compile(
 _ONLY_MAC = re.compile(r"\bcreateHmac\s*\(")
 _MAC_COMPARED = re.compile(
     r"timingSafeEqual|[!=]==?|\.equals\(|[cC]ompare\(|constructEvent|\bsubtle\s*\.\s*verify|\.verify\s*\("
+)
+_WAIVED = re.compile(
+    rb"\b(?:skip|no|disable|bypass|without)_?(?:auth\w*|session|login)\s*:\s*true"
+    rb"|\b(?:requires?_?|needs?_?|with_?|check_?)?auth(?:entication|orization|Required|enticated)?\s*:\s*false"
+    rb"|\ballow_?(?:anonymous|public|guests?|unauth\w*)\s*:\s*true",
+    re.IGNORECASE,
 )
 _TEXT_HOPS = 2  # with so few hops left, code that signs or compares does so for something else
 
@@ -55,32 +62,42 @@ def _look(reacher: Reacher, site: Site, hops: int) -> Asked | None:
     loose = is_code(site) and reacher.says(site, refuses_or_gives_nothing)
     for call in reacher.own(site):
         if (sign := library_sign(call)) and not _within(call.node, site.node, "catch_clause"):
-            alone = bool(_THROWS.search(sign)) and not _within(call.node, site.node, "try_statement")
+            tells = any(given.type in LOCAL for given in arguments_of(call.node))  # its callback, and throws nothing
+            alone = bool(_THROWS.search(sign)) and not tells and not _within(call.node, site.node, "try_statement")
             return Asked(sign, strict or alone, loose or alone)
     if hops >= _TEXT_HOPS and site.node.type != "class_declaration" and (sign := _said(reacher, site)):
         return Asked(sign, strict, loose)
     best = None
-    for target in _onward(reacher, site) if hops else ():
+    for target in followed(reacher, site) if hops else ():
         inner = asked(reacher, target, hops - 1)
         if inner is not None and (best is None or (inner.strict and not best.strict)):
             best = Asked(inner.sign, inner.strict or strict, inner.loose or loose)
     return best
 
 
-def _onward(reacher: Reacher, site: Site) -> Iterator[Site]:
-    """What the code calls, without what it calls only after an error."""
-    if b"catch" not in (site.node.text or b""):
+def followed(reacher: Reacher, site: Site) -> Iterator[Site]:
+    """What the code calls, without what it calls only after an error, or tells not to ask: `{ skipAuth: true }`."""
+    text = site.node.text or b""
+    if b"catch" not in text and not _WAIVED.search(text):
         return iter(reacher.onward(site))
     ends: dict[Target | None, bool] = {}
     for call in reacher.own(site):
         late = _within(call.node, site.node, "catch_clause")
-        ends[call.target] = ends.get(call.target, True) and late
+        ends[call.target] = ends.get(call.target, True) and (late or _waives(call.node))
     return (target for target in reacher.onward(site) if not ends.get(target, False))
 
 
+def _waives(call: Node) -> bool:
+    """Whether an option of a call says that nobody need be asked."""
+    given = (each for each in arguments_of(call) if each.type == "object")
+    return any(_WAIVED.search(each.text or b"") for each in given)
+
+
 def is_code(site: Site) -> bool:
-    """A function, or a client that is made with one: `client.use(async ({ next }) => …)`."""
-    return site.node.type in LOCAL or (site.node.type == "call_expression" and b".use(" in (site.node.text or b""))
+    """A function, one that a call was given (`createMiddleware(async (c, next) => …)`), or `client.use(…)`."""
+    if site.node.type != "call_expression":
+        return site.node.type in LOCAL
+    return b".use(" in (site.node.text or b"") or any(given.type in LOCAL for given in arguments_of(site.node))
 
 
 def _sign(text: str) -> str:

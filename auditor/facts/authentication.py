@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditor.facts.asked import LOCAL, asked, before_errors, in_itself, is_code
+from auditor.facts.asked import LOCAL, asked, before_errors, followed, in_itself, is_code
 from auditor.facts.py_routes import is_python
 from auditor.facts.refusals import (
     denies,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _DECODED = re.compile(r"(?:^|\.)(?:decodeJwt|jwtDecode|jwt_decode)$|^(?:jwt|jsonwebtoken|JWT)\.decode$")
 _NAME = re.compile(
-    r"^(?!.*(?:author(?!i)|rate|limit|sign_?(?:in|up|out)|log_?(?:in|out)(?!ged)|callback|refresh|create|delete|update|revoke"
+    r"^(?:with_?)?auth(?:enticat|oriz)ed_?\w*(?:client|route|handler|action|api|endpoint)$|^(?!.*(?:author(?!i)|rate|limit|throttl|un_?auth|sign_?(?:in|up|out)|log_?(?:in|out)(?!ged)|callback|refresh|create|delete|update|revoke"
     r"|hash|generate|store|save|clear|set[A-Z_]|url|redirect|provider|schema|oauth|error|exception|invalidate|record|claim"
     r"|config|options?$|client$|optional|init|plugin|adapter|encrypt|flow|mock|log_))"
     r"(?!(?:on|get|fetch|load|list|find|send|to|parse|test)_?\w*(?:permission|auth\w*options|cookie|credential|authorize|secret))"
@@ -50,6 +50,10 @@ _LETS_PASS = re.compile(
     r"credentialsRequired\s*:\s*false|[\"']anonymous[\"']|\boptional\s*:\s*true|mode\s*:\s*[\"'](?:try|optional)[\"']"
     r"|^[\w.]*(?:optional|initialize|initAuthConfig|passport\.session|clerkMiddleware)\w*\s*\(",
     re.IGNORECASE,
+)
+# A policy that is asked what may be done: `videosPolicy.canView(id)`, `permissions.check(…)`.
+_POLICY = re.compile(
+    r"(?:^|\.)\w*(?:[pP]olic(?:y|ies)|[pP]ermissions?|[aA]bilit(?:y|ies)|acl)\.(?:can|is|may|check|assert|allow|ensure)\w*$"
 )
 _CONDITIONS = re.compile(r"pathname|createRouteMatcher|nextUrl|\.url\b|startsWith\(|matcher|authorized\s*[:(]")
 _MAX_HOPS = 4
@@ -102,7 +106,7 @@ def _look_at_guard(reacher: Reacher, guard: Site, seen: _Seen) -> None:
         if library or found.strict:  # else it looks who calls, and lets everybody pass
             seen.sure = seen.sure or f"{name} ({found.sign})"
             return
-    if any(_DECODED.search(call.name) for call in reach.calls):
+    if found is None and any(_DECODED.search(call.name) for call in reach.calls):
         seen.decoded = seen.decoded or f"{name} decodes the token and never verifies it"
     elif any(reacher.says(body, wants_credential) for body in _functions(reacher, guard)):
         seen.sure = seen.sure or f"{name} (refuses requests without a credential)"
@@ -123,9 +127,16 @@ def _look_at_handler(reacher: Reacher, handler: Site, seen: _Seen) -> None:
         seen.sure = seen.sure or "refuses requests without a credential"
     elif reacher.says(handler, hands_credential_on):
         seen.sure = seen.sure or "hands the caller's token to a library that decides"
-    for call in () if seen.sure else reacher.reach(handler, 1).calls:
-        if call.node.type != "new_expression":
+    for call in () if seen.sure else _calls(reacher, handler):
+        if _POLICY.search(call.name):
+            seen.named = seen.named or f"asks {call.name}"[:60]
+        elif call.node.type != "new_expression":
             _by_name(reacher, call.target, call.last, _bodies(reacher, call), seen)
+
+
+def _calls(reacher: Reacher, handler: Site) -> list[Call]:
+    """What a handler calls, and what that calls, but where it is told to ask nobody."""
+    return [call for site in (handler, *followed(reacher, handler)) for call in reacher.own(site)]
 
 
 def _picked(reacher: Reacher, handler: Site) -> str:

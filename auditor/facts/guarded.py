@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditor.facts.delegates import delegate
+from auditor.facts.helper_names import with_helpers
 from auditor.facts.inputs import declared_schemas, reads
-from auditor.facts.limits import rate_limit
 from auditor.facts.purposes import by_machine
 from auditor.facts.webhooks import receiver, signature
 from auditor.model import Control, EndpointRow, Presence
@@ -31,7 +31,7 @@ def endpoint_rows(inventory: Inventory) -> list[EndpointRow]:
             controls={
                 "auth": inventory.authentication(endpoint),
                 "validation": validation(inventory, endpoint),
-                "rate_limit": rate_limit(inventory.reacher, endpoint),
+                "rate_limit": inventory.rate_limit(endpoint),
                 "signature": signature(inventory, endpoint) if receiver(inventory, endpoint) else _NOTHING,
             },
         )
@@ -40,7 +40,14 @@ def endpoint_rows(inventory: Inventory) -> list[EndpointRow]:
 
 
 def validation(inventory: Inventory, endpoint: Endpoint) -> Control:
-    """Whether everything that the endpoint takes goes through a schema."""
+    """Whether everything that the endpoint takes goes through a schema, or through a helper that is declared so."""
+    found = _validation(inventory, endpoint)
+    if found.presence is Presence.NOT_APPLICABLE:
+        return found
+    return with_helpers(inventory.reacher, endpoint, inventory.helpers.validation, found)
+
+
+def _validation(inventory: Inventory, endpoint: Endpoint) -> Control:
     if delegate(inventory.reacher, endpoint) is not None:
         return _NOTHING  # the library reads the request, and validates it as it wants
     if endpoint.handler is None:

@@ -51,7 +51,7 @@ _NO_SCHEMA = re.compile(
     r"^(?:JSON|URL|qs|querystring|queryString|path|Date|Number|cookie\w*|yaml|YAML|Papa|csv|dayjs|moment|jwt|bcrypt|marked|url|ms"
     r"|prisma|db|tx|stripe|\w*[cC]lient|supabase|console|Object|Array|Promise|\w+\.\w+\.create|openai|anthropic)\b"
 )
-_NAMED = re.compile(r"valid|schema|parse_?(?:body|request|input|params|query|json|data|form)|sanit", re.IGNORECASE)
+_NAMED = re.compile(r"valid|schema|parse_?\w*(?:body|request|input|params|query|json|data|form)|sanit", re.IGNORECASE)
 _VALIDATOR = re.compile(r"\b\w*[vV]alidator\(\s*[\"'](json|form|query|param|header|cookie)[\"']")
 _GUARD = re.compile(r"valid|schema|celebrate|\bbody\(|\bquery\(|\.input\(|typia", re.IGNORECASE)
 _ACTION_SCHEMA = re.compile(r"\.(?:schema|inputSchema|input|bindArgsSchemas)\(")
@@ -129,7 +129,7 @@ def _is_framework(pattern: Node, names: frozenset[str]) -> bool:
     holder = pattern.parent
     annotation = text_of(holder.child_by_field_name("type")) if holder is not None else ""
     simple = re.fullmatch(
-        r":\s*(?:string|number|boolean|bigint)(?:\s*\|\s*(?:null|undefined|string|number))*", annotation
+        r":\s*(?:string|number|boolean|bigint|[\w.]*Id)(?:\s*\|\s*(?:null|undefined|string|number))*", annotation
     )
     return bool(simple) or names <= {"prevState", "state", "previousState", "_", "_prevState", "initialState", "ctx"}
 

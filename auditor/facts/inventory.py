@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.authentication import authentication
 from auditor.facts.effects import Effect, effects
+from auditor.facts.helper_names import Helpers, with_helpers
 from auditor.facts.hosting import with_hosted
+from auditor.facts.limits import rate_limit
 from auditor.facts.py_effects import python_effects
 from auditor.facts.py_endpoints import find_python
 from auditor.facts.py_routes import is_python
@@ -44,14 +46,20 @@ class Inventory:
     reacher: Reacher
     public: tuple[str, ...] = ()  # patterns of endpoints that the project's settings declare public
     unlisted: dict[str, str] = field(default_factory=dict)  # manifests of servers that no reader knows
+    helpers: Helpers = field(default_factory=Helpers)
     _authentication: dict[Endpoint, Control] = field(default_factory=dict)
     _effects: dict[Endpoint, list[Effect]] = field(default_factory=dict)
 
     def authentication(self, endpoint: Endpoint) -> Control:
         """Whether a caller must show who they are."""
         if endpoint not in self._authentication:
-            self._authentication[endpoint] = authentication(self.reacher, endpoint)
+            found = authentication(self.reacher, endpoint)
+            self._authentication[endpoint] = with_helpers(self.reacher, endpoint, self.helpers.auth, found)
         return self._authentication[endpoint]
+
+    def rate_limit(self, endpoint: Endpoint) -> Control:
+        """Whether the number of calls is limited."""
+        return with_helpers(self.reacher, endpoint, self.helpers.limit, rate_limit(self.reacher, endpoint))
 
     def effects(self, endpoint: Endpoint) -> list[Effect]:
         """What the handler does to the world, and what it calls does."""

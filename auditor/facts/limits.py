@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from auditor.facts.py_routes import is_python
@@ -47,6 +48,13 @@ def rate_limit(reacher: Reacher, endpoint: Endpoint) -> Control:
                 return Control(Presence.PRESENT, _text(site))
             doubt = doubt or _text(site)
     return Control(Presence.UNRESOLVED, doubt) if doubt else Control(Presence.ABSENT)
+
+
+def limited_itself(reacher: Reacher, endpoint: Endpoint) -> bool:
+    """Whether the endpoint counts its own callers, and not only as one of all that an application answers."""
+    own = tuple(guard for guard in endpoint.guards if guard.path == endpoint.where.path)
+    guards = own if endpoint.framework == "tRPC" else ()
+    return rate_limit(reacher, replace(endpoint, guards=guards, middleware=())).presence is Presence.PRESENT
 
 
 def _of_calls(reacher: Reacher, calls: Iterable[Call]) -> Control:

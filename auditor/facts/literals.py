@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from re import _parser as parser  # type: ignore[attr-defined] - nothing public tells what a pattern is made of
+from re import _parser as parser  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+# Nothing public tells what a pattern is made of; where the parser is another, every pattern is simply searched for.
 _LEAST = 3
 _MOST = 40
 

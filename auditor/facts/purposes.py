@@ -18,7 +18,7 @@ _WORD = r"(?:^|[/_.\-#:\[])(?:{})(?:$|[/_.\-\]?])"
 _SIGNS_IN = re.compile(
     _WORD.format(
         r"log-?in|sign-?in|sign-?up|log-?out|sign-?out|forgot(?:-?password)?|reset-?password|password-?reset|oauth2?|sso|saml"
-        r"|magic-?link|otp|csrf|mfa|2fa|passkeys?|webauthn|auth|verify-?e?mail|send-?verification\w*|verification-?email"
+        r"|magic-?link|otp|csrf|mfa|2fa|passkeys?|webauthn|auth|verify-?e?mail|(?:re-?)?send-?(?:verification|confirmation|activation|otp|magic)\w*|verification-?email"
         r"|(?:password|account)-?recovery|recover(?:-?password)?|account-?exists|refresh-?tokens?|(?:oauth|auth|sso|login)-?callback|check-?password"
     ),
     re.IGNORECASE,
@@ -33,7 +33,7 @@ _MAY_SIGN_IN = re.compile(
 )
 _ACTION_SIGNS_IN = re.compile(
     r"(?:sign|log)_?(?:in|up|out)|register(?!ed)|forgot|reset_?password|(?:verify|resend|send)\w*(?:password|email|otp|mfa|pin|code)"
-    r"|magic|oauth|request_?password|confirm_?email|auth$|callback|mfa|two_?factor|passkey|webauthn|challenge",
+    r"|magic|oauth|request_?password|confirm_?email|auth$|callback|mfa|two_?factor|passkey|webauthn",
     re.IGNORECASE,
 )
 _PLAIN = re.compile(
@@ -62,6 +62,19 @@ _TOKEN = re.compile(
     r"(?:where|eq|findUnique|findFirst|get)\b[^;]{0,120}\b\w*(?:[tT]oken|[cC]ode|[hH]ash|[sS]ecret|otp|OTP|inviteId|shareId)\b"
     r"|\w\(\s*(?:\{\s*)?(?:token|inviteToken|verificationToken|shareToken)\b"
 )
+_SENT_TOKEN = re.compile(
+    r"(?:where|eq|findUnique|findFirst|findOne)\b[^;]{0,120}\b(?:t|[a-z]\w*T|\w+_t)oken\b"
+    r"|\b(?:t|[a-z]\w*T)oken\s*:\s*(?:\w+\.){0,3}(?:input|body|params|query|data|args|parsed)\.\w{0,30}[tT]oken\b"
+)
+# What visitors do who have no account: they subscribe, write to the owner, are counted.
+_VISITORS = re.compile(
+    r"(?:^|[/_.\-#])(?:(?:un)?subscribe\w*|\w*subscribers?\.(?:upsert|create|add)|newsletter\w*|wait-?list\w*|contact(?:-?(?:us|form))?"
+    r"|analytics|telemetry|vitals|page-?views?|beacon|web-?vitals)(?:$|[/.\-\]])",
+    re.IGNORECASE,
+)
+_OF_VISITOR = re.compile(
+    r"cookie\w*(?:\(\))?\)?\??\.get\(\s*[\"'`][\w-]*(?:cart|basket|guest|visitor|anon)", re.IGNORECASE
+)
 
 
 def signs_in(endpoint: Endpoint, effects: Iterable[Effect]) -> bool:
@@ -70,7 +83,8 @@ def signs_in(endpoint: Endpoint, effects: Iterable[Effect]) -> bool:
         return True
     if endpoint.method == "ACTION":
         return bool(_ACTION_SIGNS_IN.search(endpoint.path.partition("#")[2]))
-    return bool(_SIGNS_IN.search(endpoint.path) or _MAY_SIGN_IN.search(endpoint.path))
+    path = endpoint.path.replace("_", "-")
+    return bool(_SIGNS_IN.search(path) or _MAY_SIGN_IN.search(path))
 
 
 def open_by_purpose(endpoint: Endpoint, effects: list[Effect], text: str) -> str:
@@ -91,6 +105,16 @@ def by_machine(endpoint: Endpoint, shows: str) -> bool:
     """Whether a scheduler or another service calls, so that there is no user whose rows these are."""
     sign = re.search(r"\(([^()]*)\)$", shows)  # what was seen, without the guard's own name
     return bool(_MACHINE.search(endpoint.path) or _SHARED_SECRET.search(sign[1] if sign else shows))
+
+
+def for_visitors(endpoint: Endpoint, text: str) -> bool:
+    """Whether people without an account are meant to call it: to subscribe, to fill a cart that a cookie names."""
+    return bool(_VISITORS.search(endpoint.path) or _OF_VISITOR.search(text))
+
+
+def opened_by_token(text: str) -> bool:
+    """Whether a token that only its owner was sent chooses the row: a link in a mail, an invitation."""
+    return bool(_SENT_TOKEN.search(text))
 
 
 def asks_for_token(text: str) -> bool:

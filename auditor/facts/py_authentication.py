@@ -5,28 +5,23 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from auditor.facts.py_bindings import decorators
 from auditor.facts.py_fastapi import injected_guards
 from auditor.facts.py_reach import names_of
+from auditor.facts.py_refusals import given_back
 from auditor.facts.py_signs import (
     BRANCHES,
     CONSTANT,
-    CREDENTIAL,
-    DISPATCHERS,
     HOPS,
-    KNOWN,
     NAMED,
     NO_NAME,
     OPEN,
     OPTIONAL,
-    PASSWORD,
-    REFUSES,
     SAFE,
     SCHEME,
-    SHOWN,
     SURE,
-    UNAUTHORISED,
-    VERIFIES,
 )
+from auditor.facts.py_verifies import by_library, is_verifying, refused, refusing, tolerant, verified
 from auditor.facts.symbols import External, Missing, Site
 from auditor.facts.syntax import nodes, text_of
 from auditor.model import Control, Presence
@@ -35,6 +30,9 @@ if TYPE_CHECKING:
     from auditor.facts.endpoints import Endpoint
     from auditor.facts.py_names import Meaning, PyNames
     from auditor.facts.reach import Reacher
+
+
+_FORGERY = re.compile(r"csrf|xsrf", re.IGNORECASE)
 
 
 def python_authentication(reacher: Reacher, endpoint: Endpoint) -> Control:
@@ -58,8 +56,9 @@ def python_authentication(reacher: Reacher, endpoint: Endpoint) -> Control:
 
 def _of_guard(reacher: Reacher, names: PyNames, endpoint: Endpoint, guard: Site) -> Control:
     written = text_of(guard.node)
-    if guard.node.type == "string":
-        return _of_setting(reacher, names, endpoint, guard)
+    if guard.node.type in {"string", "binary_operator"}:
+        of_kind = _of_setting if guard.node.type == "string" else _of_combined
+        return of_kind(reacher, names, endpoint, guard)
     called = guard.node.child_by_field_name("function") if guard.node.type == "call" else guard.node
     meaning = names.resolve(guard.path, called)
     name = _short(written)
@@ -71,7 +70,23 @@ def _of_guard(reacher: Reacher, names: PyNames, endpoint: Endpoint, guard: Site)
         return _of_guard(reacher, names, endpoint, Site(guard.path, first)) if first else Control(Presence.ABSENT)
     if name == "user_passes_test" and guard.node.type == "call":
         return Control(Presence.PRESENT, written[:60])
+    if isinstance(meaning, Site) and meaning.node.type == "function_definition" and guard.node.type == "call":
+        made = given_back(names, guard, meaning)
+        answers = [_of_guard(reacher, names, endpoint, each) for each in made if each.node != guard.node]
+        if answers:
+            return next((each for each in answers if each.presence is not Presence.PRESENT), answers[0])
     return _of_meaning(reacher, names, endpoint, meaning, name)
+
+
+def _of_combined(reacher: Reacher, names: PyNames, endpoint: Endpoint, guard: Site) -> Control:
+    """Permissions of REST framework put together: one of `A & B` must ask, but both of `A | B`."""
+    inner = [each.named_children[0] if each.type == "parenthesized_expression" else each
+             for each in guard.node.named_children if each.type != "comment"]  # fmt: skip
+    parts = [_of_guard(reacher, names, endpoint, Site(guard.path, each)) for each in inner]
+    asking = [each for each in parts if each.presence is Presence.PRESENT]
+    if text_of(guard.node.child_by_field_name("operator")) == "&" and asking:
+        return asking[0]
+    return next((each for each in parts if each.presence is not Presence.PRESENT), parts[0])
 
 
 def _of_setting(reacher: Reacher, names: PyNames, endpoint: Endpoint, guard: Site) -> Control:
@@ -121,16 +136,25 @@ def _of_code(reacher: Reacher, names: PyNames, endpoint: Endpoint, meaning: Site
     if meaning.node.type == "call" and OPTIONAL.search(text_of(meaning.node)):
         return Control(Presence.ABSENT)
     if isinstance(made, External):
-        if SCHEME.search(names.dotted(made)) and not OPTIONAL.search(text_of(meaning.node)):
-            return _of_scheme(reacher, names, endpoint, name)
-        return _of_package(names, made, name)
+        scheme = SCHEME.search(names.dotted(made))
+        return _of_scheme(reacher, names, endpoint, name) if scheme else _of_package(names, made, name)
+    if made is None and _is_made_by_function(names, meaning):
+        return _of_guard(reacher, names, endpoint, meaning)
     owner = made if isinstance(made, Site) else meaning
     if owner.node.type == "class_definition":
         return _of_class(reacher, names, endpoint, owner, name)
-    if owner.node.type != "function_definition" or _spares(owner, endpoint):
+    if owner.node.type != "function_definition" or _spares(owner, endpoint) or _FORGERY.search(name):
         return Control(Presence.ABSENT)
     found = _asks(reacher, names, owner, name)
     return found if found.presence is Presence.PRESENT else _before(reacher, names, endpoint, owner) or found
+
+
+def _is_made_by_function(names: PyNames, meaning: Site) -> bool:
+    """`reader = authorizer("read")`, where `authorizer` is a function of this repository."""
+    if meaning.node.type != "call":
+        return False
+    function = names.resolve(meaning.path, meaning.node.child_by_field_name("function"))
+    return isinstance(function, Site) and function.node.type == "function_definition"
 
 
 def _spares(function: Site, endpoint: Endpoint) -> bool:
@@ -147,7 +171,7 @@ def _of_scheme(reacher: Reacher, names: PyNames, endpoint: Endpoint, name: str) 
     handler = endpoint.handler
     if handler is None:
         return Control(Presence.UNRESOLVED, name)
-    verified = any(_is_verifying(names, call.target, call.name) for call in reacher.reach(handler, HOPS).calls)
+    verified = any(is_verifying(names, call.target, call.name) for call in reacher.reach(handler, HOPS).calls)
     handed = re.search(r"\w\([^()]*\b(?:\w*token\w*|cred\w*|api_?key\w*|\w*auth\w*)\b[^()]*\)", _body(handler))
     compared = re.search(r"(?:token|key|cred\w*(?:\.\w+)?|password)\s*[!=]=|compare_digest", _body(handler))
     if verified or handed or compared:
@@ -165,7 +189,7 @@ def _of_class(reacher: Reacher, names: PyNames, endpoint: Endpoint, owner: Site,
         dotted = names.dotted(base)
         if SURE.search(dotted):
             return Control(Presence.PRESENT, f"{name} ({dotted.rsplit('.', 1)[-1]})")
-        if SCHEME.search(dotted) and any(_refusing(reacher, each) for each in _methods(names, owner)):
+        if SCHEME.search(dotted) and any(refusing(reacher, each) for each in _methods(names, owner)):
             return Control(Presence.PRESENT, f"{name} (answers 401)")
     permission = names.member(owner, "has_permission")
     if isinstance(permission, Site) and permission.node.type == "function_definition":
@@ -205,17 +229,17 @@ def _asks(reacher: Reacher, names: PyNames, function: Site, name: str) -> Contro
     """Whether a function that runs before the handler refuses callers, or verifies what they show."""
     reach = reacher.reach(function, HOPS)
     for body in reach.bodies:
-        if body.node.type == "function_definition" and (_refusing(reacher, body)):
+        if body.node.type == "function_definition" and (refusing(reacher, body)):
             return Control(Presence.PRESENT, f"{name} (refuses unknown callers)")
         dotted = names.dotted(names.resolve(body.path, body.node.child_by_field_name("function")))
         strict = body.node.type == "call" and SCHEME.search(dotted) and not OPTIONAL.search(text_of(body.node))
-        if strict and _verified(names, reach.calls) and not _tolerant(function):
+        if strict and verified(names, reach.calls) and not tolerant(function):
             return Control(Presence.PRESENT, f"{name} (verifies a token)")
     for call in reach.calls:
-        if _is_verifying(names, call.target, call.name) and not OPTIONAL.search(text_of(call.node)):
+        if is_verifying(names, call.target, call.name) and not OPTIONAL.search(text_of(call.node)):
             return (
                 Control(Presence.PRESENT, f"{name} ({call.last})")
-                if not _tolerant(function)
+                if not tolerant(function)
                 else Control(Presence.ABSENT)
             )
         sure = isinstance(call.target, External) and SURE.search(names.dotted(call.target))
@@ -227,58 +251,39 @@ def _asks(reacher: Reacher, names: PyNames, function: Site, name: str) -> Contro
     return Control(Presence.ABSENT)
 
 
-def _verified(names: PyNames, calls: object) -> bool:
-    return any(_is_verifying(names, call.target, call.name) for call in calls)  # type: ignore[attr-defined]
-
-
-def _is_verifying(names: PyNames, target: object, name: str) -> bool:
-    dotted = names.dotted(target) if isinstance(target, External) else ""
-    return bool(VERIFIES.search(dotted) or VERIFIES.search(name))
-
-
-def _tolerant(function: Site) -> bool:
-    """Whether a function gives nothing back where the credential is no good, and refuses nobody."""
-    return bool(
-        re.search(r"except[^:]*:\s*(?:pass|return(?:\s+None)?\s*\n|\w+\s*=\s*None)|return None", text_of(function.node))
-    )
-
-
-def _refusing(reacher: Reacher, body: Site) -> bool:
-    text = reacher.text(body)
-    if not REFUSES.search(text) or (PASSWORD.search(text) and not KNOWN.search(text)):
-        return False
-    return bool(CREDENTIAL.search(text))
-
-
 def _in_handler(reacher: Reacher, names: PyNames, handler: Site) -> str:
     """What the handler itself does about strangers, or the functions that it calls."""
     if BRANCHES.search(reacher.text(handler)):
         return "asks whether the caller is signed in"
-    return _refused(reacher, handler) or _by_library(reacher, names, handler)
+    return refused(reacher, handler) or by_library(reacher, names, handler) or _handed_on(reacher, names, handler)
 
 
-def _refused(reacher: Reacher, handler: Site) -> str:
-    for body in reacher.reach(handler, 2).bodies:
-        text = reacher.text(body)
-        if body.node.type != "function_definition" or (PASSWORD.search(text) and not KNOWN.search(text)):
+def _handed_on(reacher: Reacher, names: PyNames, handler: Site) -> str:
+    """A handler that only chooses, by the method, between functions which ask themselves."""
+    shows = ""
+    for back in nodes("python", handler.node, "return_statement"):
+        value = back.named_children[0] if back.named_children else None
+        called = value.child_by_field_name("function") if value is not None and value.type == "call" else None
+        meaning = names.resolve(handler.path, called)
+        if isinstance(meaning, External):
             continue
-        if REFUSES.search(text) and (SHOWN.search(text) or (UNAUTHORISED.search(text) and CREDENTIAL.search(text))):
-            return "refuses requests without a credential"
-    return ""
+        if not isinstance(meaning, Site) or meaning.node.type != "function_definition":
+            return ""
+        asked = [_asked_before(reacher, names, Site(meaning.path, each)) for each in decorators(meaning.node)]
+        if not any(asked):
+            return ""
+        shows = next(filter(None, asked))
+    return shows
 
 
-def _by_library(reacher: Reacher, names: PyNames, handler: Site) -> str:
-    for body in reacher.reach(handler, 2).bodies:
-        for call in reacher.own(body):
-            if isinstance(call.target, External) and DISPATCHERS.search(call.target.package):
-                return f"{call.last} of {call.target.package} verifies the sender"
-            if OPTIONAL.search(text_of(call.node)):
-                continue
-            if isinstance(call.target, External) and SURE.search(names.dotted(call.target)):
-                return f"{call.last} of {call.target.package}"
-            if _is_verifying(names, call.target, call.name) and not _tolerant(body):
-                return call.last
-    return ""
+def _asked_before(reacher: Reacher, names: PyNames, decorator: Site) -> str:
+    meaning = names.resolve(decorator.path, decorator.node)
+    name = _short(text_of(decorator.node))
+    if isinstance(meaning, External):
+        return _of_package(names, meaning, name).shows
+    if not isinstance(meaning, Site) or meaning.node.type != "function_definition":
+        return ""
+    return _asks(reacher, names, meaning, name).shows
 
 
 def _short(written: str) -> str:

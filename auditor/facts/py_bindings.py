@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from auditor.facts.syntax import text_of
+from auditor.facts.syntax import nodes, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,6 +96,8 @@ def _read(statement: Node, names: Names) -> None:
         _assign(statement, names)
     elif kind == "for_statement":
         _loop(statement, names)
+    elif kind == "call":
+        _added(statement, names)
     elif kind == "type_alias_statement" and len(statement.named_children) > 1:
         names.bound[text_of(statement.named_children[0])] = statement.named_children[1]
 
@@ -124,6 +126,17 @@ def _assign(statement: Node, names: Names) -> None:
         names.extended.setdefault(name, []).append(right)
     elif name not in names.bound or _is_none(names.bound[name]):
         names.bound[name] = right
+
+
+def _added(call: Node, names: Names) -> None:
+    """`urls.append(x)`, `urls.extend(xs)`, `urls.insert(0, x)`."""
+    function = call.child_by_field_name("function")
+    held = function.child_by_field_name("object") if function is not None and function.type == "attribute" else None
+    given = positional(call)
+    if held is None or held.type != "identifier" or not given:
+        return
+    if text_of(function).endswith((".append", ".extend", ".insert")):
+        names.extended.setdefault(text_of(held), []).append(given[-1])
 
 
 def _is_none(bound: Bound) -> bool:
@@ -177,3 +190,19 @@ def decorators(definition: Node) -> list[Node]:
     if holder is None or holder.type != "decorated_definition":
         return []
     return [child.named_children[0] for child in holder.named_children if child.type == "decorator"]
+
+
+def returns(function: Node) -> list[Node]:
+    """What a function itself gives back, the functions inside it left out."""
+    return [
+        back.named_children[0]
+        for back in nodes("python", function, "return_statement")
+        if back.named_children and _around(back) == function
+    ]
+
+
+def _around(node: Node) -> Node | None:
+    current = node.parent
+    while current is not None and current.type not in {"function_definition", "lambda"}:
+        current = current.parent
+    return current

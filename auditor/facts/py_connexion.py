@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from auditor.facts.endpoints import Endpoint, join_paths
-from auditor.facts.py_flask import decorator_guards
+from auditor.facts.py_flask_views import decorator_guards
 from auditor.facts.symbols import Site
 from auditor.facts.syntax import line_of
 from auditor.model import FileSpan

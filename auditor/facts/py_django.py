@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from auditor.facts.endpoints import join_paths
-from auditor.facts.py_bindings import keyword, node_of, positional
+from auditor.facts.py_bindings import Imported, arguments, keyword, node_of, positional
 from auditor.facts.py_django_settings import read_settings
 from auditor.facts.py_django_views import view_routes, viewset_routes
-from auditor.facts.py_flask import unwrapped
+from auditor.facts.py_flask_views import unwrapped
 from auditor.facts.py_modules import Package
 from auditor.facts.py_routes import endpoints_of
 from auditor.facts.symbols import External, Site
@@ -84,6 +84,7 @@ def _endpoints(urls: _Urls, leaf: _Leaf) -> Iterator[Endpoint]:
 
 def _read_registers(urls: _Urls) -> None:
     """`router.register("things", ThingViewSet)`, wherever it stands."""
+    helpers: dict[Site, list[Site]] = {}
     for path in urls.names.paths():
         if ".register(" not in urls.names.code.text(path):
             continue
@@ -94,6 +95,33 @@ def _read_registers(urls: _Urls) -> None:
             router = urls.names.resolve(path, function.child_by_field_name("object"))
             if isinstance(router, Site) and _is_router(urls, router):
                 urls.registered.setdefault((router.path, router.node.start_byte), []).append(Site(path, call))
+            elif router is None and (around := _handed_router(path, function)) is not None:
+                helpers.setdefault(around, []).append(Site(path, call))
+    if helpers:
+        _through_helpers(urls, helpers)
+
+
+def _handed_router(path: str, function: Node) -> Site | None:
+    """The function whose parameter a router is: `def add_urls(router): router.register(…)`."""
+    held = text_of(function.child_by_field_name("object"))
+    current = function.parent
+    while current is not None and current.type != "function_definition":
+        current = current.parent
+    named = [argument.name for argument in arguments(current)] if current is not None else []
+    return Site(path, current) if current is not None and held in named else None
+
+
+def _through_helpers(urls: _Urls, helpers: dict[Site, list[Site]]) -> None:
+    wanted = {text_of(each.node.child_by_field_name("name")) for each in helpers}
+    for path in urls.names.paths():
+        if not any(f"{name}(" in urls.names.code.text(path) for name in wanted):
+            continue
+        for call in urls.names.code.nodes(path, "call"):
+            given = positional(call)
+            called = urls.names.resolve(path, call.child_by_field_name("function")) if given else None
+            router = urls.names.resolve(path, given[0]) if isinstance(called, Site) and called in helpers else None
+            if isinstance(called, Site) and isinstance(router, Site) and _is_router(urls, router):
+                urls.registered.setdefault((router.path, router.node.start_byte), []).extend(helpers[called])
 
 
 def _is_router(urls: _Urls, router: Site) -> bool:
@@ -118,7 +146,9 @@ def _of_list(urls: _Urls, patterns: Site, prefix: str, depth: int) -> Iterator[_
     elif node.type in {"binary_operator", "parenthesized_expression", "list_splat"}:
         for child in node.named_children:
             yield from _of_list(urls, Site(patterns.path, child), prefix, depth)
-    elif node.type in {"list", "tuple"}:
+    elif node.type == "call" and _ENTRY.search(text_of(node.child_by_field_name("function"))):
+        yield from _of_entry(urls, patterns, prefix, depth)
+    elif node.type in {"list", "tuple", "expression_list"}:
         for child in node.named_children:
             yield from _of_entry(urls, Site(patterns.path, child), prefix, depth)
     elif node.type == "call" and not text_of(node.child_by_field_name("function")).endswith("static"):
@@ -137,6 +167,21 @@ def _of_name(urls: _Urls, named: Site, prefix: str, depth: int) -> Iterator[_Lea
         if found.path != named.path and text_of(named.node) != "urlpatterns":
             urls.included |= {found.path} if _is_whole(urls, found) else set()
         yield from _of_list(urls, found, prefix, depth - 1)
+        for added in _added_to(urls, named, found):
+            yield from _of_list(urls, added, prefix, depth - 1)
+
+
+def _added_to(urls: _Urls, named: Site, found: Site) -> list[Site]:
+    """What a module adds to a list after it is made: `urls += others`; those of `urlpatterns` in its own file are read
+    with the file.
+    """
+    scope = urls.names.scope(named.path, urls.names.code.tree(named.path).root_node)
+    name = text_of(named.node)
+    bound = scope.bound.get(name)
+    if isinstance(bound, Imported):
+        other = urls.names.scope(found.path, urls.names.code.tree(found.path).root_node)
+        return [Site(found.path, node) for node in other.extended.get(bound.name, [])]
+    return [Site(named.path, node) for node in scope.extended.get(name, []) if name != "urlpatterns"]
 
 
 def _is_whole(urls: _Urls, found: Site) -> bool:
@@ -163,7 +208,7 @@ def _of_entry(urls: _Urls, entry: Site, prefix: str, depth: int) -> Iterator[_Le
     view = given[1] if len(given) > 1 else keyword(entry.node, "view") if function else None
     if view is None:
         return
-    route = _cleaned(urls.names.text_value(entry.path, given[0]) or "")
+    route = _cleaned(_written(urls, Site(entry.path, given[0])))
     whole = join_paths(prefix, route)
     included = view.type == "call" and text_of(view.child_by_field_name("function")).endswith("include")
     if included and depth:
@@ -204,6 +249,15 @@ def _of_include(urls: _Urls, call: Site, prefix: str, depth: int) -> Iterator[_L
         yield from _of_file(urls, path, prefix, depth)
     elif named is None and (not isinstance(module, External) or text_of(first).endswith(".urls")):
         yield from _of_list(urls, Site(call.path, first), prefix, depth)
+
+
+def _written(urls: _Urls, route: Site) -> str:
+    """The text of a route; what `.format(…)` puts into it is left out."""
+    called = route.node.child_by_field_name("function") if route.node.type == "call" else None
+    if called is not None and text_of(called).endswith(".format"):
+        inner = urls.names.text_value(route.path, called.child_by_field_name("object"))
+        return re.sub(r"\{\w*\}", "", inner or "")
+    return urls.names.text_value(route.path, route.node) or ""
 
 
 def _cleaned(route: str) -> str:

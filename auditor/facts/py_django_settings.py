@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from auditor.facts.py_names import PyNames
     from auditor.facts.symbols import Site
 
-_ASKS = re.compile(r"LoginRequired|login_required|RequireLogin|AuthRequired")
+_ASKS = re.compile(
+    r"LoginRequired|login_required|RequireLogin|AuthRequired|AuthorizationMiddleware|PermissionMiddleware"
+)
 _LIMITS = re.compile(r"[Rr]ate_?[Ll]imit|[Tt]hrottl|axes\.middleware")
 
 

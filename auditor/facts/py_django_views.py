@@ -190,7 +190,7 @@ def _of_class(
     around = [_own(names, view, each) for each in ("dispatch", "initial")]
     guards = [*shared, *(Site(view.path, each) for each in decorators(view.node))]
     guards += [Site(f.path, each) for f in (*around, handler) if f is not None for each in decorators(f.node)]
-    guards += [Site(view.path, node) for node in _mixins(view)]
+    guards += _mixins(names, view)
     bases = [base.last for base in names.bases(view) if isinstance(base, External)]
     if any(re.search(r"APIView$|ViewSet$", base) for base in bases):
         guards += special or _permissions(names, view, name, settings)
@@ -202,12 +202,14 @@ def _of_class(
     return Route((method,), tail, at, handler or view, tuple(guards), schemas)
 
 
-def _mixins(view: Site) -> Iterator[Node]:
-    """The base classes as they are written in the class statement."""
-    given = view.node.child_by_field_name("superclasses")
-    for each in given.named_children if given is not None else ():
-        if each.type in {"identifier", "attribute"} and re.search(r"Mixin|Required|Permission|Access", text_of(each)):
-            yield each
+def _mixins(names: PyNames, view: Site) -> Iterator[Site]:
+    """The base classes as they are written in the class statement, those of base classes of this repository too."""
+    for owner in (view, *(base for base in names.bases(view) if isinstance(base, Site))):
+        given = owner.node.child_by_field_name("superclasses") if owner.node.type == "class_definition" else None
+        for each in given.named_children if given is not None else ():
+            named = each.type in {"identifier", "attribute"}
+            if named and re.search(r"Mixin|Required|Permission|Access", text_of(each)):
+                yield Site(owner.path, each)
 
 
 def _listed(names: PyNames, view: Site, name: str, defaults: list[Site]) -> list[Site]:

@@ -51,12 +51,28 @@ def _router(names: PyNames, call: Site) -> Router | None:
         return None
     made = names.made(call)
     dotted = names.dotted(made).removesuffix("()")
+    own: list[Site] = []
     if not dotted and isinstance(made, Site):
         dotted = next((found for base in names.bases(made) if _is_router(found := names.dotted(base))), "")
+        own = list(_handed_up(names, made)) if dotted else []
     if not _is_router(dotted):
         return None
-    prefix = names.text_value(call.path, keyword(call.node, "prefix")) or ""
-    return Router(prefix, _dependencies(names, call), is_app=dotted.endswith("FastAPI"))
+    prefix = next((text for each in (call, *own) if (text := _prefix(names, each))), "")
+    guards = [guard for each in (*own, call) for guard in _dependencies(names, each)]
+    return Router(prefix, guards, is_app=dotted.endswith("FastAPI"))
+
+
+def _prefix(names: PyNames, call: Site) -> str:
+    return names.text_value(call.path, keyword(call.node, "prefix")) or ""
+
+
+def _handed_up(names: PyNames, owner: Site) -> Iterator[Site]:
+    """What a router's class of this repository hands to the framework's: `super().__init__(dependencies=[…])`."""
+    for each in (owner, *(base for base in names.bases(owner) if isinstance(base, Site))):
+        maker = node_of(names.scope(each.path, each.node).bound.get("__init__"))
+        for call in nodes("python", maker, "call") if maker is not None else ():
+            if text_of(call.child_by_field_name("function")).endswith("__init__"):
+                yield Site(each.path, call)
 
 
 def _is_router(dotted: str) -> bool:
@@ -183,11 +199,32 @@ def injected_guards(names: PyNames, function: Site) -> tuple[Site, ...]:
             found += _by_type(argument.annotation, argument.default, function.path)
     holder = names.class_around(function.node)
     if holder is not None:
-        for bound in names.scope(function.path, holder).bound.values():
+        found += _kept_by(names, Site(function.path, holder))
+    return tuple(dict.fromkeys(found))
+
+
+def _kept_by(names: PyNames, holder: Site) -> Iterator[Site]:
+    """What the attributes of a class and of its base classes ask for: class-based views get them for each request."""
+    for each in (holder, *(base for base in names.bases(holder) if isinstance(base, Site))):
+        if each.node.type != "class_definition":
+            continue
+        for bound in names.scope(each.path, each.node).bound.values():
             node = node_of(bound)
             if node is not None and node.type == "call":
-                found += _injected(Site(function.path, node))
-    return tuple(dict.fromkeys(found))
+                yield from _injected(Site(each.path, node))
+        for annotation in _annotated(each.node):
+            yield from _asked_by(names, Site(each.path, annotation))
+
+
+def _annotated(holder: Node) -> Iterator[Node]:
+    """The types of a class's attributes that are given no value: `user: CurrentUser`."""
+    body = holder.child_by_field_name("body")
+    for statement in body.named_children if body is not None else ():
+        inner = statement.named_children[0] if statement.type == "expression_statement" else None
+        if inner is not None and inner.type == "assignment" and inner.child_by_field_name("right") is None:
+            annotation = inner.child_by_field_name("type")
+            if annotation is not None:
+                yield annotation
 
 
 def _by_type(annotation: Node, default: Node, path: str) -> Iterator[Site]:

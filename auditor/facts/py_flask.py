@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from auditor.facts.py_bindings import decorators, keyword, positional
+from auditor.facts.py_bindings import arguments, decorators, keyword, positional
+from auditor.facts.py_flask_views import METHODS, class_routes, decorator_guards, unwrapped
 from auditor.facts.py_routes import Mount, Route, Router, flattened, key_of, only_at_home, router_of
 from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import text_of
@@ -22,15 +23,19 @@ if TYPE_CHECKING:
 _PACKAGES = re.compile(r"^(?:flask\w*|quart\w*|apiflask|connexion|apistar)\b")
 _APP = re.compile(r"\.(?:Flask|APIFlask|OpenAPI|Quart|FlaskApp|App)$")
 _BLUEPRINT = re.compile(r"\.(?:Blueprint|APIBlueprint|Namespace|Api|APIView)$")
-_METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 _BEFORE = {"before_request", "before_app_request"}
+_CALLED = {"register_blueprint", "add_namespace", "add_url_rule", "register_api", *_BEFORE}
+_ADDS = re.compile(r"add_(?:\w+_)?resource$")
 _NAMED = re.compile(r"(?:^|_)(?:app|application|bp|blueprint|api|ns)\d*$|(?:bp|blueprint|_ns)$", re.IGNORECASE)
 
 
 def find_flask(names: PyNames) -> Iterator[Endpoint]:
     """All endpoints of all Flask applications."""
     routers: dict[Key, Router] = {}
-    concerned = re.compile(r"flask|quart|connexion|\.(?:register_blueprint|add_resource|add_namespace)", re.IGNORECASE)
+    concerned = re.compile(
+        r"flask|quart|connexion|\.(?:register_blueprint|add_\w*resource|add_namespace|add_url_rule|(?:route|get|post|put|patch|delete)\()",
+        re.IGNORECASE,
+    )
     files = [path for path in names.paths() if concerned.search(names.code.text(path))]
     for path in files:
         for call in names.code.nodes(path, "call"):
@@ -85,12 +90,55 @@ def _read_calls(names: PyNames, path: str, routers: dict[Key, Router]) -> None:
         if key_of(site) in routers:
             _extend(names, site, routers)
         if function is None or function.type != "attribute":
+            _through_helper(names, site, routers)
             continue
         last, held = text_of(function.child_by_field_name("attribute")), function.child_by_field_name("object")
-        if last in {"register_blueprint", "add_namespace", "add_url_rule", "add_resource", *_BEFORE, "register_api"}:
+        if last in _CALLED or _ADDS.match(last):
             owner = _owner(names, path, held, routers)
             if owner is not None:
                 _apply(names, owner, site, last, routers)
+
+
+def _through_helper(names: PyNames, call: Site, routers: dict[Key, Router]) -> None:
+    """`register_view(bp, routes=["/x"], view_func=V.as_view("x"))`, where a function of this repository adds rules."""
+    view = keyword(call.node, "view_func")
+    if view is None:
+        return
+    function = names.resolve(call.path, call.node.child_by_field_name("function"))
+    if not isinstance(function, Site) or ".add_url_rule(" not in text_of(function.node):
+        return
+    given = [*positional(call.node), *filter(None, [keyword(call.node, "routes"), keyword(call.node, "rules")])]
+    owner = next((o for each in given[:1] if (o := _owner(names, call.path, each, routers)) is not None), None)
+    listed = [each for node in given[1:] for each in names.items(call.path, node) or [Site(call.path, node)]]
+    for each in listed if owner is not None else ():
+        path = path_value(names, each.path, each.node)
+        if owner is not None and path is not None and path.startswith("/"):
+            owner.routes += _answered(names, call, path, view)
+
+
+def path_value(names: PyNames, path: str, node: Node | None) -> str | None:
+    """The text of a path, also of one that a function of the project completes: `scoped("/things")`."""
+    if node is not None and node.type == "call" and (given := positional(node)):
+        inner = names.text_value(path, given[0])
+        return inner if inner is not None and inner.startswith("/") else None
+    if node is not None and node.type == "subscript":
+        return _configured(names, path, node)
+    return names.text_value(path, node)
+
+
+def _configured(names: PyNames, path: str, node: Node) -> str | None:
+    """`app.config["ADMIN_PREFIX"]`: the one value that a configuration of this repository gives it."""
+    key = names.text_value(path, node.child_by_field_name("subscript"))
+    if (
+        not key
+        or not re.fullmatch(r"[A-Z][A-Z0-9_]+", key)
+        or "config" not in text_of(node.child_by_field_name("value"))
+    ):
+        return None
+    given = re.compile(rf"^\s*{key}\s*=\s*[\"']([^\"'\n]*)[\"']", re.MULTILINE)
+    found = {match[1] for each in names.paths() if key in names.code.text(each)
+             for match in given.finditer(names.code.text(each))}  # fmt: skip
+    return found.pop() if len(found) == 1 else None
 
 
 def _extend(names: PyNames, call: Site, routers: dict[Key, Router]) -> None:
@@ -108,10 +156,10 @@ def _apply(names: PyNames, owner: Router, call: Site, last: str, routers: dict[K
         owner.guards += [Site(call.path, each) for each in given[:1]]
     elif last == "add_url_rule":
         owner.routes += _rule(names, call)
-    elif last == "add_resource":
+    elif _ADDS.match(last):
         owner.routes += _resource(names, call)
     else:
-        prefix = names.text_value(call.path, keyword(call.node, "url_prefix") or keyword(call.node, "path"))
+        prefix = path_value(names, call.path, keyword(call.node, "url_prefix") or keyword(call.node, "path"))
         for each in names.alternatives(call.path, given[0] if given else keyword(call.node, "blueprint")):
             found = names.resolve(each.path, each.node)
             if (key := router_of(names, found, routers)) is not None:
@@ -134,11 +182,22 @@ def _owner(names: PyNames, path: str, held: Node | None, routers: dict[Key, Rout
 def _rule(names: PyNames, call: Site) -> Iterator[Route]:
     """`add_url_rule("/x", view_func=f)` and `view_func=View.as_view("x")`."""
     given = positional(call.node)
-    path = names.text_value(call.path, given[0] if given else keyword(call.node, "rule")) or "{…}"
+    path = path_value(names, call.path, given[0] if given else keyword(call.node, "rule"))
     view = keyword(call.node, "view_func") or next(iter(given[2:]), None)
+    if view is not None and (path is not None or not _is_parameter(view)):
+        yield from _answered(names, call, path or "{…}", view)
+
+
+def _is_parameter(view: Node) -> bool:
+    """Whether a helper is handed the view: those who call the helper say which."""
+    current = view.parent
+    while current is not None and current.type != "function_definition":
+        current = current.parent
+    return current is not None and text_of(view) in [argument.name for argument in arguments(current)]
+
+
+def _answered(names: PyNames, call: Site, path: str, view: Node) -> Iterator[Route]:
     listed = _listed(names, call)
-    if view is None:
-        return
     found, guards = unwrapped(names, Site(call.path, view))
     if found is None:
         yield Route(listed or ("GET",), path, call, lost=text_of(view)[:60])
@@ -148,92 +207,15 @@ def _rule(names: PyNames, call: Site) -> Iterator[Route]:
         yield Route(listed or ("GET",), path, call, found, (*guards, *decorator_guards(found)))
 
 
-def unwrapped(names: PyNames, view: Site) -> tuple[Site | None, tuple[Site, ...]]:
-    """The code behind `login_required(View.as_view("x"))`, with the wrappers around it."""
-    guards: list[Site] = []
-    for _ in range(5):
-        found = names.resolve(view.path, view.node)
-        if not isinstance(found, Site):
-            return None, tuple(guards)
-        if found.node.type in {"function_definition", "class_definition"}:
-            return found, tuple(guards)
-        function = found.node.child_by_field_name("function") if found.node.type == "call" else None
-        if function is None:
-            return None, tuple(guards)
-        if function.type == "attribute" and text_of(function.child_by_field_name("attribute")) in {
-            "as_view",
-            "as_asgi",
-        }:
-            view = Site(found.path, function.child_by_field_name("object") or function)
-        elif given := positional(found.node):
-            guards.append(Site(found.path, function))
-            view = Site(found.path, given[-1])
-        else:
-            return None, tuple(guards)
-    return None, tuple(guards)
-
-
 def _resource(names: PyNames, call: Site) -> Iterator[Route]:
     given = positional(call.node)
     found = names.resolve(call.path, given[0]) if given else None
     for each in given[1:]:
-        path = names.text_value(call.path, each) or "{…}"
+        path = path_value(names, call.path, each) or "{…}"
         if isinstance(found, Site) and found.node.type == "class_definition":
             yield from class_routes(names, found, path, call, (), ())
         else:
             yield Route(("ALL",), path, call, lost=text_of(given[0]))
-
-
-def class_routes(
-    names: PyNames, owner: Site, path: str, at: Site, guards: tuple[Site, ...], listed: tuple[str, ...]
-) -> Iterator[Route]:
-    """One route for each method that a class answers, its base classes' too."""
-    shared = (*guards, *class_guards(names, owner))
-    for method in _METHODS:
-        found = names.member(owner, method)
-        if isinstance(found, Site) and found.node.type == "function_definition":
-            if not listed or method.upper() in listed:
-                yield Route((method.upper(),), path, at, found, (*shared, *decorator_guards(found)))
-        elif method == "get" and isinstance(names.member(owner, "dispatch_request"), Site):
-            handler = names.member(owner, "dispatch_request")
-            assert isinstance(handler, Site)
-            yield Route(listed or _usual(names, owner), path, at, handler, (*shared, *decorator_guards(handler)))
-
-
-def _usual(names: PyNames, owner: Site) -> tuple[str, ...]:
-    """The methods of a view that answers all of them in one place; GraphQL's is asked by POST too."""
-    found = names.member(owner, "methods")
-    if isinstance(found, Site) and (named := names.items(found.path, found.node)):
-        return tuple(text_of(each.node).strip("\"'").upper() for each in named if "OPTIONS" not in text_of(each.node))
-    graphql = any("GraphQLView" in names.dotted(base) for base in names.bases(owner))
-    return ("GET", "POST") if graphql else ("GET",)
-
-
-def class_guards(names: PyNames, owner: Site) -> Iterator[Site]:
-    """`decorators = […]` and `method_decorators = […]` of a class, and what decorates the class itself."""
-    for name in ("decorators", "method_decorators"):
-        found = names.member(owner, name)
-        if isinstance(found, Site):
-            values = found.node.named_children if found.node.type == "dictionary" else [found.node]
-            for value in values:
-                inner = value.child_by_field_name("value") if value.type == "pair" else value
-                yield from names.items(found.path, inner)
-    yield from decorator_guards(owner)
-
-
-def decorator_guards(function: Site) -> list[Site]:
-    """The decorators that run on every call: those below the one that declares the route."""
-    written = decorators(function.node)
-    last = max((index for index, each in enumerate(written) if _declares(each)), default=-1)
-    return [Site(function.path, each) for each in written[last + 1 :]]
-
-
-def _declares(decorator: Node) -> bool:
-    if decorator.type != "call":
-        return False
-    function = text_of(decorator.child_by_field_name("function"))
-    given = positional(decorator)
-    return function.rsplit(".", 1)[-1] in {"route", *_METHODS} and "." in function and bool(given)
 
 
 def _read_decorators(names: PyNames, definition: Site, routers: dict[Key, Router]) -> None:
@@ -249,13 +231,13 @@ def _read_decorators(names: PyNames, definition: Site, routers: dict[Key, Router
                         router.guards.append(definition)
             else:
                 owner.guards.append(definition)
-        elif written.type == "call" and last in {"route", *_METHODS}:
+        elif written.type == "call" and last in {"route", *METHODS}:
             _read_route(names, definition, Site(definition.path, written), last, routers)
 
 
 def _read_route(names: PyNames, definition: Site, call: Site, last: str, routers: dict[Key, Router]) -> None:
     given = positional(call.node)
-    path = names.text_value(call.path, given[0] if given else keyword(call.node, "rule"))
+    path = path_value(names, call.path, given[0] if given else keyword(call.node, "rule"))
     function = call.node.child_by_field_name("function")
     owner = _owner(names, call.path, function.child_by_field_name("object") if function else None, routers)
     if owner is None or path is None:

@@ -59,7 +59,7 @@ def python_rate_limit(reacher: Reacher, endpoint: Endpoint) -> Control:
         for call in reacher.reach(endpoint.handler, 1).calls:
             if isinstance(call.target, Missing) and _NAME.search(call.last) and not _NOT_IT.search(call.last):
                 return Control(Presence.UNRESOLVED, call.last)
-    return Control(Presence.PRESENT, found) if (found := _by_default(names)) else Control(Presence.ABSENT)
+    return Control(Presence.PRESENT, found) if (found := _default(reacher, names)) else Control(Presence.ABSENT)
 
 
 def _of_named(names: PyNames, guard: Site, head: str) -> Control:
@@ -87,6 +87,14 @@ def _answers_429(reacher: Reacher, call: Call) -> bool:
 
     bodies = reacher.reach(call.target, 2).bodies if isinstance(call.target, Site) else []
     return any(_COUNTS.search(reacher.text(body)) for body in bodies)
+
+
+def _default(reacher: Reacher, names: PyNames) -> str:
+    """The limiter of the whole application; looked for once in a scan."""
+    if _default not in reacher.memory:
+        reacher.memory[_default] = _by_default(names)
+    found: str = reacher.memory[_default]
+    return found
 
 
 def _by_default(names: PyNames) -> str:

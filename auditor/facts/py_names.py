@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from auditor.facts.py_bindings import Argument, Element, Imported, Names, read_names
+from auditor.facts.py_bindings import Argument, Element, Imported, Names, read_names, returns
 from auditor.facts.py_modules import Package, PyModules, read_modules
 from auditor.facts.symbols import External, Missing, Site
 from auditor.facts.syntax import nodes, text_of
@@ -79,6 +79,8 @@ class PyNames:
         if value.node.type != "call":
             return None
         called = self.resolve(value.path, value.node.child_by_field_name("function"), hops)
+        if isinstance(called, Site) and called.node.type == "call":
+            called = self.class_given(called, hops - 1)
         if isinstance(called, External):
             return External(called.package, f"{called.name}()")
         if isinstance(called, Site) and called.node.type == "class_definition":
@@ -87,12 +89,23 @@ class PyNames:
             return self._returned(called, hops - 1)
         return None
 
+    def class_given(self, call: Site, hops: int = 6) -> Site | None:
+        """The class that a function makes and gives back: `Router = router_class(Route)`."""
+        function = self.resolve(call.path, call.node.child_by_field_name("function"), hops)
+        if hops <= 0 or not isinstance(function, Site) or function.node.type != "function_definition":
+            return None
+        for back in returns(function.node):
+            found = self.resolve(function.path, back, hops)
+            if isinstance(found, Site) and found.node.type == "class_definition":
+                return found
+        return None
+
     def _returned(self, function: Site, hops: int) -> Site | External | None:
         found = self.resolve(function.path, function.node.child_by_field_name("return_type"), hops)
         if isinstance(found, Site | External) and not _is_plain(found):
             return found
-        for back in nodes("python", function.node, "return_statement"):
-            value = self.resolve(function.path, back.named_children[0], hops) if back.named_children else None
+        for back in returns(function.node):
+            value = self.resolve(function.path, back, hops)
             if isinstance(value, Site) and value.node.type == "call":
                 return self.made(value, hops - 1)
         return None
@@ -111,7 +124,7 @@ class PyNames:
             each_type = each.child_by_field_name("value") if each.type == "subscript" else each
             found = self.resolve(owner.path, each_type)
             if isinstance(found, Site) and found.node.type == "call":
-                found = self.made(found)
+                found = self.class_given(found) or self.made(found)
             if isinstance(found, Site | External):
                 yield found
                 if isinstance(found, Site) and found.node.type == "class_definition":

@@ -59,7 +59,7 @@ def _behind(names: PyNames, target: Meaning | None) -> Iterator[Site]:
     if target.node.type == "function_definition":
         yield target
     elif target.node.type == "class_definition":
-        for name in ("__init__", "__call__", "has_permission", "dispatch"):
+        for name in ("__init__", "__call__", "has_permission", "dispatch", "validate"):
             found = names.scope(target.path, target.node).bound.get(name)
             if found is not None and getattr(found, "type", "") == "function_definition":
                 yield from _behind(names, names.member(target, name))

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from auditor.facts.endpoints import Endpoint, join_paths
+from auditor.facts.py_bindings import returns
 from auditor.facts.symbols import Site
-from auditor.facts.syntax import line_of, nodes, text_of
+from auditor.facts.syntax import line_of, text_of
 from auditor.model import FileSpan
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ def router_of(names: PyNames, meaning: object, routers: dict[Key, Router], hops:
     function = names.resolve(meaning.path, meaning.node.child_by_field_name("function"))
     if not isinstance(function, Site) or function.node.type != "function_definition":
         return None
-    for back in nodes("python", function.node, "return_statement"):
-        given = names.resolve(function.path, back.named_children[0]) if back.named_children else None
+    for back in returns(function.node):
+        given = names.resolve(function.path, back)
         if (found := router_of(names, given, routers, hops - 1)) is not None:
             return found
     return None

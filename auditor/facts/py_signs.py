@@ -8,7 +8,7 @@ import re
 SURE = re.compile(
     r"^(?:flask_login\.(?:login_required|fresh_login_required)|flask_login\..*\.login_required|flask_httpauth\..*login_required"
     r"|flask_(?:jwt_extended|jwt|jwt_simple|praetorian)\.\w*(?:required|accepted|verify_jwt_in_request)\w*"
-    r"|flask_security\..*(?:required|accepted|auth)\w*|flask_principal\..*require|authlib\..*(?:ResourceProtector.*)"
+    r"|flask_allows\d?\..*requires|flask_security\..*(?:required|accepted|auth)\w*|flask_principal\..*require|authlib\..*(?:ResourceProtector.*)"
     r"|django\.contrib\.auth\.(?:decorators\.\w+|mixins\.\w+|middleware\.LoginRequiredMiddleware)"
     r"|django\.contrib\.admin\.views\.decorators\.staff_member_required|braces\.views\.\w*(?:Required|Permission)\w*"
     r"|rest_framework\.permissions\.(?!AllowAny|.*ReadOnly|BasePermission|OperandHolder|SAFE_METHODS)\w+"
@@ -22,7 +22,8 @@ SURE = re.compile(
 VERIFIES = re.compile(
     r"^(?:jwt|jose\.jwt|jose\.jws|authlib\.jose.*|joserfc.*|itsdangerous\..*|python_jwt|jwcrypto\..*)\.?(?:\w+\(\)\.)?"
     r"(?:decode|loads|verify\w*|unsign)$|(?:^|\.)(?:verify_id_token|verify_session_cookie|verify_oauth2_token|verify_firebase_token"
-    r"|verify_jwt_in_request|authenticate_request|verify_session|construct_event|validate_token)(?:\(\))?$"
+    r"|verify_jwt_in_request|authenticate_request|verify_session|construct_event|validate_token|verify_signature)(?:\(\))?$"
+    r"|^django\.core\.signing\.(?:\w+\(\)\.)?(?:unsign\w*|loads)$"
     r"|\.auth\.(?:get_user|get_claims)$"
 )
 # Libraries that verify the sender of every event which they are given.
@@ -32,20 +33,21 @@ SCHEME = re.compile(
     r"^fastapi\.(?:.*\.)?(?:OAuth2\w*|HTTPBearer|HTTPBasic|HTTPDigest|APIKey\w+|OpenIdConnect)(?:\(\))?$"
 )
 OPTIONAL = re.compile(
-    r"optional\s*=\s*True|auto_error\s*=\s*False|verify_signature[\"']\s*:\s*False|verify\s*=\s*False"
+    r"optional\s*=\s*True|required\s*=\s*False|\bAnonymous\b|auto_error\s*=\s*False|verify_signature[\"']\s*:\s*False|verify\s*=\s*False"
 )
 OPEN = {"AllowAny", "login_not_required", "csrf_exempt"}
 REFUSES = re.compile(
     r"HTTP_40[13]\w*|HTTPStatus\.(?:UNAUTHORIZED|FORBIDDEN)|\b(?:status_code|status|code)\s*=\s*40[13]\b"
-    r"|HTTPException\(\s*40[13]\b|\babort\(\s*40[13]\b|\breturn\b[^\n]{0,200},\s*40[13]\b|,\s*40[13]\s*[,)]"
+    r"|HTTPException\(\s*40[13]\b|\babort\(\s*40[13]\b|\breturn\b[^\n]{0,200},\s*40[13]\b|,\s*40[13][ \t]*(?:[,)\n]|$)"
     r"|\braise\s+\w*(?:Unauthori[sz]ed|Forbidden|PermissionDenied|NotAuthenticated|AuthenticationFailed|Auth\w*(?:Error|Exception)"
     r"|Credentials?\w*|InvalidToken\w*|NotAuthori[sz]ed\w*)|HttpResponse(?:Forbidden|Unauthorized)"
-    r"|(?:redirect\w*|RedirectResponse|HttpResponseRedirect)\([^)\n]{0,80}(?:log_?in|sign_?in|auth)",
+    r"|\braise\s+HTTPException\([^()]{0,80}(?:REDIRECT|\b30[237]\b)|(?:redirect\w*|RedirectResponse|HttpResponseRedirect)\([^)\n]{0,80}(?:log_?in|sign_?in|auth)",
 )
 UNAUTHORISED = re.compile(r"\b401\b|UNAUTHORI[SZ]ED|Unauthori[sz]ed|NotAuthenticated|AuthenticationFailed")
 CREDENTIAL = re.compile(
     r"\b(?:[Aa]uthorization|\w*token\w*|session|\w*[Cc]ookies?\b|current_user|\w*jwt\w*|\w*api_?key\w*|request\.user|g\.user|credentials"
-    r"|secret\w*|\w*signature\w*|is_authenticated|is_admin|is_superuser|permissions?|\w*_role|headers|user_id|username|user)\b",
+    r"|secret\w*|\w*signature\w*|is_authenticated|is_admin|is_superuser|permissions?|\w*_role|headers|user_id|username|user"
+    r"|auth_\w+|\w*scopes|is_anonymous)\b",
     re.IGNORECASE,
 )
 PASSWORD = re.compile(
@@ -54,7 +56,7 @@ PASSWORD = re.compile(
 # Where a password is compared too, the caller's own sign: a sign-in refuses as well, and asks nobody before.
 KNOWN = re.compile(r"[Aa]uthorization|current_user|request\.user|g\.user|is_authenticated|compare_digest")
 SHOWN = re.compile(
-    r"[Aa]uthorization|current_user|request\.user|g\.user|is_authenticated|decode\(|[Aa]pi[-_]?[Kk]ey|[!=]=\s*(?:os\.environ|os\.getenv|settings\.|config\.)|[Cc]ookies|session\[|session\.get"
+    r"[Aa]uthorization|current_user|request\.user|g\.user|is_authenticated|\b(?:is_admin|authed|logged_in|is_logged_in)\(\)|decode\(|[Aa]pi[-_]?[Kk]ey|[!=]=\s*(?:os\.environ|os\.getenv|settings\.|config\.)|[Cc]ookies|session\[|session\.get"
     r"|[Bb]earer"
 )
 NAMED = re.compile(

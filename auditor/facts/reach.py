@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,6 +22,8 @@ _MAX_HOPS = 4
 _MAX_BODIES = 150
 _FOLLOWED = FUNCTIONS | {"class_declaration"}
 _MAX_NAME = 200
+_REMEMBERS = {"cache", "memoize", "memo", "once", "unstable_cache"}
+_BROKEN = re.compile(r"\s*(\??\.)\s*")  # a chain that goes over several lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +153,16 @@ class Reacher:
         name = (
             text_of(called) if called is not None and called.end_byte - called.start_byte < _MAX_NAME else _tail(called)
         )
-        return Call(path, node, name, self.symbols.called(path, node))
+        return Call(path, node, _BROKEN.sub(r"\1", name), self._remembered(self.symbols.called(path, node)))
+
+    def _remembered(self, target: Target | None) -> Target | None:
+        """The function inside `cache(f)` of React and the like."""
+        if not isinstance(target, Site) or target.node.type != "call_expression":
+            return target
+        maker, given = self.symbols.called(target.path, target.node), arguments_of(target.node)
+        if not isinstance(maker, External) or maker.last not in _REMEMBERS or not given:
+            return target
+        return self.symbols.resolve(target.path, given[0]) or target
 
     def _function(self, target: Target | None) -> list[Site]:
         """The code behind a target, where it is some: a function, or the call that made the value."""

@@ -1,8 +1,10 @@
-"""Which paths a Next.js middleware protects, where it says so by a list: `createRouteMatcher([...])`."""
+"""Which paths a Next.js middleware protects, where it says so: by `createRouteMatcher([...])`, or by lists."""
 
 from __future__ import annotations
 
 import re
+
+from auditor.facts.path_lists import by_list
 
 _MATCHER = re.compile(
     r"\b(?:const|let|var)\s+(?P<name>\w+)\s*=\s*createRouteMatcher\(\s*\[(?P<list>[^\]]*)\]", re.DOTALL
@@ -18,7 +20,7 @@ def matched(text: str, path: str) -> bool | None:
     ]
     known = [answer for answer in answers if answer is not None]
     if not known:
-        return None
+        return by_list(text, path)
     return any(known) if len(known) == len(answers) else None
 
 

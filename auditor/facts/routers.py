@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import FUNCTIONS, arguments_of, property_of, unwrap
+from auditor.facts.folder_routers import folder_routers
 from auditor.facts.route_paths import paths_of, text_at
 from auditor.facts.router_roots import CHAINED, METHODS, Roots, Router, path_of, path_of_chain
 from auditor.facts.symbols import Site
@@ -160,6 +161,12 @@ class Routers:
             guards: list[Site] = []
             for site in handlers:
                 inner = self.roots.locate(site.path, site.node)
+                loaded = list(folder_routers(self.roots, site)) if inner is None else []
+                for each in loaded:
+                    place = path_of(router.base, path if paths else None)
+                    self._add(router, Event("mount", at, place, handlers=tuple(guards), router=each))
+                if loaded:
+                    continue
                 if inner is None or (inner.parameter is not None and not inner.likely):
                     guards.append(site)
                 else:

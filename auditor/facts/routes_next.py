@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from auditor.facts.bindings import FUNCTIONS, Import, property_of, string_of
+from auditor.facts.bindings import FUNCTIONS, Import, arguments_of, property_of, string_of
 from auditor.facts.endpoints import Endpoint
 from auditor.facts.route_servers import router_behind
 from auditor.facts.routed import open_target
@@ -140,9 +140,29 @@ def _page(
     if router is not None:  # `next-connect` tells methods apart; other routers see the whole path and are listed anyway
         yield from (replace(e, path=url) for e in routed.get(router.key, ()) if router.framework == "Next.js")
         return
+    table = list(_by_method(symbols, target))
+    for method, value, wrapper in table:
+        known = Endpoint("Next.js", method, url, FileSpan(value.path, line_of(value.node)))
+        found = _endpoint(symbols, path, symbols.resolve(value.path, value.node), known)
+        yield replace(found, guards=(wrapper, *found.guards))
+    if table:
+        return
     endpoint = _endpoint(symbols, path, target, Endpoint("Next.js", "ALL", url, FileSpan(path, 1)))
     for method in methods_asked(symbols.code.text(path)):
         yield replace(endpoint, method=method)
+
+
+def _by_method(symbols: Symbols, target: Target) -> Iterator[tuple[str, Site, Site]]:
+    """(method, handler, wrapper) of each entry of `withMiddlewares({ GET: …, POST: … })`."""
+    if not isinstance(target, Site) or target.node.type != "call_expression":
+        return
+    wrapper = Site(target.path, target.node.child_by_field_name("function") or target.node)
+    for given in arguments_of(target.node):
+        held = symbols.resolve(target.path, given)
+        if isinstance(held, Site) and held.node.type == "object":
+            for method in _METHODS:
+                if (value := property_of(held.node, method)) is not None:
+                    yield method, Site(held.path, value), wrapper
 
 
 def _actions(symbols: Symbols, path: str) -> Iterator[Endpoint]:

@@ -15,6 +15,7 @@ from auditor.facts.bindings import (
     assignments,
     bound_function,
     declared,
+    given_type,
     parameters,
     pattern_names,
     property_of,
@@ -251,7 +252,7 @@ class Symbols:
         found = _method(target, key)
         if found is not None:
             return found
-        value = self.assigned(target.path, target.node, f"this.{key}")
+        value = self.assigned(target.path, target.node, f"this.{key}") or given_type(target.node, key)
         return self.resolve(target.path, value, hops) if value is not None else None
 
     def _of_result(self, target: Site, key: str, hops: int) -> Target | None:

@@ -40,7 +40,8 @@ _TAKES = re.compile(r"\b(?:take|limit|first|pageSize|perPage)\b|\.\.\.\w*[pP]agi
 _FEW = re.compile(r"\bin\s*:|\binArray\(|\$in\b|\bid\s*:\s*\{|\b\w*[iI]ds\b|\bcount\s*:|head\s*:\s*true")
 _OWN = re.compile(r"\b(?:user_?id|owner_?id|author_?id|profile_?id|session_?id|created_?by)\b", re.IGNORECASE)
 _SMALL = re.compile(
-    r"plan|role|permission|categor|country|currenc|setting|config|plugin|feature|tag$|tags$|language|price|product", re.IGNORECASE
+    r"plan|role|permission|categor|country|currenc|setting|config|plugin|feature|tag$|tags$|language|price|product",
+    re.IGNORECASE,
 )
 
 

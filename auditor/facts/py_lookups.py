@@ -1,0 +1,201 @@
+"""Rows that a Python endpoint looks up by an id out of the request, and what ties them to the caller."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auditor.facts.audit_names import folded
+from auditor.facts.declared_tables import PYTHON, python_tables
+from auditor.facts.py_bindings import arguments, positional
+from auditor.facts.py_queries import model_of, whole_query
+from auditor.facts.py_reach import names_of
+from auditor.facts.symbols import Site
+from auditor.facts.syntax import nodes, text_of
+from auditor.facts.units import is_example, is_test, is_vendored
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tree_sitter import Node
+
+    from auditor.facts.endpoints import Endpoint
+    from auditor.facts.reach import Reacher
+    from auditor.facts.symbols import Files
+
+_WHO = r"(?:user|owner|author|creator|organi[sz]ation|org|workspace|tenant|team|account|profile)"
+_BELONGS = re.compile(rf"^{_WHO}(?:_?id|_?uuid)?$", re.IGNORECASE)
+_TIED = re.compile(rf"\b\w*{_WHO}(?:_?id|__\w+)?\s*=|\.\w*{_WHO}(?:_id)?\s*(?:==|\.in_|\.is_)", re.IGNORECASE)
+_CALLER = re.compile(
+    r"current_user|request\.user|g\.user|get_jwt_identity|\bsession\[|\bidentity\b|\buser(?:_id|\.id)?\b|\bauth\w*\b"
+    r"|request\.(?:project|org\w*|tenant|workspace|team|auth)",
+    re.IGNORECASE,
+)
+_COMPARED = re.compile(
+    rf"\.\w*{_WHO}(?:_?id)?\s*(?:!=|==|not in|in\b|is not|is\b)"
+    rf"|(?:!=|==|\bin)\s*[\w.()]*\b(?:{_WHO}(?:_?id)?|current_user\w*)\b",
+    re.IGNORECASE,
+)
+_CHECKS = re.compile(
+    r"(?:can|check|assert|ensure|verify|require|has|is|authori[sz]e|validate|allow\w*|enforce)_?\w*"
+    r"(?:access|permission|perm|owner|member|role|admin|allowed|scope|belong|workspace|team|org|tenant|ability|policy|staff|user)"
+    r"|authori[sz]|permission|member|admin|superuser|staff|owner|role|scope|policy|moderator|editor|requires?\b",
+    re.IGNORECASE,
+)
+_TELLS = re.compile(r"record|audit|log|track|notify|send|emit|publish|capture|render|jsonify|Response$", re.IGNORECASE)
+_PLAIN = re.compile(r"^(?:IsAuthenticated(?:OrReadOnly)?|login_required|jwt_required|LoginRequiredMixin)$")
+_REQUEST = re.compile(
+    r"\brequest\.(?:args|json|form|GET|POST|data|values|query_params|get_json|match_info)|self\.kwargs"
+)
+_FOUND_BY = re.compile(r"slug|name|email|token|secret|handle|anchor|^(?:key|code|hash|type|with_for_update|options)$")
+_DETAIL = re.compile(r"<pk>|<\w*:?(?:id|uuid|slug)>$")
+_ITSELF = re.compile(r"^(?:get_queryset|get_object|filter_queryset|check_object_permissions|perform_\w+)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """A row of `model` that is chosen by an id of the request alone, at `node`."""
+
+    path: str
+    node: Node
+    model: str
+    changes: bool
+
+
+def owned_models(code: Files) -> dict[str, bool]:
+    """Folded names of the models that Python code declares, and whether their rows belong to somebody."""
+    owned: dict[str, bool] = {}
+    for path, language in code.files.items():
+        skipped = language != "python" or is_vendored(path) or is_test(path) or is_example(path)
+        if skipped or not any(word in code.text(path) for word in PYTHON):
+            continue
+        for table in python_tables(path, code.nodes(path, "class_definition")):
+            has = any(_BELONGS.match(column.code) for column in table.columns.values())
+            owned[folded(table.code)] = owned.get(folded(table.code), False) or has
+    return owned
+
+
+def python_lookup(reacher: Reacher, endpoint: Endpoint, owned: dict[str, bool]) -> tuple[bool, Lookup | None]:
+    """Whether rows of somebody are looked up at all, and the lookup that nothing ties to the caller."""
+    handler = endpoint.handler
+    if handler is None:
+        return False, None
+    if handler.node.type == "class_definition":
+        return _of_view_set(reacher, endpoint, handler, owned)
+    wanted = _request_names(endpoint, handler)
+    found = [each for each in _lookups(reacher, endpoint, handler, owned) if _by_id(each.node, wanted)]
+    if not found:
+        return False, None
+    alone = [each for each in found if not _tied(each.node)]
+    if not alone or _checked(reacher, endpoint, handler, wanted):
+        return True, None
+    return True, alone[0]
+
+
+def _request_names(endpoint: Endpoint, handler: Site) -> set[str]:
+    """The parameters and variables that hold something out of the request."""
+    in_path = set(re.findall(r"[{<](?:\w+:)?(\w+)(?::\w+)?[}>]", endpoint.path))
+    found = {each.name for each in arguments(handler.node) if each.name in in_path or each.name in {"pk", "id"}}
+    for assignment in nodes("python", handler.node, "assignment"):
+        left, right = assignment.child_by_field_name("left"), assignment.child_by_field_name("right")
+        taken = (
+            right is not None and right.type in {"subscript", "call", "attribute"} and _REQUEST.search(text_of(right))
+        )
+        if taken and left is not None and left.type == "identifier" and len(text_of(right)) < 80:  # noqa: PLR2004 - an expression longer than a line makes something else of it
+            found.add(text_of(left))
+    return found
+
+
+def _lookups(reacher: Reacher, endpoint: Endpoint, handler: Site, owned: dict[str, bool]) -> Iterator[Lookup]:
+    """The rows of somebody that a read looks up, and those that a write changes."""
+    reads = endpoint.method in {"GET", "HEAD"}
+    for call in reacher.own(handler):
+        model = model_of(call.node) if call.node.type == "call" else ""
+        if not model or not owned.get(folded(model), False):
+            continue
+        changes = not reads and _changed(reacher.text(handler), call.node)
+        if reads or changes:
+            yield Lookup(call.path, call.node, model, changes)
+
+
+def _changed(text: str, call: Node) -> bool:
+    """Whether the row that a query gives is changed: by the query itself, or under the name that it is given."""
+    whole = whole_query(call)
+    if re.search(r"\.(?:delete|update)\(", text_of(whole)):
+        return True
+    holder = whole.parent
+    name = text_of(holder.child_by_field_name("left")) if holder is not None and holder.type == "assignment" else ""
+    if not re.fullmatch(r"\w+", name):
+        return False
+    called = rf"\b{name}\.(?:delete|save|update|sqlmodel_update)\(|\b(?:delete|setattr)\(\s*{name}\b"
+    return re.search(rf"{called}|^\s*{name}\.\w+\s*[+-]?=(?!=)", text, re.MULTILINE) is not None
+
+
+def _by_id(node: Node, wanted: set[str]) -> bool:
+    """Whether an id out of the request chooses the row; by a name or an address people find each other."""
+    written = text_of(whole_query(node))
+    mentioned = wanted & set(re.findall(r"\b[a-zA-Z_]\w*\b(?!\s*=[^=])", written))
+    if not mentioned and not _REQUEST.search(written):
+        return False
+    keys = set(re.findall(r"\b(\w+)\s*=(?!=)", written)) | set(re.findall(r"\.(\w+)\s*==", written))
+    return not keys or any(not _FOUND_BY.search(key) for key in keys)
+
+
+def _tied(node: Node) -> bool:
+    written = text_of(whole_query(node))
+    return bool(_TIED.search(written) or _CALLER.search(written))
+
+
+def _checked(reacher: Reacher, endpoint: Endpoint, handler: Site, wanted: set[str]) -> bool:
+    """Whether the code compares the owner, or calls what is named for such a check or is given caller and id alike."""
+    if _COMPARED.search(reacher.text(handler)):
+        return True
+    if any(_special(text_of(guard.node)) for guard in endpoint.guards):
+        return True
+    for call in reacher.own(handler):
+        if call.node.type != "call" or _TELLS.search(call.last) or model_of(call.node):
+            continue
+        given = " ".join(text_of(each) for each in positional(call.node)) + text_of(
+            call.node.child_by_field_name("arguments")
+        )
+        if _CHECKS.search(call.last) or (_CALLER.search(given) and wanted & set(re.findall(r"\w+", given))):
+            return True
+    return False
+
+
+def _special(written: str) -> bool:
+    """Whether a guard asks for more than to be signed in."""
+    name = written.split("(", maxsplit=1)[0].rsplit(".", 1)[-1].strip()
+    if _PLAIN.match(name):
+        return False
+    # `Depends(get_current_user)` names a user and no right of theirs.
+    bare = re.sub(
+        r"get_current_(?:active_)?user|current_(?:active_)?user|is_?authenticated", "", written, flags=re.IGNORECASE
+    )
+    return bool(_CHECKS.search(bare[:120]))
+
+
+def _of_view_set(
+    reacher: Reacher, endpoint: Endpoint, view: Site, owned: dict[str, bool]
+) -> tuple[bool, Lookup | None]:
+    """REST framework's own actions on `queryset = Model.objects.all()`: the permissions alone decide."""
+    names = names_of(reacher)
+    queryset = names.member(view, "queryset")
+    if not isinstance(queryset, Site) or not _DETAIL.search(endpoint.path):
+        return False, None
+    found = re.match(r"(\w+)\.objects\.all\(\)$", text_of(queryset.node))
+    if not found or not owned.get(folded(found[1]), False):
+        return False, None
+    around = (view, *(base for base in names.bases(view) if isinstance(base, Site)))
+    bound = {name for each in around for name in names.scope(each.path, each.node).bound}
+    narrowed = any(_ITSELF.match(name) for name in bound)
+    if narrowed or any(_special_permission(guard) for guard in endpoint.guards):
+        return True, None
+    changes = endpoint.method in {"PUT", "PATCH", "DELETE"}
+    return True, Lookup(queryset.path, queryset.node, found[1], changes)
+
+
+def _special_permission(guard: Site) -> bool:
+    name = text_of(guard.node).split("(", maxsplit=1)[0].rsplit(".", 1)[-1].strip("\"'")
+    return not _PLAIN.match(name) and not re.search(r"[Tt]hrottl|Middleware|csrf|cache|Mixin$", name)

@@ -1,0 +1,93 @@
+"""Whom a piece of Python code refuses: strangers, or only callers who are signed in and may not go on."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from auditor.facts.py_bindings import arguments, keyword, returns
+from auditor.facts.py_signs import CREDENTIAL, REFUSES
+from auditor.facts.symbols import Site
+from auditor.facts.syntax import nodes, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tree_sitter import Node
+
+    from auditor.facts.py_names import PyNames
+
+_STATEMENTS = ("return_statement", "raise_statement", "expression_statement")
+# A condition that holds for strangers too, or that says where the code applies.
+_NEGATIVE = re.compile(
+    r"\bnot\b|\bis\s+(?:None|False)|!=|==|<|>|invalid|missing|unauth|anonymous|expired|denied|forbidden|fail|bad_|no_"
+    r"|path|endpoint|method|blueprint|url|required?|needs",
+    re.IGNORECASE,
+)
+_SIGNED_IN = re.compile(r"authed|logged|signed_?in|is_auth", re.IGNORECASE)
+_BARE_CALL = re.compile(r"^[\w.]+\(\)$")
+
+
+def refuses_strangers(function: Site) -> bool:
+    """Whether some refusal is met without a credential: one below `if authed():` is for those who showed theirs."""
+    refusals = [node for node in nodes("python", function.node, *_STATEMENTS) if REFUSES.search(text_of(node))]
+    return not refusals or any(not _for_the_known(node, function.node) for node in refusals)
+
+
+def _for_the_known(node: Node, function: Node) -> bool:
+    """Whether a place is only reached by callers who showed something."""
+    current: Node = node
+    while current.parent is not None and current != function:
+        parent = current.parent
+        if parent.type in {"if_statement", "elif_clause"} and parent.child_by_field_name("consequence") == current:
+            condition = parent.child_by_field_name("condition")
+            if condition is not None and any(_is_shown(part) for part in _conjuncts(condition)):
+                return True
+        current = parent
+    return False
+
+
+def _is_shown(condition: Node) -> bool:
+    """Whether a condition holds where the caller showed something: `token`, `authed()`, `request.headers.get(…)`."""
+    written = text_of(condition)
+    about = CREDENTIAL.search(written) or _BARE_CALL.match(written) or _SIGNED_IN.search(written)
+    return bool(about) and not _NEGATIVE.search(written)
+
+
+def _conjuncts(condition: Node) -> Iterator[Node]:
+    if condition.type == "boolean_operator" and text_of(condition.child_by_field_name("operator")) == "and":
+        for child in condition.named_children:
+            yield from _conjuncts(child)
+    else:
+        yield condition
+
+
+def given_back(names: PyNames, call: Site, function: Site) -> list[Site]:
+    """The functions that a factory gives back for this call: `return strict if required else lenient`."""
+    found = []
+    for back in returns(function.node):
+        for value in _values(call.node, function.node, back):
+            meaning = names.resolve(function.path, value)
+            outside = isinstance(meaning, Site) and not _inside(meaning, function)
+            if isinstance(meaning, Site) and meaning.node.type == "function_definition" and outside:
+                found.append(meaning)
+    return found
+
+
+def _inside(site: Site, function: Site) -> bool:
+    within = function.node.start_byte <= site.node.start_byte < function.node.end_byte
+    return site.path == function.path and within
+
+
+def _values(call: Node, function: Node, value: Node) -> Iterator[Node]:
+    if value.type != "conditional_expression":
+        yield value
+        return
+    chosen, condition, other = value.named_children[:3]
+    given = keyword(call, text_of(condition))
+    default = next((each.default for each in arguments(function) if each.name == text_of(condition)), None)
+    written = text_of(given if given is not None else default)
+    if written != "False":
+        yield chosen
+    if written != "True":
+        yield other

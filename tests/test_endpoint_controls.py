@@ -1,0 +1,330 @@
+"""What stands in front of endpoints, in the ways in which public repositories write it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from auditor.config import read_settings
+from auditor.detectors.route import auth_endpoint_without_rate_limit, endpoint_without_auth, endpoint_without_validation
+from auditor.facts.guarded import endpoint_rows
+from auditor.facts.helper_names import Helpers
+from auditor.facts.inventory import find_endpoints
+from auditor.facts.route_matchers import matched
+from auditor.model import Presence, Severity, State, UsageError
+from auditor.sources.code import read_code
+from auditor.sources.repository import read_repository
+from tests.running import run, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import ModuleType
+
+    from auditor.facts.inventory import Inventory
+    from auditor.model import Answer
+
+PACKAGE = '{"dependencies": {"next": "15.0.0", "hono": "4.0.0", "express": "5.0.0", "@nestjs/common": "11.0.0"}}'
+WRITES = "await prisma.note.create({ data: { text: 'x' } })"
+
+
+def inventory(root: Path, files: dict[str, str]) -> Inventory:
+    repository = read_repository(write(root, {"package.json": PACKAGE, **files}))
+    code = read_code(repository)
+    return find_endpoints(code, repository.files, repository.text, repository.units)
+
+
+def access(root: Path, files: dict[str, str]) -> dict[str, Presence]:
+    """Whether each endpoint authenticates its callers, by `METHOD /path`."""
+    found = inventory(root, files)
+    return {f"{each.method} {each.path}": found.authentication(each).presence for each in found.endpoints}
+
+
+def asked(root: Path, rule: ModuleType, files: dict[str, str]) -> dict[str, Answer]:
+    repository = read_repository(write(root, {"package.json": PACKAGE, **files}))
+    code = read_code(repository)
+    found = find_endpoints(code, repository.files, repository.text, repository.units)
+    return {row.subject.removeprefix("endpoint "): row for row in rule.ask(repository, code, found)}
+
+
+def action(body: str, name: str = "save", parameters: str = "", top: str = "") -> dict[str, str]:
+    text = f"'use server'\n{top}\nexport async function {name}({parameters}) {{\n{body}\n}}\n"
+    page = f"'use client'\nimport {{ {name} }} from './actions'\nexport const Page = () => <form action={{{name}}} />\n"
+    return {"app/actions.ts": text, "app/page.tsx": page}
+
+
+MADE = """import { Hono } from 'hono'
+import { createMiddleware } from 'hono/factory'
+import { getServerSession } from 'next-auth'
+async function caller(c) { const session = await getServerSession(); if (!session) return null; return session }
+const guard = createMiddleware(async (c, next) => {
+  const found = await caller(c)
+  REFUSAL
+  await next()
+})
+const app = new Hono()
+app.post('/notes', guard, async (c) => c.json({}))
+export default app
+"""
+
+
+@pytest.mark.parametrize(
+    ("refusal", "expected"),
+    [
+        ("if (!found) return c.text('not signed in', 401)", Presence.PRESENT),
+        ("if (found) c.set('caller', found)", Presence.ABSENT),
+    ],
+)
+def test_a_middleware_that_a_factory_makes(refusal: str, expected: Presence, tmp_path: Path) -> None:
+    found = access(tmp_path, {"src/app.ts": MADE.replace("REFUSAL", refusal)})
+    assert found == {"POST /notes": expected}
+
+
+def test_functions_that_are_assigned_to_undeclared_names(tmp_path: Path) -> None:
+    guard = (
+        "const jwt = require('jsonwebtoken')\nverifyToken = (req, res, next) => {\n"
+        "  jwt.verify(req.headers['x-access-token'], key, (err) => {\n"
+        "    if (err) return res.status(401).send()\n    next()\n  })\n}\n"
+        "module.exports = { verifyToken: verifyToken }\n"
+    )
+    app = (
+        "const app = require('express')()\nconst own = require('./guard')\n"
+        "app.get('/notes', [own.verifyToken], (req, res) => res.send())\n"
+    )
+    assert access(tmp_path, {"app.js": app, "guard.js": guard}) == {"GET /notes": Presence.PRESENT}
+
+
+def test_a_verification_whose_callback_ignores_failures_lets_everybody_pass(tmp_path: Path) -> None:
+    app = (
+        "const jwt = require('jsonwebtoken')\nconst app = require('express')()\n"
+        "const watch = () => (req, res, next) => { jwt.verify(req.query.t, key, (err) => { if (!err) mark() })\n"
+        "  next()\n}\n"
+        "app.use(watch())\napp.get('/notes', (req, res) => res.send())\n"
+    )
+    assert access(tmp_path, {"app.js": app}) == {"GET /notes": Presence.ABSENT}
+
+
+@pytest.mark.parametrize(("option", "expected"), [("", Presence.PRESENT), (", { skipAuth: true }", Presence.ABSENT)])
+def test_an_option_that_says_that_nobody_need_be_asked(option: str, expected: Presence, tmp_path: Path) -> None:
+    helper = (
+        "import { verify } from 'jsonwebtoken'\nexport async function checkAuth(request) {\n"
+        "  return verify(request.headers.get('x-share'), key)\n}\n"
+        "export async function parseRequest(request, options) {\n  let error\n"
+        "  if (!options?.skipAuth && !(await checkAuth(request))) error = () => new Response('', { status: 401 })\n"
+        "  return { error }\n}\n"
+    )
+    route = (
+        "import { parseRequest } from '../../../lib/request'\nexport async function POST(request) {\n"
+        f"  const {{ error }} = await parseRequest(request{option})\n  if (error) return error()\n"
+        "  return Response.json({})\n}\n"
+    )
+    found = access(tmp_path, {"app/api/notes/route.ts": route, "lib/request.ts": helper})
+    assert found == {"POST /api/notes": expected}
+
+
+def test_a_guard_that_counts_calls_knows_nobody(tmp_path: Path) -> None:
+    text = (
+        "import { Controller, Post, UseGuards } from '@nestjs/common'\n"
+        "import { ThrottlerGuard } from '@nestjs/throttler'\n"
+        "@UseGuards(ThrottlerGuard)\n@Controller('notes')\nexport class Notes {\n  @Post() add() { return 1 }\n}\n"
+    )
+    assert access(tmp_path, {"src/notes.controller.ts": text}) == {"POST /notes": Presence.ABSENT}
+
+
+def test_a_session_that_is_remembered_for_a_request(tmp_path: Path) -> None:
+    auth = (
+        "import NextAuth from 'next-auth'\nimport { cache } from 'react'\n"
+        "const { auth: asked, handlers } = NextAuth({})\nexport const auth = cache(asked)\n"
+    )
+    route = (
+        "import { auth } from '../../../lib/auth'\nasync function context() {\n  const session = await auth()\n"
+        "  if (!session) return null\n  return session\n}\nexport async function POST() {\n"
+        "  const found = await context()\n  if (!found) return new Response('', { status: 401 })\n"
+        "  return Response.json({})\n}\n"
+    )
+    assert access(tmp_path, {"app/api/notes/route.ts": route, "lib/auth.ts": auth}) == {
+        "POST /api/notes": Presence.PRESENT
+    }
+
+
+def test_what_a_service_does_that_a_class_is_given(tmp_path: Path) -> None:
+    service = (
+        "import { PrismaService } from './prisma'\nexport class NotesService {\n"
+        "  constructor(private readonly prisma: PrismaService) {}\n"
+        "  add(text: string) { return this.prisma.note.create({ data: { text } }) }\n}\n"
+    )
+    text = (
+        "import { Body, Controller, Post } from '@nestjs/common'\nimport { NotesService } from './notes.service'\n"
+        "@Controller('notes')\nexport class Notes {\n  constructor(private readonly notes: NotesService) {}\n"
+        "  @Post() add(@Body() body: string) { return this.notes.add(body) }\n}\n"
+    )
+    files = {"src/notes.controller.ts": text, "src/notes.service.ts": service}
+    row = asked(tmp_path, endpoint_without_auth, files)["POST /notes"]
+    assert (row.severity, "(note)" in row.detail) == (Severity.HIGH, True)
+
+
+REFUSED = "import { unauthorizedResponse } from './answers'\n"
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "expected"), [("authenticatedApiClient", Presence.PRESENT), ("wrapped", Presence.ABSENT)]
+)
+def test_a_wrapper_that_is_named_for_it_counts_and_an_answer_does_not(
+    wrapper: str, expected: Presence, tmp_path: Path
+) -> None:
+    helper = (
+        f"{REFUSED}export const {wrapper} = async ({{ request, handler }}) => {{\n"
+        "  if (!(await ours(request))) return unauthorizedResponse()\n  return handler()\n}\n"
+    )
+    answers = "export const unauthorizedResponse = () => new Response('', { status: 401 })\n"
+    route = (
+        f"import {{ {wrapper} }} from '../../../lib/wrap'\nexport const POST = async (request) =>\n"
+        f"  {wrapper}({{ request, handler: async () => Response.json({{}}) }})\n"
+    )
+    files = {"app/api/notes/route.ts": route, "lib/wrap.ts": helper, "lib/answers.ts": answers}
+    assert access(tmp_path, files) == {"POST /api/notes": expected}
+
+
+def test_a_policy_that_is_asked_decides(tmp_path: Path) -> None:
+    files = action(f"await run(function* () {{ yield* notesPolicy.canEdit(id) }})\n{WRITES}", parameters="id: string")
+    assert access(tmp_path, files)["ACTION app/actions.ts#save"] is Presence.PRESENT
+
+
+LOADED = (
+    "const router = require('express').Router()\nrouter.get('/notes', (req, res) => res.send())\n"
+    "module.exports = router\n"
+)
+
+
+@pytest.mark.parametrize(
+    "load",
+    [
+        "app.use('/api', require(path.join(__dirname, 'routes', file)))",
+        "app.use('/api', require(`./routes/${file}`))",
+        "const found = require('./routes/' + file)\n  app.use('/api', found)",
+    ],
+)
+def test_routers_that_a_loop_over_a_folder_loads(load: str, tmp_path: Path) -> None:
+    app = (
+        "const app = require('express')()\nfor (const file of fs.readdirSync(path.join(__dirname, 'routes'))) {\n"
+        f"  {load}\n}}\n"
+    )
+    found = access(tmp_path, {"src/app.js": app, "src/routes/notes.js": LOADED, "src/other/notes.js": LOADED})
+    assert sorted(found) == ["GET /api/notes", "GET /notes"]
+
+
+def test_handlers_in_an_object_by_method(tmp_path: Path) -> None:
+    helper = (
+        "export function withMethods(handlers) {\n  return async (req, res) => handlers[req.method](req, res)\n}\n"
+        "export function forProject(options) {\n  return async (req, res) => {\n"
+        "    if (!req.headers.authorization) return res.status(401).end()\n    return options.run(req, res)\n  }\n}\n"
+    )
+    page = (
+        "import { withMethods, forProject } from '../../lib/api'\nexport default withMethods({\n"
+        "  GET: forProject({ run: async () => 1 }),\n  POST: async (req, res) => {\n"
+        f"    {WRITES}\n  }},\n}})\n"
+    )
+    files = {"pages/api/notes.ts": page, "lib/api.ts": helper}
+    assert access(tmp_path, files) == {"GET /api/notes": Presence.PRESENT, "POST /api/notes": Presence.ABSENT}
+
+
+PUBLIC = "const open = ['/login', '/api/open/**']\n"
+BEGINS = "const closed = ['/dashboard', '/api/notes']\nconst isClosed = closed.some((p) => path.startsWith(p))\n"
+KEPT = "const open: string[] = ['/login', '/api/open']\nconst isOpen = open.includes(path)\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "expected"),
+    [
+        (PUBLIC + "if (micromatch.isMatch(pathname, open)) { return NextResponse.next() }", "/api/open/x", False),
+        (PUBLIC + "if (micromatch.isMatch(pathname, open)) { return NextResponse.next() }", "/api/notes", True),
+        (BEGINS + "if (isClosed && !session) { return NextResponse.redirect(url) }", "/api/notes/[id]", True),
+        (BEGINS + "if (isClosed && !session) { return NextResponse.redirect(url) }", "/api/other", False),
+        (KEPT + "if (!isOpen && !session) return NextResponse.redirect(url)", "/api/open", False),
+        (KEPT + "if (!isOpen && !session) return NextResponse.redirect(url)", "/api/notes", True),
+        (KEPT + "if (isOpen && session) return NextResponse.redirect(home)", "/api/notes", None),
+        ("const hosts = ['a.example']\nif (hosts.includes(host)) return NextResponse.next()", "/api/notes", None),
+    ],
+)
+def test_lists_that_a_middleware_keeps(text: str, path: str, expected: bool | None) -> None:
+    assert matched(text, path) is expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (WRITES, Severity.HIGH),
+        ("await db\n    .insert(notes)\n    .values({})", Severity.HIGH),
+        (f"const found = await prisma.invite.findFirst({{ where: {{ token }} }})\n{WRITES}", Severity.LOW),
+        (f"const id = (await cookies()).get('cartId')?.value\n{WRITES}", Severity.LOW),
+        (f"const {{ success }} = await limiter.limit('x')\n{WRITES}", Severity.LOW),
+    ],
+)
+def test_who_is_meant_to_call_decides_how_severe_it_is(body: str, expected: Severity, tmp_path: Path) -> None:
+    top = "import { Ratelimit } from '@upstash/ratelimit'\nconst limiter = new Ratelimit({})"
+    row = asked(tmp_path, endpoint_without_auth, action(body, "store", top=top))["ACTION app/actions.ts#store"]
+    assert (row.state, row.severity) == (State.FAIL, expected)
+
+
+@pytest.mark.parametrize(("path", "expected"), [("newsletter", Severity.LOW), ("notes", Severity.HIGH)])
+def test_visitors_may_subscribe(path: str, expected: Severity, tmp_path: Path) -> None:
+    files = {f"app/api/{path}/route.ts": f"export async function POST() {{ {WRITES} }}\n"}
+    assert asked(tmp_path, endpoint_without_auth, files)[f"POST /api/{path}"].severity is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "expected"),
+    [
+        ("getTracks", "track", Severity.LOW),
+        ("searchPeople", "user", Severity.MEDIUM),
+        ("checkout", "track", Severity.LOW),
+        ("publish", "track", Severity.MEDIUM),
+    ],
+)
+def test_an_action_that_only_reads(name: str, table: str, expected: Severity, tmp_path: Path) -> None:
+    files = action(f"return prisma.{table}.findMany()", name)
+    assert asked(tmp_path, endpoint_without_auth, files)[f"ACTION app/actions.ts#{name}"].severity is expected
+
+
+HELPED = """import express from 'express'
+import { who, slow, shape } from '@ours/guards'
+const app = express()
+app.post('/login', who, async (req, res) => { await slow(req); const body = shape(req.body); WRITE; res.end() })
+"""
+
+
+@pytest.mark.parametrize("control", ["auth", "rate_limit", "validation"])
+def test_helpers_that_the_settings_name(control: str, tmp_path: Path) -> None:
+    files = {"src/app.ts": HELPED.replace("WRITE", WRITES.replace("'x'", "body"))}
+    found = inventory(tmp_path, files)
+    assert endpoint_rows(found)[0].controls[control].presence is Presence.ABSENT
+    found = replace(found, helpers=Helpers(("who",), ("slow",), ("shape",)), _authentication={})
+    row = endpoint_rows(found)[0].controls[control]
+    assert (row.presence, row.shows[-29:]) == (Presence.PRESENT, "declared in backend-audit.toml"[-29:])
+
+
+def test_the_routes_command_reads_their_names(tmp_path: Path) -> None:
+    settings = "auth-helpers = ['who']\n"
+    write(tmp_path, {"package.json": PACKAGE, "src/app.ts": HELPED, "backend-audit.toml": settings})
+    assert "who, declared in backend-audit.toml" in run("routes", tmp_path, "--format", "json").out
+
+
+@pytest.mark.parametrize("value", ["['a b']", "['f()']", "'who'", "['']"])
+def test_a_helper_is_a_name(value: str, tmp_path: Path) -> None:
+    write(tmp_path, {"backend-audit.toml": f"limit-helpers = {value}"})
+    with pytest.raises(UsageError, match="limit-helpers"):
+        read_settings(tmp_path)
+
+
+def test_a_challenge_of_a_game_is_no_sign_in(tmp_path: Path) -> None:
+    files = action("return prisma.challenge.findMany()", "getChallenge")
+    assert asked(tmp_path, auth_endpoint_without_rate_limit, files) == {}
+
+
+def test_an_id_of_a_named_type_needs_no_schema(tmp_path: Path) -> None:
+    files = action(WRITES, parameters="id: Video.VideoId")
+    assert asked(tmp_path, endpoint_without_validation, files) == {}
+    files = action("await prisma.note.create({ data: input })", parameters="input: Note")
+    row = asked(tmp_path, endpoint_without_validation, files)["ACTION app/actions.ts#save"]
+    assert row.severity is Severity.HIGH

@@ -1,0 +1,259 @@
+"""Who a Python endpoint asks where factories, base classes, hooks and helpers of the project stand between."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from auditor.facts.guarded import endpoint_rows
+from auditor.facts.inventory import find_endpoints
+from auditor.sources.code import read_code
+from auditor.sources.repository import read_repository
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Files = dict[str, str]
+
+_FACTORY: Files = {
+    "app/__init__.py": "",
+    "app/auth.py": """from fastapi import Depends, Header, HTTPException
+
+def strict(authorization: str = Header()):
+    if not authorization:
+        raise HTTPException(status_code=401)
+    return authorization
+
+def lenient(authorization: str = Header(default="")):
+    return authorization or None
+
+def authorizer(*, required: bool = True):
+    return strict if required else lenient
+
+def scoped(scopes):
+    def dependency(user=Depends(strict)):
+        return user
+    return dependency
+
+reader = scoped({"read"})
+""",
+    "app/main.py": """from fastapi import Depends, FastAPI
+from app.auth import authorizer, reader
+app = FastAPI()
+
+@app.get("/strict")
+def one(user=Depends(authorizer())):
+    return user
+
+@app.get("/lenient")
+def two(user=Depends(authorizer(required=False))):
+    return user
+
+@app.get("/scoped")
+def three(user=Depends(reader)):
+    return user
+""",
+}
+
+_CLASSES: Files = {
+    "app/__init__.py": "",
+    "app/routing.py": """from fastapi import APIRouter, Depends, Header, HTTPException
+
+def get_user(authorization: str = Header(default="")):
+    if not authorization:
+        raise HTTPException(status_code=401)
+    return authorization
+
+class UserRouter(APIRouter):
+    def __init__(self, prefix: str = "", **kwargs):
+        super().__init__(prefix=prefix, dependencies=[Depends(get_user)], **kwargs)
+
+def router_class(route):
+    class _Router(APIRouter):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, route_class=route, **kwargs)
+    return _Router
+
+PlainRouter = router_class(object)
+
+class Base:
+    user: str = Depends(get_user)
+""",
+    "app/main.py": """from fastapi import FastAPI
+from app.routing import Base, PlainRouter, UserRouter
+app = FastAPI()
+members = UserRouter(prefix="/members")
+views = PlainRouter(prefix="/views")
+
+@members.get("/me")
+def me():
+    return {}
+
+@views.get("/open")
+def opened():
+    return {}
+
+@controller(views)
+class Things(Base):
+    @views.get("/things")
+    def things(self):
+        return self.user
+
+app.include_router(members)
+app.include_router(views)
+""",
+}
+
+_FLASK: Files = {
+    "shop/__init__.py": """from flask import Flask, abort, redirect, request, session
+from flask_restful import Api
+from shop.config import Config
+from shop import views
+
+class OwnApi(Api):
+    def add_org_resource(self, resource, *urls, **kwargs):
+        return self.add_resource(resource, *[scoped(url) for url in urls], **kwargs)
+
+def scoped(rule):
+    return "/<org>" + rule
+
+def register_view(bp, routes, view_func):
+    for route in routes:
+        bp.add_url_rule(route, view_func=view_func)
+
+app = Flask(__name__)
+api = OwnApi(app)
+api.add_org_resource(views.Orders, "/orders", "/orders/<id>")
+register_view(app, routes=["/about"], view_func=views.About.as_view("about"))
+app.register_blueprint(views.admin, url_prefix=app.config["ADMIN_PREFIX"])
+
+@app.before_request
+def track():
+    token = request.headers.get("Authorization")
+    if token and (request.is_json or request.method == "POST"):
+        if token != session["token"]:
+            abort(401)
+    if authed():
+        if banned():
+            abort(403)
+""",
+    "shop/config.py": 'class Config:\n    ADMIN_PREFIX = "/back"\n',
+    "shop/views.py": """from functools import wraps
+from flask import Blueprint, redirect, session, url_for
+from flask.views import MethodView
+from flask_restful import Resource
+admin = Blueprint("admin", __name__)
+
+def needs(role):
+    def outer(f):
+        @wraps(f)
+        def inner(*args, **kwargs):
+            if session.get("name"):
+                response = f(*args, **kwargs)
+            else:
+                response = "Forbidden", 403
+            return response
+        return inner
+    return outer
+
+class Orders(Resource):
+    def get(self, id=None):
+        return []
+
+class About(MethodView):
+    def get(self):
+        return ""
+
+@admin.route("/users")
+@needs("admin")
+def users():
+    return []
+""",
+    "shop/more.py": """from shop.views import admin
+
+@admin.route("/more")
+def more():
+    return []
+""",
+}
+
+_DJANGO: Files = {
+    "shop/__init__.py": "",
+    "shop/urls.py": """from django.urls import path
+from shop import views
+urlpatterns = [path("things", views.things), path("jobs", views.Jobs.as_view()), path("wild", views.wild)]
+""",
+    "shop/views.py": """from functools import wraps
+from django.contrib.auth.mixins import UserPassesTestMixin
+from django.http import HttpResponse, JsonResponse
+from django.views import View
+
+def authorize(f):
+    @wraps(f)
+    def wrapper(request, *args):
+        if "X-Api-Key" not in request.headers:
+            return JsonResponse({}, status=401)
+        return f(request, *args)
+    return wrapper
+
+@authorize
+def make(request):
+    return JsonResponse({})
+
+@authorize
+def show(request):
+    return JsonResponse({})
+
+def free(request):
+    return JsonResponse({})
+
+def things(request):
+    if request.method == "POST":
+        return make(request)
+    return show(request)
+
+def wild(request):
+    if request.method == "POST":
+        return make(request)
+    return free(request)
+
+class BaseView(UserPassesTestMixin, View):
+    def test_func(self):
+        return self.request.user.is_superuser
+
+class Jobs(BaseView):
+    def get(self, request):
+        return HttpResponse("")
+""",
+}
+
+_CASES: list[tuple[Files, str, str]] = [
+    (_FACTORY, "GET /strict", "present"),
+    (_FACTORY, "GET /lenient", "absent"),
+    (_FACTORY, "GET /scoped", "present"),
+    (_CLASSES, "GET /members/me", "present"),
+    (_CLASSES, "GET /views/open", "absent"),
+    (_CLASSES, "GET /views/things", "present"),
+    (_FLASK, "GET /orders", "absent"),
+    (_FLASK, "GET /orders/<id>", "absent"),
+    (_FLASK, "GET /about", "absent"),
+    (_FLASK, "GET /back/users", "present"),
+    (_FLASK, "GET /back/more", "absent"),
+    (_DJANGO, "GET /things", "present"),
+    (_DJANGO, "POST /things", "present"),
+    (_DJANGO, "POST /wild", "absent"),
+    (_DJANGO, "GET /jobs", "present"),
+]
+
+
+@pytest.mark.parametrize(("files", "which", "auth"), _CASES, ids=[case[1] for case in _CASES])
+def test_who_is_asked(files: Files, which: str, auth: str, tmp_path: Path) -> None:
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    repository = read_repository(tmp_path)
+    found = find_endpoints(read_code(repository), repository.files, repository.text, repository.units)
+    rows = {f"{row.method} {row.path}": row for row in endpoint_rows(found)}
+    assert which in rows, sorted(rows)
+    assert rows[which].controls["auth"].presence.value == auth, rows[which].controls["auth"]
