@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# Nothing public tells what a pattern is made of; where the parser is another, every pattern is simply searched for.
+# The parser is private because nothing public tells what a pattern is made of; every Python from 3.11 on has it.
 _LEAST = 3
 _MOST = 40
 

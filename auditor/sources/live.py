@@ -23,7 +23,8 @@ _ROLES = (
 )
 _PLATFORM = (
     "select exists (select from pg_proc p join pg_namespace n on n.oid = p.pronamespace"
-    " where n.nspname = 'auth' and p.proname = 'uid' and p.pronargs = 0), current_setting('server_version_num')::int, current_database()"
+    " where n.nspname = 'auth' and p.proname = 'uid' and p.pronargs = 0),"
+    " current_setting('server_version_num')::int, current_database()"
 )
 
 
