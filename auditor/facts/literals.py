@@ -12,41 +12,67 @@ if TYPE_CHECKING:
 
 # The parser is private because nothing public tells what a pattern is made of; every Python from 3.11 on has it.
 _LEAST = 3
-_MOST = 40
+_MOST = 60
+_BOUNDARY = "\\b"
+"""Stands before and after a literal that is a whole word."""
 
 
 @cache
-def literals(pattern: re.Pattern[str]) -> tuple[str, ...]:
-    """Words in lower case of which every text that matches holds one, whatever its case; empty where there are none."""
+def literals(pattern: re.Pattern[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """Parts and whole words, in lower case, of which every text that matches holds one, whatever its case.
+
+    Both are empty where there are none.
+    """
     try:
         found = _of(parser.parse(pattern.pattern, pattern.flags))
     except (re.error, RecursionError):
-        return ()
-    return tuple(sorted(found)) if found and len(found) <= _MOST else ()
+        found = frozenset()
+    if len(found) > _MOST:
+        found = frozenset()
+    words = frozenset(part for part in found if _is_word(part))
+    return frozenset(part.replace(_BOUNDARY, "") for part in found - words), frozenset(w[2:-2] for w in words)
 
 
-def _of(items: Iterable[Any]) -> frozenset[str]:
-    """The best choice of what a sequence offers: the longest words, then the fewest."""
+def may_match(pattern: re.Pattern[str], folded: str, tokens: frozenset[str]) -> bool:
+    """Whether a text could hold a match: `folded` is the text in lower case, `tokens` are its words."""
+    parts, words = literals(pattern)
+    if not parts and not words:
+        return True
+    return not words.isdisjoint(tokens) or any(part in folded for part in parts)
+
+
+def _is_word(part: str) -> bool:
+    return part.startswith(_BOUNDARY) and part.endswith(_BOUNDARY) and part[2:-2].isidentifier()
+
+
+def _usable(part: str) -> bool:
+    return _is_word(part) or len(part.replace(_BOUNDARY, "")) >= _LEAST
+
+
+def _of(items: Iterable[Any], run: str = "") -> frozenset[str]:
+    """The best choice of what a sequence offers, after the literal `run`: the longest parts, then the fewest."""
     offers: list[frozenset[str]] = []
-    run = ""
     for kind, value in items:
         if kind is parser.LITERAL:
-            run += chr(value)
-            continue
-        offers += [frozenset({run.lower()})] if run else []
-        run = ""
-        offers.append(_inside(kind, value))
-    offers += [frozenset({run.lower()})] if run else []
-    usable = [offer for offer in offers if offer and min(map(len, offer)) >= _LEAST]
+            run += chr(value).lower()
+        elif kind is parser.AT and value is parser.AT_BOUNDARY:
+            offers += [frozenset({run + _BOUNDARY})] if run else []
+            run = _BOUNDARY
+        else:
+            offers += [frozenset({run})] if run else []
+            offers.append(_inside(kind, value, run))
+            run = ""
+    offers += [frozenset({run})] if run else []
+    usable = [offer for offer in offers if offer and all(map(_usable, offer))]
     return max(usable, key=lambda offer: (min(map(len, offer)), -len(offer)), default=frozenset())
 
 
-def _inside(kind: Any, value: Any) -> frozenset[str]:  # noqa: ANN401 - opcodes of the parser
+def _inside(kind: Any, value: Any, run: str) -> frozenset[str]:  # noqa: ANN401 - opcodes of the parser
     if kind is parser.SUBPATTERN:
-        return _of(value[-1])
+        return _of(value[-1], run)
     if kind in {parser.MAX_REPEAT, parser.MIN_REPEAT} and value[0] > 0:
         return _of(value[2])
     if kind is parser.BRANCH:
-        branches = [_of(branch) for branch in value[1]]
+        branches = [_of(branch, run) for branch in value[1]]
         return frozenset().union(*branches) if all(branches) else frozenset()
     return frozenset()

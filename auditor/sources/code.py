@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from auditor.facts.code_flow import follow
-from auditor.facts.literals import literals
+from auditor.facts.literals import may_match
 from auditor.facts.syntax import is_broken, is_minified, language_of, nodes, parse
 from auditor.facts.type_arguments import without_type_arguments
 from auditor.facts.units import is_example, is_test
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _TOOLS = re.compile(r"(?:^|/)(?:scripts|seeds?|seeder)/|(?:^|/)seed\.[jt]s$")  # run by hand, never by a request
 _MAX_BYTES = 1_500_000
 _ENDLESS = re.compile(r"[A-Za-z0-9+/=_-]{600,}")
+_WORD = re.compile(r"\w+")
 _BLANKS = re.compile(r"\s{1000}")
 
 
@@ -39,7 +40,7 @@ class Code:
     _trees: dict[str, Tree] = field(default_factory=dict)
     _texts: dict[str, str] = field(default_factory=dict)
     _flows: dict[str, Flow | None] = field(default_factory=dict)
-    _folded: dict[str, str] = field(default_factory=dict)
+    _folded: dict[str, tuple[str, frozenset[str]]] = field(default_factory=dict)
     _held: dict[tuple[str, re.Pattern[str]], bool] = field(default_factory=dict)
 
     def tree(self, path: str) -> Tree:
@@ -65,9 +66,9 @@ class Code:
         key = (path, pattern)
         if key not in self._held:
             if path not in self._folded:
-                self._folded[path] = self.text(path).lower()
-            folded, words = self._folded[path], literals(pattern)
-            possible = not words or any(word in folded for word in words)
+                folded = self.text(path).lower()
+                self._folded[path] = folded, frozenset(_WORD.findall(folded))
+            possible = may_match(pattern, *self._folded[path])
             self._held[key] = possible and pattern.search(self.text(path)) is not None
         return self._held[key]
 
