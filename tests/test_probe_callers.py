@@ -222,3 +222,29 @@ def test_a_role_that_does_not_exist_is_no_denial() -> None:
         with pytest.raises(Unavailable, match="nobody can act"):
             actor.become(Caller("ghost", "ghost", "{}"))
         actor.close()
+
+
+CHANNEL = """
+create policy listen on realtime.messages for select to authenticated using (
+  extension = 'broadcast' and exists (
+    select from public.members m
+    where m.user_id = (select auth.uid()) and 'team:' || m.team_id = (select realtime.topic())));
+"""
+OPEN_CHANNEL = (
+    "create policy listen on realtime.messages for select to authenticated using (realtime.topic() like 'team:%');"
+)
+
+
+def test_a_private_channel_is_tried_by_the_topic_that_the_policies_know() -> None:
+    states = {}
+    for name, policy in (("bound", CHANNEL), ("open", OPEN_CHANNEL)):
+        with support.shadow(SCHEMA + policy) as database:
+            found = cells(probes.probe(database))
+            states[name] = {(c.object, c.caller, c.command): c.state for c in found if c.object.startswith("realtime")}
+    channel = "realtime.messages on team:<tenant>"
+    assert states["bound"][channel, "owner", "SELECT"] == "own-rows"
+    assert states["bound"][channel, "stranger", "SELECT"] == "denied"
+    assert states["bound"][channel, "owner", "INSERT"] == "denied"
+    assert states["open"][channel, "stranger", "SELECT"] == "allowed"
+    assert states["open"][channel, "anon", "SELECT"] == "denied"
+    assert {key[0] for key in states["bound"]} == {channel}, "of topics that the owner cannot use nothing is said"

@@ -29,12 +29,13 @@ _SUSPECTS: dict[str, tuple[str, str]] = {
 }
 _VIEWS = {"definer-view-exposed"}
 _FUNCTIONS = {"definer-function-trusts-caller-id"}
+_CHANNELS = {"realtime-messages-open-policy"}
 
 
 def confirm(asked: Mapping[str, RuleAnswers], probed: Mapping[str, Probed]) -> dict[str, RuleAnswers]:
     """The answers of all rules, those on what was tried brought up to what was seen."""
     confirmed = dict(asked)
-    for rule in (*_OPENS, *_SUSPECTS, *_VIEWS, *_FUNCTIONS):
+    for rule in (*_OPENS, *_SUSPECTS, *_VIEWS, *_FUNCTIONS, *_CHANNELS):
         if found := asked.get(rule):
             answers = [_confirmed(rule, answer, probed) for answer in found.answers]
             confirmed[rule] = replace(found, answers=answers)
@@ -47,9 +48,8 @@ def _confirmed(rule: str, answer: Answer, probed: Mapping[str, Probed]) -> Answe
         return answer
     if rule in _VIEWS:
         return _seen_through(answer, place.identity, part)
-    if rule in _FUNCTIONS:
-        called = next((found for found in part.functions if found.identity == place.identity), None)
-        return _proved(answer, [a for a in called.attempts if a.state == "allowed"] if called else [])
+    if rule in _FUNCTIONS | _CHANNELS:
+        return _proved(answer, _elsewhere(rule, place.identity, part))
     relation = place.relation or place.identity
     result = next((found for found in part.tables.values() if found.table.identity == relation), None)
     if result is None or result.unplanted:
@@ -57,6 +57,15 @@ def _confirmed(rule: str, answer: Answer, probed: Mapping[str, Probed]) -> Answe
     if rule in _OPENS:
         return _proved(answer, [a for a in foreign(result, _OPENS[rule]) if a.state == "allowed"])
     return _tried(answer, result, *_SUSPECTS[rule])
+
+
+def _elsewhere(rule: str, identity: str, part: Probed) -> list[Attempt]:
+    """What outsiders got through a function, or on whichever channel."""
+    if rule in _FUNCTIONS:
+        tried = [attempt for called in part.functions if called.identity == identity for attempt in called.attempts]
+    else:
+        tried = [a for channel in part.channels for a in channel.attempts if a.aim == "others"]
+    return [attempt for attempt in tried if attempt.state == "allowed" and attempt.script]
 
 
 def _tried(answer: Answer, result: TableProbe, command: str, aim: str) -> Answer:

@@ -69,12 +69,14 @@ class Actor:
         if row is None or row[0]:  # every right would be granted to it, and prove nothing
             raise Unavailable(f"the caller {caller.name} acts as a superuser, not as {caller.role}")
 
-    def attempt(self, statement: str, *, reads: bool = False) -> Outcome:
-        """One statement, undone again; `reads` asks for the first value that it returns."""
+    def attempt(self, statement: str, *, reads: bool = False, setting: str = "") -> Outcome:
+        """One statement, undone again; `reads` asks for the first value that it returns, `setting` runs before it."""
         assert self._caller
         try:
             with self._watchdog.watch(self.session):
                 self._still("savepoint attempt; select current_user")
+                if setting:
+                    self.session.execute(setting.encode())
                 cursor = self.session.execute(statement.encode(), binary=True)  # as in planting
                 first = cursor.fetchone() if reads else None
                 count = max(cursor.rowcount, 0)

@@ -33,6 +33,8 @@ def cells(probed: Probed) -> Iterator[Cell]:
         yield from _cells(table.table.identity, [a for a in table.attempts if a.aim not in _NO_CELL])
     for bucket in probed.buckets:
         yield from _cells(bucket.identity, bucket.attempts)
+    for channel in probed.channels:
+        yield from _cells(channel.identity, channel.attempts)
     for function in probed.functions:
         yield from _cells(function.identity, function.attempts)
     for view in probed.views:

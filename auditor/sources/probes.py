@@ -17,6 +17,7 @@ from auditor.sources.cluster import REPLAY_ROLE
 from auditor.sources.function_probes import FunctionProbe, probe_functions
 from auditor.sources.plant_users import user_text
 from auditor.sources.planting import Planter
+from auditor.sources.realtime_probes import ChannelProbe, probe_realtime
 from auditor.sources.storage_probes import BucketProbe, probe_storage
 from auditor.sources.transcripts import Transcripts
 from auditor.sources.view_probes import ViewProbe, probe_views
@@ -57,6 +58,7 @@ class Probed:
     views: list[ViewProbe] = field(default_factory=list)
     buckets: list[BucketProbe] = field(default_factory=list)
     functions: list[FunctionProbe] = field(default_factory=list)
+    channels: list[ChannelProbe] = field(default_factory=list)
 
 
 def probe(database: Database) -> Probed:
@@ -72,9 +74,10 @@ def probe(database: Database) -> Probed:
         views = probe_views(database, planted, prober.callers, prober.actor, prober.transcripts)
         functions = probe_functions(database, planted, owned, prober.callers, prober.actor, prober.transcripts)
         buckets = probe_storage(database, planted, prober.callers, prober.actor)
+        channels = probe_realtime(database, planted, owned, prober.callers, prober.actor)
     finally:
         prober.actor.close()
-    return Probed(tables, _summary(tables, prober.callers), views, buckets, functions)
+    return Probed(tables, _summary(tables, prober.callers), views, buckets, functions, channels)
 
 
 def _summary(tables: dict[int, TableProbe], callers: list[Caller]) -> list[str]:

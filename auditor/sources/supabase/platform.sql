@@ -118,6 +118,7 @@ create function storage.search(prefix text, bucketname text, limits int default 
 create type realtime.action as enum ('INSERT','UPDATE','DELETE','TRUNCATE','ERROR');
 create table realtime.messages(topic text not null, extension text not null, payload jsonb, event text, private boolean default false, updated_at timestamp not null default now(),
   inserted_at timestamp not null default now(), id uuid not null default gen_random_uuid(), primary key (id, inserted_at)) partition by range (inserted_at);
+create table realtime.messages_any partition of realtime.messages default;
 alter table realtime.messages enable row level security;
 grant select, insert, update on realtime.messages to anon, authenticated, service_role;
 create table realtime.subscription(id bigint generated always as identity primary key, subscription_id uuid not null, entity regclass not null, claims jsonb not null, created_at timestamp not null default now());
