@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from auditor.sources.database import Database
 
 SUPABASE_LOGIN = "authenticator"
+# Released as well: thousands of savepoints inside one another would cost more with each.
+_UNDO = "rollback to savepoint attempt; release savepoint attempt"
 PLAIN_LOGIN = "backend_audit_api"
 """On a plain server: made before the history, a member of nothing until the replay role lets it be."""
 
@@ -80,8 +82,7 @@ class Actor:
                 cursor = self.session.execute(statement.encode(), binary=True)  # as in planting
                 first = cursor.fetchone() if reads else None
                 count = max(cursor.rowcount, 0)
-                self._still("set constraints all immediate; select current_user")
-                self.session.execute("rollback to savepoint attempt")
+                self._still(f"set constraints all immediate; select current_user; {_UNDO}")
         except psycopg.Error as error:
             self._recover()
             return Outcome(error=error)
@@ -105,7 +106,7 @@ class Actor:
                     self.session.execute("set local role service_role")
                     row = self.session.execute(check.encode()).fetchone()
                     found.append(row[0] if row else None)
-                self.session.execute("rollback to savepoint attempt")
+                self.session.execute(_UNDO)
         except psycopg.Error:
             self._recover()
             return None
@@ -124,7 +125,7 @@ class Actor:
         """Back to before the attempt; a session that it ended is begun anew."""
         assert self._caller
         try:
-            self.session.execute("rollback to savepoint attempt")
+            self.session.execute(_UNDO)
         except psycopg.Error:
             self.become(self._caller)
 
