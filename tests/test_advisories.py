@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,46 +11,20 @@ from auditor.facts.advisories import Advisories
 from auditor.facts.advisory_answers import Hit, merged
 from auditor.facts.advisory_ranges import fixed_in_npm_range, in_npm_range, version_key
 from auditor.facts.lockfiles import Package
-from auditor.model import RuleAnswers, Severity, State
+from auditor.model import Severity, State
 from auditor.rulebook import load_rulebook
 from auditor.sources.packages import read_packages
 from auditor.sources.repository import read_repository
+from tests.dependency_support import asked_of as _asked
+from tests.dependency_support import database_of as _advisories
+from tests.dependency_support import record as _record
+from tests.dependency_support import states as _states
 from tests.running import write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-NOW = datetime(2026, 6, 1, tzinfo=UTC)
 LOCK = json.dumps({"lockfileVersion": 3, "packages": {"node_modules/lodash": {"version": "4.17.15"}}})
-
-
-def _record(name: str = "a", ecosystem: str = "npm", **more: Any) -> dict[str, Any]:  # noqa: ANN401 - options and functions of several shapes
-    affected = {"package": {"ecosystem": ecosystem, "name": name}, "versions": ["1.0.0"]}
-    return {"id": f"X-{name}", "modified": "2026-05-30T00:00:00Z", "affected": [affected], **more}
-
-
-def _advisories(*ranges: list[dict[str, str]], ecosystem: str = "npm", **more: Any) -> Advisories:  # noqa: ANN401 - options and functions of several shapes
-    database = Advisories()
-    affected = [
-        {
-            "package": {"ecosystem": ecosystem, "name": "a"},
-            "ranges": [{"type": "ECOSYSTEM", "events": e} for e in ranges],
-        }
-    ]
-    database.add({"id": "GHSA-1", "affected": affected, **more})
-    return database
-
-
-def _asked(root: Path, *advisories: Path, **options: Any) -> RuleAnswers:  # noqa: ANN401 - options and functions of several shapes
-    page = load_rulebook().page("vulnerable-dependency")
-    assert page
-    repository = read_repository(root)
-    return ask_files(page, repository, read_packages(repository, tuple(map(str, advisories)), now=NOW, **options))
-
-
-def _states(asked: RuleAnswers) -> dict[str, State]:
-    assert not asked.unavailable, asked.unavailable
-    return {answer.subject: answer.state for answer in asked.answers}
 
 
 @pytest.mark.parametrize(

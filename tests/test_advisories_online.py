@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditor.detectors.ask import ask_files
+from auditor.facts.lock_graph import NPM_HOST
 from auditor.facts.lockfiles import Package
 from auditor.model import Severity, State
 from auditor.rulebook import load_rulebook
@@ -248,7 +249,8 @@ def test_a_name_that_does_not_resolve_costs_no_time() -> None:
     assert "does not resolve" in found.unanswered["npm", "hono", "4.0.0"]
 
 
-def test_private_packages_are_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("mirror", ["https://npm.corp.example/", f"https://npm.corp.example/proxy/{NPM_HOST}/"])
+def test_private_packages_are_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mirror: str) -> None:
     packages = {
         "": {"dependencies": {"@corp/a": "1", "b": "1", "hono": "4"}},
         "node_modules/@corp/a": {"version": "1.0.0"},
@@ -257,7 +259,7 @@ def test_private_packages_are_not_sent(tmp_path: Path, monkeypatch: pytest.Monke
     }
     files = {
         "package-lock.json": json.dumps({"lockfileVersion": 3, "packages": packages}),
-        ".npmrc": "@corp:registry=https://npm.corp.example/\n",
+        ".npmrc": f"@corp:registry={mirror}\n",
     }
     write(tmp_path, files)
     with serving(Server()) as server:

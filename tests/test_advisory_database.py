@@ -6,58 +6,23 @@ import sqlite3
 import tarfile
 import time
 import zipfile
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from auditor.detectors.ask import ask_files
-from auditor.facts.advisories import Advisories
 from auditor.facts.lockfiles import Package
-from auditor.model import RuleAnswers, Severity, State, Unavailable
-from auditor.rulebook import load_rulebook
+from auditor.model import Severity, Unavailable
 from auditor.sources import advisory_files
 from auditor.sources.advisory_files import read_advisories
 from auditor.sources.advisory_sqlite import build, read_meta
-from auditor.sources.packages import read_packages
-from auditor.sources.repository import read_repository
 from tests.advisory_server import serving_files
+from tests.dependency_support import record as _record
 from tests.running import run, write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-NOW = datetime(2026, 6, 1, tzinfo=UTC)
 LOCK = json.dumps({"lockfileVersion": 3, "packages": {"node_modules/lodash": {"version": "4.17.15"}}})
-
-
-def _record(name: str = "a", ecosystem: str = "npm", **more: Any) -> dict[str, Any]:  # noqa: ANN401 - options and functions of several shapes
-    affected = {"package": {"ecosystem": ecosystem, "name": name}, "versions": ["1.0.0"]}
-    return {"id": f"X-{name}", "modified": "2026-05-30T00:00:00Z", "affected": [affected], **more}
-
-
-def _advisories(*ranges: list[dict[str, str]], ecosystem: str = "npm", **more: object) -> Advisories:
-    database = Advisories()
-    affected = [
-        {
-            "package": {"ecosystem": ecosystem, "name": "a"},
-            "ranges": [{"type": "ECOSYSTEM", "events": e} for e in ranges],
-        }
-    ]
-    database.add({"id": "GHSA-1", "affected": affected, **more})
-    return database
-
-
-def _asked(root: Path, *advisories: Path, **options: Any) -> RuleAnswers:  # noqa: ANN401 - options and functions of several shapes
-    page = load_rulebook().page("vulnerable-dependency")
-    assert page
-    repository = read_repository(root)
-    return ask_files(page, repository, read_packages(repository, tuple(map(str, advisories)), now=NOW, **options))
-
-
-def _states(asked: RuleAnswers) -> dict[str, State]:
-    assert not asked.unavailable, asked.unavailable
-    return {answer.subject: answer.state for answer in asked.answers}
 
 
 RECORDS = [_record("a"), _record("B_c", "PyPI"), _record("lodash")]

@@ -4,66 +4,22 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from auditor.detectors.ask import ask_files
 from auditor.facts.advisory_answers import Hit
 from auditor.facts.end_of_life import chosen_runtimes, engine_of, support_of
 from auditor.facts.imports_index import package_of, reach, read_imports
 from auditor.facts.lockfiles import Package
 from auditor.model import Severity, State
-from auditor.rulebook import load_rulebook
-from auditor.sources.packages import read_packages
-from auditor.sources.repository import read_repository
+from tests.dependency_support import FILES, RECORD
+from tests.dependency_support import answers as _answers
+from tests.dependency_support import failed as _failed
 from tests.running import run, write
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from auditor.model import Answer
-
-NOW = datetime(2026, 11, 20, tzinfo=UTC)
-RECORD = {
-    "id": "GHSA-aaaa-bbbb-cccc", "aliases": ["CVE-2020-1"], "modified": "2026-01-01T00:00:00Z", "summary": "a fault",
-    "affected": [{
-        "package": {"ecosystem": "npm", "name": "lodash"}, "versions": ["4.17.15"],
-        "ecosystem_specific": {"affected_functions": ["(lodash).defaultsDeep"]},
-    }],
-    "database_specific": {"fixture": True, "severity": "HIGH"},
-}  # fmt: skip
-LOCK = json.dumps(
-    {
-        "lockfileVersion": 3,
-        "packages": {
-            "": {"dependencies": {"lodash": "^4.17.0", "hono": "^4.0.0"}},
-            "node_modules/lodash": {"version": "4.17.15", "license": "MIT"},
-            "node_modules/hono": {"version": "4.0.0", "license": "(MIT OR Apache-2.0)", "dependencies": {"@a/b": "1"}},
-            "node_modules/@a/b": {"version": "1.0.0", "license": "SEE LICENSE IN x"},
-        },
-    }
-)
-FILES = {
-    "package-lock.json": LOCK,
-    "db/x.json": json.dumps(RECORD),
-    "src/a.ts": "import { defaultsDeep } from 'lodash'\n",
-}
-
-
-def _answers(rule: str, root: Path, **options: Any) -> list[Answer]:  # noqa: ANN401 - options and functions of several shapes
-    page = load_rulebook().page(rule)
-    assert page
-    repository = read_repository(root)
-    database = (str(root / "db"),) if (root / "db").is_dir() else None
-    asked = ask_files(page, repository, read_packages(repository, database, now=NOW, **options))
-    assert not asked.unavailable, asked.unavailable
-    return list(asked.answers)
-
-
-def _failed(rule: str, root: Path) -> list[str]:
-    return [answer.subject for answer in _answers(rule, root) if answer.state is State.FAIL]
 
 
 @pytest.mark.parametrize(

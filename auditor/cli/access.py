@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditor.cli.codes import EXIT_CODES
+from auditor.cli.replay_options import GRANTS, PG_BIN, TIMEOUT
 from auditor.model import ExitCode, NotApplicable, NothingToScan, Unavailable, UsageError
 
 if TYPE_CHECKING:
@@ -31,20 +32,9 @@ _FILTERS = ("table", "caller", "command")
 @click.option(
     "--fail-on-widening", is_flag=True, help="With --diff: exit code 1 when somebody can do more than at REF."
 )
-@click.option(
-    "--grants",
-    type=click.Choice(["legacy", "explicit"]),
-    help="Supabase's default grants, instead of what config.toml says.",
-)
-@click.option("--pg-bin", metavar="FOLDER", envvar="PG_BIN", help="PostgreSQL server binaries to replay on.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(1),
-    default=300.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Longest time for each replay.",
-)
+@GRANTS
+@PG_BIN
+@TIMEOUT
 def access(path: Path, **options: Any) -> int:  # noqa: ANN401 - click's options, read by name below
     """Show what each caller of the API in PATH (default: this folder) can really do with each table.
 

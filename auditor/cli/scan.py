@@ -13,6 +13,7 @@ import click
 
 from auditor.cli.codes import EXIT_CODES
 from auditor.cli.outputs import FORMATS, read_outputs, write_output
+from auditor.cli.replay_options import GRANTS, PG_BIN, TIMEOUT
 from auditor.model import Confidence, Severity, UsageError
 
 if TYPE_CHECKING:
@@ -38,12 +39,8 @@ if TYPE_CHECKING:
     help="Write to --probe-database although it has rows, clients or replicas.",
 )
 @click.option("--shadow/--no-shadow", default=True, help="Replay the migrations on an embedded server.  [default: on]")
-@click.option(
-    "--grants",
-    type=click.Choice(["legacy", "explicit"]),
-    help="Supabase's default grants, instead of what config.toml says.",
-)
-@click.option("--pg-bin", metavar="FOLDER", envvar="PG_BIN", help="PostgreSQL server binaries to replay on.")
+@GRANTS
+@PG_BIN
 @click.option(
     "--only",
     multiple=True,
@@ -90,14 +87,7 @@ if TYPE_CHECKING:
     metavar="CONTROL|all",
     help="Unknown controls that do not make the scan incomplete (repeatable).",
 )
-@click.option(
-    "--timeout",
-    type=click.FloatRange(1),
-    default=300.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Longest time for each replay.",
-)
+@TIMEOUT
 @click.option(
     "-o",
     "--output",

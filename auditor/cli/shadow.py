@@ -13,6 +13,7 @@ import click
 
 from auditor.cli.access import incomplete, target_of
 from auditor.cli.codes import EXIT_CODES
+from auditor.cli.replay_options import GRANTS, PG_BIN, TIMEOUT
 from auditor.model import ExitCode, NotApplicable, NothingToScan, Unavailable, UsageError
 
 if TYPE_CHECKING:
@@ -27,20 +28,9 @@ _TICK = 0.2
 @click.argument("path", type=click.Path(path_type=Path), default=Path())
 @click.option("--history", metavar="NAME", help="Which history to replay, where there are several: its folder.")
 @click.option("--print-dsn", is_flag=True, help="Print nothing but the connection string; the server stays as without.")
-@click.option(
-    "--grants",
-    type=click.Choice(["legacy", "explicit"]),
-    help="Supabase's default grants, instead of what config.toml says.",
-)
-@click.option("--pg-bin", metavar="FOLDER", envvar="PG_BIN", help="PostgreSQL server binaries to replay on.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(1),
-    default=300.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Longest time for each replay.",
-)
+@GRANTS
+@PG_BIN
+@TIMEOUT
 def shadow(path: Path, **options: Any) -> int:  # noqa: ANN401 - click's options, read by name below
     """Replay the migrations in PATH (default: this folder) and keep the database until Ctrl-C.
 

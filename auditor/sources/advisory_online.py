@@ -14,13 +14,13 @@ from auditor.facts.advisories import Advisories, text_of, texts_of
 from auditor.facts.advisory_answers import CANARIES, Answers, Hit, Key, merged
 from auditor.facts.advisory_ranges import fixed_in_npm_range, in_npm_range, version_key
 from auditor.facts.advisory_severity import from_vector, from_word
-from auditor.facts.lock_graph import NPM, Package
+from auditor.facts.lock_graph import NPM, NPM_HOST, Package
 from auditor.sources.advisory_http import HINT, Budget, Unanswered, ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-NPM_BULK = "https://registry.npmjs.org/-/npm/v1/security/advisories/bulk"
+NPM_BULK = f"https://{NPM_HOST}/-/npm/v1/security/advisories/bulk"
 OSV = "https://api.osv.dev"
 _SECONDS = 20.0
 _PART = 900  # packages of one query; OSV takes a thousand

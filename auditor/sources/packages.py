@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from auditor.facts.advisories import LOCAL, Advisories
 from auditor.facts.advisory_answers import Answers, key_of
 from auditor.facts.imports_index import Imports, read_imports
-from auditor.facts.lock_graph import FOLDER, NPM, PYPI, LockfileError, Package
+from auditor.facts.lock_graph import FOLDER, NPM, PYPI, LockfileError, Package, is_public
 from auditor.facts.lock_manifests import MANIFESTS, Manifest, read_manifest
 from auditor.facts.lock_specifiers import is_specifying, pinned_in_code
 from auditor.facts.lockfiles import Locked, ecosystem_of, is_lockfile, read_lock
@@ -168,14 +168,14 @@ def _private(path: str, repository: Repository) -> frozenset[str]:
         for match in re.finditer(
             r"^\s*(?:(@[\w.-]+):)?registry\s*=\s*(\S+)", repository.text(name) or "", re.MULTILINE
         ):
-            if "registry.npmjs.org" not in match[2] and "registry.yarnpkg.com" not in match[2]:
+            if not is_public(match[2]):
                 found.add(match[1] or "*")
     return frozenset(found)
 
 
 def _registered(package: Package, private: frozenset[str]) -> Package:
-    if package.ecosystem != NPM or not private or package.resolved.startswith("https://registry."):
-        return package
+    if package.ecosystem != NPM or not private or package.resolved:
+        return package  # the lockfile itself says where it comes from
     own = "*" in private or package.name.split("/")[0] in private
     return replace(package, public=package.public and not own)
 
