@@ -44,22 +44,23 @@ _BRANCHES = (
 )
 
 
-def run_git(folder: GitFolder, *arguments: str, given: bytes = b"") -> bytes:
+def run_git(folder: GitFolder, *arguments: str, given: bytes = b"", seconds: float | None = None) -> bytes:
     """The output of one git command that reads, and is told what is `given`; raises GitError."""
     safe = (part for key in (*_SAFE, f"safe.directory={folder.top}") for part in ("-c", key))
     places = (f"--git-dir={folder.private}", f"--work-tree={folder.top}")
+    most = _SECONDS if seconds is None else seconds
     try:
         answer = subprocess.run(
             [_program(folder.top), *safe, "--no-optional-locks", "--no-pager", *places, *arguments],
             capture_output=True,
             check=False,
-            timeout=_SECONDS,
+            timeout=most,
             env=_ENVIRONMENT | {"GIT_INDEX_FILE": str(folder.index)},
             cwd=folder.top,
             input=given,
         )
     except subprocess.TimeoutExpired as error:
-        raise GitError(f"git did not answer within {_SECONDS} s") from error
+        raise GitError(f"git did not answer within {most:.0f} s") from error
     except OSError as error:
         raise GitError(f"git could not be started: {error.strerror}") from error
     if answer.returncode:
