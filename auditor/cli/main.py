@@ -14,7 +14,10 @@ import click
 from auditor import __version__
 from auditor.cli.access import access
 from auditor.cli.advisories import advisories
+from auditor.cli.baseline import baseline
 from auditor.cli.codes import EXIT_CODES
+from auditor.cli.config import config
+from auditor.cli.history import history
 from auditor.cli.pages import explain, rules
 from auditor.cli.report import report
 from auditor.cli.routes import routes
@@ -29,7 +32,7 @@ def commands() -> None:
     """Audit a backend: replay its migrations, try to break in, and write one scored security checklist."""
 
 
-for command in (scan, routes, access, shadow, report, advisories, explain, rules):
+for command in (scan, routes, access, shadow, report, baseline, history, config, advisories, explain, rules):
     commands.add_command(command)
 
 

@@ -37,14 +37,15 @@ def convert(file: Path, output: tuple[str, ...]) -> int:
     from auditor.rulebook import load_rulebook
 
     outputs = read_outputs(output, Path.cwd())
-    found = _read(file)
+    found = read_report(file)
     book = load_rulebook()
     for form, place in outputs:
         write_output(form, place, render(form, found, book))
     return 0
 
 
-def _read(file: Path) -> Report:
+def read_report(file: Path) -> Report:
+    """A report that was written earlier; raises UsageError."""
     from pydantic import ValidationError
 
     from auditor.report import SCHEMA_VERSION
