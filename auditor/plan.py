@@ -123,6 +123,7 @@ class Evidence:
 
     def _note(self, name: str, started: float, described: tuple[str, dict[str, Any], str | None]) -> None:
         status, facts, reason = described
+        self.progress(f"{name}: done")
         self._notes[name] = EvidenceNote.model_validate(
             {
                 "source": name,

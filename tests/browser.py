@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import json
 import os
 import shutil
-import subprocess
+import signal
 import tempfile
 import time
 from pathlib import Path
@@ -31,6 +32,19 @@ FLAGS = [
 _SECONDS = 60.0
 
 
+def _spawned(command: list[str], read: int, write: int) -> int:
+    """Start the browser with our ends of the pipes as its descriptors 3 and 4, and close them here."""
+    far = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 10) for each in (read, write)]
+    silent = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (1, 2)]
+    ours = [(os.POSIX_SPAWN_DUP2, far[0], 3), (os.POSIX_SPAWN_DUP2, far[1], 4)]
+    child = os.posix_spawn(
+        command[0], [*command, "--remote-debugging-pipe", "about:blank"], os.environ, file_actions=[*silent, *ours]
+    )
+    for each in (read, write, *far):
+        os.close(each)
+    return child
+
+
 class Browser:
     """One tab. The protocol goes over file descriptors 3 and 4 of the child: messages of JSON, each ended by a NUL."""
 
@@ -38,17 +52,7 @@ class Browser:
         assert CHROMIUM
         theirs_in, self._out = os.pipe()
         self._in, theirs_out = os.pipe()
-        # A shell puts our ends where the browser looks for them.
-        script = f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}'
-        command = ["/bin/sh", "-c", script, "sh", CHROMIUM, *FLAGS, "--remote-debugging-pipe"]
-        self._process = subprocess.Popen(
-            [*command, f"--user-data-dir={profile}", *flags, "about:blank"],
-            pass_fds=(theirs_in, theirs_out),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(theirs_in)
-        os.close(theirs_out)
+        self._child = _spawned([CHROMIUM, *FLAGS, f"--user-data-dir={profile}", *flags], theirs_in, theirs_out)
         self._left = b""
         self._count = 0
         self._session: str | None = None
@@ -64,8 +68,8 @@ class Browser:
     def __exit__(self, *_: object) -> None:
         os.close(self._out)
         os.close(self._in)
-        self._process.kill()
-        self._process.wait()
+        os.kill(self._child, signal.SIGKILL)
+        os.waitpid(self._child, 0)
 
     def send(self, method: str, **parameters: object) -> dict[str, Any]:
         self._count += 1
@@ -146,6 +150,8 @@ class Browser:
 
 @contextlib.contextmanager
 def browser(*flags: str) -> Iterator[Browser]:
-    with tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as folder:
-        with Browser(Path(folder), flags) as found:
-            yield found
+    with (
+        tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as folder,
+        Browser(Path(folder), flags) as found,
+    ):
+        yield found

@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 
 from auditor.render import comment, csv_report, github, gitlab, json_report, junit
 from auditor.report import Report
-from tests.running import run
+from tests.running import committed, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,3 +131,30 @@ def test_a_list_of_packages_cannot_be_made_later(leaky: Report, tmp_path: Path) 
     answer = run("report", "convert", tmp_path / "in.json", "-o", "cyclonedx=-")
     assert answer.code == 2
     assert "scan with -o cyclonedx=FILE" in answer.err
+
+
+def test_services_find_files_from_the_top_level(leaky: Report) -> None:
+    found = next(finding for finding in leaky.findings if finding.location)
+    report = leaky.model_copy(update={"findings": [found]})
+    assert found.location
+    path = f"apps/api/{found.location.path}"
+    assert f"file={path}," in github.render(report, "apps/api")
+    assert json.loads(gitlab.render_codequality(report, "apps/api"))[0]["location"]["path"] == path
+    assert json.loads(gitlab.render_sast(report, "apps/api"))["vulnerabilities"][0]["location"]["file"] == path
+
+
+def test_what_does_not_fit_is_counted(leaky: Report) -> None:
+    many = [leaky.findings[0].model_copy(update={"fingerprint": f"{n:032x}", "status": "open"}) for n in range(300)]
+    report = leaky.model_copy(update={"findings": many})
+    assert "250 more findings are in the other reports" in github.render(report)
+    assert "and 275 more" in comment.render(report)
+    assert "… and 200 more" in junit.render(report)
+    assert len(list(csv.DictReader(io.StringIO(csv_report.render(report))))) == 300
+
+
+def test_a_repository_below_the_top_level_is_scanned_with_its_folder(tmp_path: Path) -> None:
+    committed(tmp_path, {"apps/api/src/a.ts": "try { run() } catch (e) {}\n", "apps/api/package.json": "{}"})
+    out = tmp_path / "out.json"
+    wanted = ("--only", "empty-catch", "--no-shadow", "--offline", "-q")
+    run("scan", tmp_path / "apps" / "api", *wanted, "-o", f"gitlab-codequality={out}")
+    assert [issue["location"]["path"] for issue in json.loads(out.read_text("utf-8"))] == ["apps/api/src/a.ts"]

@@ -92,6 +92,18 @@ def test_a_located_finding_names_line_and_object(rulebook: Rulebook) -> None:
     assert location["logicalLocations"][0]["kind"] == "table"
 
 
+def test_a_context_region_is_larger_than_its_region(rulebook: Rulebook) -> None:
+    """The format asks for a proper superset; a finding that fills its frame has no context."""
+    report = sample_report()
+    found = next(finding for finding in report.findings if finding.fingerprint == "a002")
+    assert found.location
+    whole = found.location.model_copy(update={"line": 41, "end_line": 43})
+    filled = found.model_copy(update={"location": whole})
+    (location,) = result_of(run_of(report.model_copy(update={"findings": [filled]}), rulebook), "a002")["locations"]
+    assert location["physicalLocation"]["region"] == {"startLine": 41, "endLine": 43}
+    assert "contextRegion" not in location["physicalLocation"]
+
+
 def test_accepted_findings_are_suppressed_with_their_reason(rulebook: Rulebook) -> None:
     run = run_of(sample_report(), rulebook)
     suppressed = [result for result in run["results"] if "suppressions" in result]

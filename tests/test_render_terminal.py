@@ -40,6 +40,42 @@ def test_it_stays_one_screen_when_every_control_has_a_verdict() -> None:
     assert len(shown(report.model_copy(update={"controls": failed})).splitlines()) <= 40
 
 
+@pytest.mark.parametrize("width", [40, 60])
+def test_a_narrow_terminal_keeps_titles_and_counts(width: int) -> None:
+    for report in (sample_report(), many_findings(500)):
+        lines = shown(report, width=width).splitlines()
+        assert len(lines) <= 46
+        assert max(len(line) for line in lines) <= width
+    text = shown(sample_report(), width=width)
+    assert re.search(r"^✗ Row level security on .* 3 of 14$", text, re.MULTILINE)
+    assert re.search(r"^✓ Restrictive CORS +2 of 2$", text, re.MULTILINE)
+    assert "critical rls-disabled\n    table public.api_keys" in text
+
+
+def test_figures_that_do_not_fit_lose_their_tail_and_not_their_middle() -> None:
+    report = sample_report()
+    reason = "3 of 14 tables (rls-disabled), 2 of 9 policies (policy-always-true)"
+    first = report.controls[0].model_copy(update={"reason": reason})
+    changed = report.model_copy(update={"controls": [first, *report.controls[1:]]})
+    assert re.search(r"3 of 14 tables …$", shown(changed, width=84), re.MULTILINE)
+    assert reason in shown(changed, width=140)
+
+
+def test_a_finding_without_a_place_is_told_by_its_fault() -> None:
+    report = sample_report()
+    found = [finding for finding in report.findings if finding.location is None]
+    text = shown(report.model_copy(update={"findings": found}), width=160)
+    assert f"{found[0].subject}  {found[0].detail}" in text
+
+
+def test_a_fix_flows_and_keeps_its_lists() -> None:
+    report = sample_report()
+    fix = "Turn it on,\nand say who:\n\n1. `alter table`\n2. a policy"
+    found = [report.findings[0].model_copy(update={"fix": fix})]
+    text = shown(report.model_copy(update={"findings": found}), verbose=True)
+    assert "    fix: Turn it on, and say who:\n\n    1. `alter table`\n    2. a policy\n" in text
+
+
 def test_the_headline_says_grade_range_and_coverage() -> None:
     first = shown(sample_report()).splitlines()[0]
     assert first == "Grade F · score 21, up to 39 if the 2 unknown items pass · coverage 78 %"
@@ -72,6 +108,7 @@ def test_a_clean_report_needs_no_findings() -> None:
     gate = report.gate.model_copy(update={"exit_code": 0, "reason": "The gate passed."})
     text = shown(report.model_copy(update={"findings": [], "not_checked": [], "gate": gate}))
     assert "0 open findings" in text
+    assert "-v shows all" not in text
     assert text.rstrip().endswith("✓ The gate passed.")
 
 

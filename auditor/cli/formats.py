@@ -20,12 +20,15 @@ def render(form: str, report: Report, book: Rulebook, repository: Repository | N
         from auditor.render import html
 
         return html.render(report, book)
+    prefix = repository.git_prefix if repository else ""
     if form == "sarif":
         from auditor.render import sarif
 
-        return sarif.render(report, book, repository.git_prefix if repository else "")
+        return sarif.render(report, book, prefix)
     if form == "cyclonedx":
         return _cyclonedx(report, repository)
+    if form in {"github", "gitlab-codequality", "gitlab-sast"}:
+        return _host_writer(form)(report, prefix)
     return _plain_writer(form)(report)
 
 
@@ -40,14 +43,22 @@ def _cyclonedx(report: Report, repository: Repository | None) -> str:
 
 def _plain_writer(form: str) -> Callable[[Report], str]:
     """The formats that are made of the report alone."""
-    from auditor.render import comment, csv_report, github, gitlab, json_report, junit
+    from auditor.render import comment, csv_report, json_report, junit
 
     return {
         "json": json_report.render,
         "junit": junit.render,
         "markdown": comment.render,
+        "csv": csv_report.render,
+    }[form]
+
+
+def _host_writer(form: str) -> Callable[[Report, str], str]:
+    """The formats of services that look files up from the git top level."""
+    from auditor.render import github, gitlab
+
+    return {
         "github": github.render,
         "gitlab-codequality": gitlab.render_codequality,
         "gitlab-sast": gitlab.render_sast,
-        "csv": csv_report.render,
     }[form]

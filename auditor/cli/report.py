@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +11,7 @@ from auditor.cli.outputs import FORMATS, read_outputs, write_output
 from auditor.model import UsageError
 
 if TYPE_CHECKING:
+    from auditor.merge import Part
     from auditor.report import Report
 
 _MAX_BYTES = 500_000_000
@@ -42,6 +43,54 @@ def convert(file: Path, output: tuple[str, ...]) -> int:
     for form, place in outputs:
         write_output(form, place, render(form, found, book))
     return 0
+
+
+@report.command()
+@click.argument("files", nargs=-1, required=True, metavar="[FOLDER=]FILE...")
+@click.option(
+    "-o",
+    "--output",
+    multiple=True,
+    required=True,
+    metavar="FORMAT=FILE",
+    help=f"What to write: {', '.join(FORMATS)} (repeatable; FILE `-` is stdout).",
+)
+def merge(files: tuple[str, ...], output: tuple[str, ...]) -> int:
+    """Join JSON reports of several scans into one.
+
+    FOLDER is what was scanned, below the folder of the new report (`apps/api=api.json`): it goes before every path.
+    Without it that is the name of FILE without its ending. Reports about the same folder (`.=a.json .=b.json`, say of
+    scans with --only) complete each other.
+
+    A control is as good as its worst part, figures add up, and the score is worked out from that. The exit code is 0
+    once everything is written: the gate of each scan has decided already.
+    """
+    from auditor.cli.formats import render
+    from auditor.merge import merge as merged_report
+    from auditor.render.safe_text import one_line
+    from auditor.rulebook import load_rulebook
+
+    outputs = read_outputs(output, Path.cwd())
+    parts = [_part(text) for text in files]
+    book = load_rulebook()
+    merged = merged_report(parts, book)
+    for form, place in outputs:
+        write_output(form, place, render(form, merged, book))
+    where = ", ".join(dict.fromkeys(part.folder for part in parts))
+    click.echo(f"backend-audit: {len(parts)} reports about {one_line(where)}: {one_line(merged.gate.reason)}", err=True)
+    return 0
+
+
+def _part(text: str) -> Part:
+    from auditor.merge import Part
+
+    folder, separator, name = text.partition("=")
+    if not separator or Path(text).is_file():
+        return Part(Path(text).stem, read_report(Path(text)))
+    path = PurePosixPath(folder or "?")
+    if path.is_absolute() or ".." in path.parts or not folder:
+        raise UsageError(f"{text}: write FOLDER=FILE with FOLDER a path below the folder of the new report")
+    return Part(str(path), read_report(Path(name)))
 
 
 def read_report(file: Path) -> Report:

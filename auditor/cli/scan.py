@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from auditor.cli.codes import EXIT_CODES
 from auditor.cli.gate_options import gate_of, gate_options, review_of
 from auditor.cli.outputs import FORMATS, read_outputs, write_output
+from auditor.cli.progress import Progress
 from auditor.cli.replay_options import GRANTS, PG_BIN, TIMEOUT
 from auditor.model import ExitCode, NothingToScan, UsageError
 
@@ -114,7 +114,7 @@ def scan(path: Path, **options: Any) -> int:  # noqa: ANN401 - click's options, 
     request = request_of(path, options, book)
     outputs = read_outputs(options["output"], request.target.root)
     try:
-        with _Progress(quiet=options["quiet"]) as progress:
+        with Progress(quiet=options["quiet"]) as progress:
             report, repository = _audited(request, options, book, progress)
     except NothingToScan:
         if not options["changed"]:
@@ -144,7 +144,7 @@ def _rulebook(options: dict[str, Any]) -> Rulebook:
 
 
 def _audited(
-    request: Request, options: dict[str, Any], book: Rulebook, progress: _Progress
+    request: Request, options: dict[str, Any], book: Rulebook, progress: Progress
 ) -> tuple[Report, Repository]:
     if options["changed"]:
         from auditor.staged import audit_staged
@@ -258,33 +258,3 @@ def _print(report: Report, options: dict[str, Any], *, to_stderr: bool) -> None:
         return
     console = Console(stderr=to_stderr, highlight=False)
     terminal.render(report, console, verbose=options["verbose"], explain_score=options["explain_score"])
-
-
-class _Progress:
-    """What the scan is doing, on one line of stderr that goes away; nothing when stderr is no terminal."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._quiet = quiet
-        self._shown = sys.stderr.isatty() and not quiet
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._line("")
-
-    def say(self, text: str) -> None:
-        self._line(f"reading: {text} …")
-
-    def warn(self, text: str) -> None:
-        """Say what of the scan's own affairs went wrong: on a line that stays."""
-        if not self._quiet:
-            self._line("")
-            from auditor.render.safe_text import one_line
-
-            click.echo(f"backend-audit: {one_line(text)}", err=True)
-
-    def _line(self, text: str) -> None:
-        if self._shown:
-            sys.stderr.write(f"\r\033[K{text}")
-            sys.stderr.flush()

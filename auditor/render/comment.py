@@ -33,7 +33,7 @@ def render(report: Report) -> str:
     for control in report.controls:
         mark = labels.VERDICTS[control.verdict]
         if control.verdict is not Verdict.NOT_ASKED:
-            lines.append(f"| {mark.symbol} | {_plain(control.title)} | {mark.word} | {_plain(control.reason)} |")
+            lines.append(f"| {mark.symbol} | {_plain(control.title)} | {mark.word} | {_plain(clip(control.reason))} |")
     lines += ["", *_findings(found), *_fixed(report), *_unknown(report)]
     return "\n".join(lines) + "\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from auditor.model import Severity
@@ -16,10 +17,12 @@ _COMMANDS = {Severity.CRITICAL: "error", Severity.HIGH: "error", Severity.MEDIUM
 _MAX = 50
 
 
-def render(report: Report) -> str:
-    """The worst first; what is left out is counted in the last line, as is the gate's sentence."""
+def render(report: Report, prefix: str = "") -> str:
+    """The worst first; what is left out is counted in the last line, as is the gate's sentence. `prefix` is the scanned
+    folder's path below the git top level, which the service takes file names from.
+    """
     found = open_findings(report)
-    lines = [_line(finding) for finding in found[:_MAX]]
+    lines = [_line(finding, prefix) for finding in found[:_MAX]]
     if len(found) > _MAX:
         lines.append(f"::notice title=backend-audit::{len(found) - _MAX} more findings are in the other reports")
     level = "error" if report.gate.exit_code else "notice"
@@ -27,11 +30,11 @@ def render(report: Report) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _line(finding: Finding) -> str:
+def _line(finding: Finding, prefix: str) -> str:
     command = _COMMANDS.get(finding.severity, "notice")
     properties = {"title": f"{finding.severity}: {finding.rule}"}
     if finding.location:
-        properties |= {"file": finding.location.path, "line": str(finding.location.line)}
+        properties |= {"file": str(PurePosixPath(prefix, finding.location.path)), "line": str(finding.location.line)}
         if finding.location.end_line:
             properties["endLine"] = str(finding.location.end_line)
     listed = ",".join(f"{name}={_property(value)}" for name, value in properties.items())

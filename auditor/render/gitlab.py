@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from auditor.model import Severity
@@ -24,22 +25,25 @@ _SCHEMA = "15.0.7"
 _NOWHERE = "."  # both formats want a path; a finding about a server has none
 
 
-def render_codequality(report: Report) -> str:
-    """A list of issues, each with the fingerprint that it keeps from scan to scan."""
-    return _dump([_issue(finding) for finding in open_findings(report)])
+def render_codequality(report: Report, prefix: str = "") -> str:
+    """A list of issues with lasting fingerprints; `prefix` leads from the git top level to what was scanned."""
+    return _dump([_issue(finding, prefix) for finding in open_findings(report)])
 
 
-def _issue(finding: Finding) -> dict[str, Any]:
+def _issue(finding: Finding, prefix: str) -> dict[str, Any]:
     return {
         "description": visible(f"{finding.title}: {finding.subject}: {finding.detail}"),
         "check_name": finding.rule,
         "fingerprint": finding.fingerprint,
         "severity": _QUALITY[finding.severity],
-        "location": {"path": _path(finding), "lines": {"begin": finding.location.line if finding.location else 1}},
+        "location": {
+            "path": _path(finding, prefix),
+            "lines": {"begin": finding.location.line if finding.location else 1},
+        },
     }
 
 
-def render_sast(report: Report) -> str:
+def render_sast(report: Report, prefix: str = "") -> str:
     """A security report; the scan's time is the time of writing, for the format wants one."""
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
     tool = {
@@ -56,12 +60,12 @@ def render_sast(report: Report) -> str:
         "end_time": now,
         "status": "success" if report.gate.exit_code in {0, 1, 4} else "failure",
     }
-    found = [_vulnerability(finding) for finding in open_findings(report)]
+    found = [_vulnerability(finding, prefix) for finding in open_findings(report)]
     return _dump({"version": _SCHEMA, "scan": scan, "vulnerabilities": found})
 
 
-def _vulnerability(finding: Finding) -> dict[str, Any]:
-    location: dict[str, Any] = {"file": _path(finding)}
+def _vulnerability(finding: Finding, prefix: str) -> dict[str, Any]:
+    location: dict[str, Any] = {"file": _path(finding, prefix)}
     if finding.location:
         location["start_line"] = finding.location.line
         location["end_line"] = finding.location.end_line or finding.location.line
@@ -78,8 +82,8 @@ def _vulnerability(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _path(finding: Finding) -> str:
-    return finding.location.path if finding.location else _NOWHERE
+def _path(finding: Finding, prefix: str) -> str:
+    return str(PurePosixPath(prefix, finding.location.path)) if finding.location else prefix or _NOWHERE
 
 
 def _dump(value: object) -> str:

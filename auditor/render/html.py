@@ -16,8 +16,9 @@ from markupsafe import Markup
 from auditor.data import data_folder
 from auditor.render import labels
 from auditor.render.change_words import change_mark
-from auditor.render.html_access import ENDPOINT_CONTROLS, cell_of_endpoint, matrices, matrices_of
+from auditor.render.html_access import matrices, matrices_of
 from auditor.render.html_changes import changes_view
+from auditor.render.html_endpoints import COLUMNS, LEGEND, endpoint_rows
 from auditor.render.html_view import (
     fact_words,
     jump_links,
@@ -85,7 +86,6 @@ def _environment(folder: Path) -> Environment:
         "fact_words": fact_words,
         "paths_of": paths_of,
         "subjects_of": subjects_of,
-        "endpoint_cell": cell_of_endpoint,
         "change_mark": change_mark,
     }
     return environment
@@ -120,6 +120,7 @@ def _summary(report: Report) -> dict[str, object]:
         "grade": labels.grade_words(score),
         "grade_tone": _GRADE_TONES.get(score.grade or "", "bad"),
         "score_sentence": labels.score_sentence(report),
+        "gate": labels.gate_words(report.gate),
         "coverage": labels.coverage_words(score),
         "sums": labels.arithmetic(score),
         "bands": _BANDS,
@@ -147,7 +148,9 @@ def _lists(report: Report, rulebook: Rulebook) -> dict[str, object]:
         "not_applicable": _with_outcome(report, "not_applicable"),
         "not_asked": _with_outcome(report, "not_asked"),
         "matrices": matrices(report),
-        "endpoint_controls": ENDPOINT_CONTROLS,
+        "endpoint_columns": COLUMNS,
+        "endpoint_legend": LEGEND,
+        "endpoint_rows": endpoint_rows(report),
     }
 
 

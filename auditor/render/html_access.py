@@ -1,4 +1,4 @@
-"""The access matrix and the endpoint table of the HTML report."""
+"""The access matrix of the HTML report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from auditor.render.access_script import WHOSE, setup_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from auditor.report import AccessCell, AccessSetup, Endpoint, EndpointControl, ProofResult, Report
+    from auditor.report import AccessCell, AccessSetup, ProofResult, Report
 
 _WORDS = {"own-rows": "own rows"}
 _MEANS = {
@@ -163,16 +163,3 @@ def _transcripts(
 def _control(known: dict[_Key, AccessCell], cell: AccessCell) -> str:
     service = known.get((cell.object, "service_role", cell.command))
     return service.steps[0].seen if service and service.steps and service is not cell else ""
-
-
-ENDPOINT_CONTROLS = {
-    "auth": "authentication", "validation": "validation", "rate_limit": "rate limit", "signature": "signature",
-}  # fmt: skip
-_STATES = {"present": "present", "absent": "absent", "unresolved": "could not resolve", "not_applicable": "-"}
-
-
-def cell_of_endpoint(endpoint: Endpoint, name: str) -> tuple[str, str, str]:
-    """The colour, the word and the evidence of one control of an endpoint."""
-    control: EndpointControl = getattr(endpoint, name)
-    tone = {"present": "good", "absent": "bad", "unresolved": "open"}.get(control.state, "mute")
-    return f"tone-{tone}", _STATES[control.state], control.evidence

@@ -10,12 +10,12 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditor.model import Severity, Verdict
+from auditor.model import ExitCode, Severity, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from auditor.report import Cap, ControlResult, Finding, NotChecked, Report, Score
+    from auditor.report import Cap, ControlResult, Endpoint, Finding, Gate, NotChecked, Report, Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,26 @@ def score_sentence(report: Report) -> str:
         return str(low)
     if not unknown:
         return f"{low} to {high}"
-    items = "1 unknown item passes" if unknown == 1 else f"{unknown} unknown items pass"
+    items = "unknown item passes" if unknown == 1 else f"{unknown} unknown items pass"
     return f"{low}, up to {high} if the {items}"
+
+
+@dataclass(frozen=True, slots=True)
+class GateWords:
+    """The gate's sentence in two parts, so that a page can print its verdict large and say it once."""
+
+    mark: Mark
+    reason: str
+
+
+def gate_words(gate: Gate) -> GateWords:
+    """`gate failed: 3 open findings …` as a mark and the rest of the sentence."""
+    symbol, tone = {0: ("✓", "good"), ExitCode.INCOMPLETE: ("?", "open")}.get(gate.exit_code, ("✗", "bad"))
+    head, _, rest = gate.reason.partition(": ")
+    if head in {"gate passed", "gate failed", "incomplete"}:
+        return GateWords(Mark(symbol, head.capitalize(), tone), rest)
+    word = "Gate passed" if gate.exit_code == 0 else f"Exit code {gate.exit_code}"
+    return GateWords(Mark(symbol, word, tone), gate.reason)
 
 
 def coverage_words(score: Score) -> str:
@@ -128,7 +146,7 @@ def commonest_reason(rows: Iterable[NotChecked]) -> tuple[str, int]:
     return Counter(row.reason for row in rows).most_common(1)[0]
 
 
-def place(finding: Finding | NotChecked) -> str:
+def place(finding: Finding | NotChecked | Endpoint) -> str:
     """`path:line`, or nothing where no file is to blame."""
     return f"{finding.location.path}:{finding.location.line}" if finding.location else ""
 

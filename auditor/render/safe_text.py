@@ -16,6 +16,8 @@ _ACTING = re.compile(
     "\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f\ud800-\udfff]"
 )
 _LAST_CONTROL = 0x9F
+# The words that say how much was cut are about this long themselves.
+_WORTH_CUTTING = 24
 
 
 def visible(text: str) -> str:
@@ -30,7 +32,7 @@ def one_line(text: str) -> str:
 
 def clip(text: str, limit: int = 400) -> str:
     """Cut the text to `limit` characters: one line of minified code must not fill the report."""
-    return text if len(text) <= limit else f"{text[:limit]} … ({len(text) - limit} more characters)"
+    return text if len(text) <= limit + _WORTH_CUTTING else f"{text[:limit]} … ({len(text) - limit} more characters)"
 
 
 def _spell(match: re.Match[str]) -> str:

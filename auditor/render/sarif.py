@@ -157,8 +157,7 @@ def _physical(finding: Finding, where: Location, prefix: str) -> dict[str, Any]:
         "region": region,
     }
     lines = [line.number for line in finding.frame]
-    # A context region must be a proper superset of the region.
-    if lines and 1 <= lines[0] <= where.line and lines[-1] >= (where.end_line or where.line) and len(lines) > 1:
+    if lines and _surrounds(lines[0], lines[-1], where):
         snippet = "\n".join(visible(line.text) for line in finding.frame)
         physical["contextRegion"] = {
             "startLine": lines[0],
@@ -166,6 +165,12 @@ def _physical(finding: Finding, where: Location, prefix: str) -> dict[str, Any]:
             "snippet": {"text": snippet},
         }
     return physical
+
+
+def _surrounds(first: int, last: int, where: Location) -> bool:
+    """Whether lines are a proper superset of the region, which the format asks of a context region."""
+    end = max(where.line, where.end_line or where.line)
+    return 1 <= first <= where.line and last >= end and last - first > end - where.line
 
 
 def _logical(finding: Finding) -> dict[str, Any]:

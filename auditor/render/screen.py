@@ -54,7 +54,8 @@ class Screen:
         text.rstrip()
         for row in self._fitted(text, self.width - indent, fit):
             row.rstrip()
-            self._console.print(Text.assemble(" " * indent, row), soft_wrap=True, highlight=False, emoji=False)
+            shown = Text.assemble(" " * indent, row) if row else row
+            self._console.print(shown, soft_wrap=True, highlight=False, emoji=False)
 
     def _fitted(self, text: Text, width: int, fit: Fit) -> Sequence[Text]:
         if fit == "wrap":

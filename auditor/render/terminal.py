@@ -6,6 +6,7 @@ instruction to the terminal.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _SCREEN = 40
 _TOP, _FEWEST = 5, 3
+# Columns below which the checklist has no room for the words of its verdicts.
+_NARROW = 72
 # Lines that are neither controls nor findings: heads, blank lines, the counts and the gate.
 _OTHER = 10
 _FOLDED = {Verdict.NOT_ASKED, Verdict.NOT_APPLICABLE}
@@ -86,12 +89,33 @@ def _checklist(report: Report, screen: Screen, *, fold: bool) -> int:
 
 def _control(control: ControlResult, screen: Screen, width: int) -> None:
     mark = labels.VERDICTS[control.verdict]
+    verdict = f"{mark.symbol} {mark.word:<14} "
+    if screen.width < _NARROW:
+        _narrow_control(control, screen)
+        return
     screen.line(
-        (f"{mark.symbol} {mark.word:<14} ", TONES[mark.tone]),
+        (verdict, TONES[mark.tone]),
         (f"{control.title:<{width}}  ", "dim" if mark.tone == "mute" else ""),
-        (labels.figures(control), "dim"),
+        (_figures(control, screen.width - len(verdict) - width - 2), "dim"),
         fit="cut",
     )
+
+
+def _figures(control: ControlResult, room: int) -> str:
+    """The figures of the worst rule alone where those of all have no room."""
+    text = labels.figures(control)
+    first = text.partition(" (")[0]
+    return text if cell_len(text) <= room or first == text else f"{first} …"
+
+
+def _narrow_control(control: ControlResult, screen: Screen) -> None:
+    """The sign, the title, and the count where it fits: the verdict's word is what a narrow screen can do without."""
+    mark = labels.VERDICTS[control.verdict]
+    found = re.match(r"\d+ of \d+", labels.figures(control))
+    count = f" {found[0]}" if found else ""
+    room = screen.width - 2 - len(count)
+    title = control.title if cell_len(control.title) <= room else f"{control.title[: max(0, room - 1)].rstrip()}…"
+    screen.line((f"{mark.symbol} ", TONES[mark.tone]), (f"{title:<{room}}", ""), (count, "dim"), fit="cut")
 
 
 def _folded(controls: list[ControlResult], screen: Screen) -> int:
@@ -109,15 +133,15 @@ def _top_findings(report: Report, screen: Screen, room: int) -> None:
     """Write the most severe findings, two lines each at most, as many as the screen has room for."""
     found = labels.open_findings(report)
     screen.blank()
-    screen.line(*_findings_head(report, found), fit="cut")
+    screen.line(*_findings_head(report, found))
     count = max(_FEWEST, min(_TOP, room // 2))
     # Where the scan is compared with another revision, what is new comes first.
     ranked = sorted(_varied(found), key=change_words.is_fresh, reverse=True) if report.comparison else _varied(found)
     for finding in ranked[:count]:
         _brief(finding, screen)
-    if rest := len(found) - count:
-        more = f"… and {rest} more: " if rest > 0 else ""
-        screen.line((f"  {more}-v shows all, -o html=FILE writes them with evidence", "dim"), fit="cut")
+    more = f"… and {len(found) - count} more: " if len(found) > count else ""
+    words = f"{more}-v shows all, -o html=FILE writes them with evidence"
+    screen.line((f"  {words if found else '-o html=FILE writes what every verdict rests on'}", "dim"))
 
 
 def _varied(found: list[Finding]) -> list[Finding]:
@@ -149,12 +173,18 @@ def _brief(finding: Finding, screen: Screen) -> None:
         (finding.subject, ""),
     ]
     where = labels.place(finding)
-    length = sum(cell_len(text) for text, _ in head) + cell_len(where) + 2
-    if not where or length <= screen.width:
-        screen.line(*head, (f"  {where}", "dim"), fit="cut")
+    if screen.width < _NARROW:
+        screen.line(*head[:2], fit="cut")
+        screen.line(*head[2:], (f"  {where or finding.detail}", "dim"), fit="cut", indent=4)
+        return
+    # What has no place in a file is told by its fault: ten secrets of a history are else one line ten times.
+    tail = where or finding.detail
+    length = sum(cell_len(text) for text, _ in head) + cell_len(tail) + 2
+    if length <= screen.width:
+        screen.line(*head, (f"  {tail}", "dim"), fit="cut")
         return
     screen.line(*head, fit="cut")
-    screen.line((f"{'':11}{where}", "dim"), fit="keep")
+    screen.line((f"{'':11}{tail}", "dim"), fit="keep" if where else "cut")
 
 
 def _not_checked_line(report: Report, screen: Screen) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from auditor.render import labels
@@ -31,8 +32,8 @@ def _finding(finding: Finding, screen: Screen) -> None:
         (f"{finding.severity.value}[{finding.rule}]", SEVERITY_STYLES[finding.severity]),
         (f" {finding.title}: {finding.subject}", "bold"),
     )
-    for parts in frame_lines(finding, screen.width):
-        screen.line(*parts, fit="cut")
+    for number, parts in enumerate(frame_lines(finding, screen.width)):
+        screen.line(*parts, fit="cut" if number or not finding.location else "keep")
     screen.block(finding.detail, indent=_INDENT)
     screen.line(("confidence: ", "dim"), (_confidence(finding), ""), indent=_INDENT)
     if mark := change_mark(finding):
@@ -41,8 +42,13 @@ def _finding(finding: Finding, screen: Screen) -> None:
     if finding.status != "open" or finding.status_reason:
         reason = f": {finding.status_reason}" if finding.status_reason else ""
         screen.line((f"{finding.status}{reason}", TONES["warn"]), indent=_INDENT)
-    screen.block(f"fix: {finding.fix}", indent=_INDENT)
+    screen.block(f"fix: {_flowing(finding.fix)}", indent=_INDENT)
     _proof(finding, screen)
+
+
+def _flowing(text: str) -> str:
+    """A page's lines end where its author's editor ended them; what starts a paragraph, a list or code stays."""
+    return text if "```" in text else re.sub(r"(?<!\n)\n(?=[^\s*\-\d#>|])", " ", text)
 
 
 def _confidence(finding: Finding) -> str:

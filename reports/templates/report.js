@@ -22,21 +22,30 @@
   const words = new Map();
   const textOf = (item) => {
     if (!words.has(item)) {
-      words.set(item, `${item.textContent} ${item.parentElement.querySelector("h3").textContent}`.toLowerCase());
+      const title = item.parentElement.querySelector("h3");
+      words.set(item, `${item.textContent} ${title ? title.textContent : ""}`.toLowerCase());
     }
     return words.get(item);
   };
   const fields = { sev: "sev", severity: "sev", rule: "rule", path: "path", is: "is", control: "control" };
-  const exact = new Set(["sev", "is"]);
-  const token = (part) => {
+  const ways = { method: "method", path: "path", file: "file", is: "is" };
+  const exact = new Set(["sev", "is", "method"]);
+  // `key:value` asks one fact of an item, `-word` turns a question round; what has no such key is looked for as text.
+  const token = (known) => (part) => {
+    if (part.length > 1 && part.startsWith("-")) {
+      const test = token(known)(part.slice(1));
+      return (item) => !test(item);
+    }
     const [, key, value] = /^([a-z]+):(.*)$/.exec(part) || [];
-    const field = Object.hasOwn(fields, key || "") ? fields[key] : null;
+    const field = Object.hasOwn(known, key || "") ? known[key] : null;
+    if (!field && key && known === ways) return (item) => `${item.dataset.state}`.includes(`${key}:${value}`);
     if (!field) return (item) => textOf(item).includes(part);
-    if (exact.has(field)) return (item) => !value || item.dataset[field].split(",").some((word) => value.split(",").includes(word));
+    if (exact.has(field)) return (item) => !value || item.dataset[field].toLowerCase().split(",").some((word) => value.split(",").includes(word));
     return (item) => item.dataset[field].toLowerCase().includes(value);
   };
+  const testsOf = (box, known) => box.value.toLowerCase().split(/\s+/).filter(Boolean).map(token(known));
   const filter = () => {
-    const tests = search.value.toLowerCase().split(/\s+/).filter(Boolean).map(token);
+    const tests = testsOf(search, fields);
     const used = new Set();
     for (const item of findings) {
       item.hidden = !tests.every((test) => test(item));
@@ -46,16 +55,29 @@
     const shown = findings.filter((item) => !item.hidden).length;
     status.textContent = tests.length ? `${shown} of ${findings.length} shown` : "";
   };
-  let waiting;
-  search.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(filter, 120); });
+  const soon = (box, act) => {
+    let waiting;
+    box.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(act, 120); });
+    box.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") { box.value = ""; act(); }
+    });
+  };
+  soon(search, filter);
+  const narrow = document.getElementById("eq");
+  if (narrow) {
+    const rows = all("tr.endpoint");
+    soon(narrow, () => {
+      const tests = testsOf(narrow, ways);
+      for (const row of rows) row.hidden = !tests.every((test) => test(row));
+      const shown = rows.filter((row) => !row.hidden).length;
+      document.getElementById("eq-count").textContent = tests.length ? `${shown} of ${rows.length} shown` : "";
+    });
+  }
   addEventListener("keydown", (event) => {
     const typing = event.target.closest && event.target.closest("input, textarea, select");
     if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
       event.preventDefault();
       search.focus();
-    } else if (event.key === "Escape" && event.target === search) {
-      search.value = "";
-      filter();
     }
   });
 
