@@ -1,11 +1,14 @@
-"""No test reaches the network: names do not resolve, but for the loopback."""
+"""No test reaches the network (names do not resolve, but for the loopback), and none reads another one's cache."""
 
 from __future__ import annotations
 
+import os
 import socket
 from typing import Any
 
 import pytest
+
+os.environ["XDG_CACHE_HOME"] = os.devnull  # no test finds what another one kept
 
 _LOCAL = {"localhost", "127.0.0.1", "::1", "", None}
 

@@ -95,6 +95,13 @@ if TYPE_CHECKING:
     metavar="FORMAT=FILE",
     help=f"Write a report: {', '.join(FORMATS)} (repeatable; FILE `-` is stdout).",
 )
+@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes that read code.  [default: all cores]")
+@click.option("--cache/--no-cache", default=True, help="Keep what was worked out for the next scan.  [default: on]")
+@click.option(
+    "--cache-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where it is kept.  [default: backend-audit in the user's cache folder]",
+)
 @click.option("--offline", is_flag=True, help="Allow no connection but the shadow's own socket and --database.")
 @click.option("--explain-score", is_flag=True, help="Show the score's arithmetic.")
 @click.option("-v", "--verbose", is_flag=True, help="Show every finding with its code and proof.")
@@ -122,6 +129,7 @@ def _request(path: Path, options: dict[str, Any]) -> Any:  # noqa: ANN401 - a Re
     from auditor.gate import GateSettings
     from auditor.model import Target
     from auditor.sources.globs import chosen_spec
+    from auditor.sources.store import default_folder
 
     if not path.is_dir():
         raise UsageError(f"{path}: {'not a folder' if path.exists() else 'no such folder'}")
@@ -158,7 +166,8 @@ def _request(path: Path, options: dict[str, Any]) -> Any:  # noqa: ANN401 - a Re
         min_confidence=Confidence(options["min_confidence"] or settings.min_confidence or "inferred"),
         allow_unknown=_controls((*settings.allow_unknown, *options["allow_unknown"])),
     )
-    return Request(target, settings, options["only"], gate)
+    cache = (options["cache_dir"] or default_folder()) if options["cache"] else None
+    return Request(target, settings, options["only"], gate, options["jobs"] or os.cpu_count() or 1, cache)
 
 
 def _controls(names: tuple[str, ...]) -> tuple[str, ...]:

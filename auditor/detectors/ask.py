@@ -64,6 +64,12 @@ def _ask_files(page: Page, repository: Repository, *more: Any) -> Iterable[Answe
     return semgrep_answers.ask(page, *more) if page.yaml else find_detector(page).ask(repository, *more)
 
 
+def ask_detector(page: Page, repository: Repository, *more: object) -> tuple[list[Answer], str | None]:
+    """What one rule says, and why where it could not be asked."""
+    found = ask_files(page, repository, *more)
+    return list(found.answers), found.unavailable
+
+
 def _guarded(page: Page, ask: Callable[[], list[Answer]]) -> RuleAnswers:
     """A detector that crashes makes the rule unknown, with the reason."""
     try:

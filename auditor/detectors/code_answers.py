@@ -46,9 +46,9 @@ def answers(
     rank: Severity,
 ) -> Iterator[Answer]:
     """Put every event of the files with all of the words to `judge`; `rank` is the severity of the page."""
-    for path, reason in code.unread.items():
+    for path, reason in code.unknown.items():
         yield Answer(f"file {path}", State.UNKNOWN, reason, FileSpan(path, 1))
-    for path in code.files:
+    for path in code.asked:
         holds = all(code.holds(path, word) for word in words)
         if holds and not _BROWSER.search(path) and not is_client_module(code.text(path)):
             yield from _in_file(code, path, noun, judge, rank)

@@ -30,6 +30,8 @@ _EVALUATES = re.compile(
 _LATER = re.compile(r"^(?:window\.|global\.)?(?:setTimeout|setInterval|setImmediate)$")
 _LOADS = re.compile(r"^(?:require|import)$")
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository

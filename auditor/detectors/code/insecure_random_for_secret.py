@@ -29,6 +29,8 @@ _NOT_SECRET = re.compile(
 )
 _STORES = re.compile(r"(?i)session|cookie|token|secret")
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository

@@ -46,6 +46,8 @@ _METHODS = {
 _ASKED = re.compile(r"\.(?:exists|existsSync|isfile|isdir|getsize|is_file|stat|statSync|lstat|access|accessSync)$")
 _BOTH = re.compile(r"(?:copy|copyFile\w*|rename\w*|move|copytree|copy2|copyfile|symlink|link|cp)$")
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository

@@ -21,6 +21,8 @@ _MADE = re.compile(
     r"(?:createHmac\(\)(?:\.update\(\))*\.digest\(\)|hmac\.(?:new|digest)\(\)(?:\.\w+\(\))*$|HmacSHA\w+\(\)|createHmac)"
 )
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository
