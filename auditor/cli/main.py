@@ -15,6 +15,7 @@ from auditor import __version__
 from auditor.cli.access import access
 from auditor.cli.advisories import advisories
 from auditor.cli.codes import EXIT_CODES
+from auditor.cli.mcp import mcp
 from auditor.cli.pages import explain, rules
 from auditor.cli.report import report
 from auditor.cli.routes import routes
@@ -29,7 +30,7 @@ def commands() -> None:
     """Audit a backend: replay its migrations, try to break in, and write one scored security checklist."""
 
 
-for command in (scan, routes, access, shadow, report, advisories, explain, rules):
+for command in (scan, routes, access, shadow, report, advisories, explain, rules, mcp):
     commands.add_command(command)
 
 

@@ -13,7 +13,7 @@ import click
 
 from auditor.cli.codes import EXIT_CODES
 from auditor.cli.outputs import FORMATS, read_outputs, write_output
-from auditor.cli.replay_options import GRANTS, PG_BIN, TIMEOUT
+from auditor.cli.replay_options import GRANTS, PG_BIN, TIMEOUT, database_of
 from auditor.model import Confidence, Severity, UsageError
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def _request(path: Path, options: dict[str, Any]) -> Any:  # noqa: ANN401 - a Re
     fail_on = options["fail_on"] or settings.fail_on or "high"
     target = Target(
         root=root,
-        database=_database(options["database"]) or _database(options["probe_database"], "--probe-database"),
+        database=database_of(options["database"]) or database_of(options["probe_database"], "--probe-database"),
         probe_live=options["probe_database"] is not None,
         disposable=options["disposable"],
         shadow=options["shadow"],
@@ -203,17 +203,6 @@ def _days(text: str) -> float:
     if match is None:
         raise UsageError(f"--max-advisory-age: '{text}' is no age; write 12h, 7d or 4w")
     return int(match[1]) * {"h": 1 / 24, "d": 1, "": 1, "w": 7}[match[2]]
-
-
-def _database(text: str | None, option: str = "--database") -> str | None:
-    if text and text.startswith("env:"):
-        value = os.environ.get(text[4:])
-        if not value:
-            raise UsageError(f"{option}: the environment variable {text[4:]} is not set")
-        return value
-    if text is not None and not text.strip():  # `--database "$URL"` with URL unset must not pass for a live audit
-        raise UsageError(f"{option}: the URL is empty")
-    return text
 
 
 def _print(report: Report, options: dict[str, Any], *, to_stderr: bool) -> None:
