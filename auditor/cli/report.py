@@ -37,14 +37,28 @@ def convert(file: Path, output: tuple[str, ...]) -> int:
     from auditor.rulebook import load_rulebook
 
     outputs = read_outputs(output, Path.cwd())
-    found = _read(file)
+    found = read_report(file)
     book = load_rulebook()
     for form, place in outputs:
         write_output(form, place, render(form, found, book))
     return 0
 
 
-def _read(file: Path) -> Report:
+@report.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--framework", required=True, metavar="NAME", help="owasp-asvs, owasp-api-top-10, soc-2 and others.")
+@click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
+def framework(file: Path, framework: str, form: str) -> int:
+    """Show what the verdicts in the JSON report FILE are evidence for in a security framework."""
+    from auditor.render import framework as framework_view
+    from auditor.rulebook import load_rulebook
+
+    click.echo(framework_view.render(framework, read_report(file), load_rulebook(), form), nl=False)
+    return 0
+
+
+def read_report(file: Path) -> Report:
+    """A JSON report; raises UsageError where the file is none of this version."""
     from pydantic import ValidationError
 
     from auditor.report import SCHEMA_VERSION
