@@ -15,6 +15,8 @@ from auditor import __version__
 from auditor.cli.access import access
 from auditor.cli.advisories import advisories
 from auditor.cli.codes import EXIT_CODES
+from auditor.cli.completion import completion
+from auditor.cli.init import init
 from auditor.cli.mcp import mcp
 from auditor.cli.pages import explain, rules
 from auditor.cli.report import report
@@ -30,7 +32,7 @@ def commands() -> None:
     """Audit a backend: replay its migrations, try to break in, and write one scored security checklist."""
 
 
-for command in (scan, routes, access, shadow, report, advisories, explain, rules, mcp):
+for command in (scan, routes, access, shadow, report, advisories, explain, rules, init, mcp, completion):
     commands.add_command(command)
 
 

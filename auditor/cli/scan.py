@@ -110,6 +110,7 @@ def scan(path: Path, **options: Any) -> int:  # noqa: ANN401 - click's options, 
     """Audit the backend in PATH (default: this folder)."""
     from auditor.audit import audit
     from auditor.cli.formats import render
+    from auditor.cli.last_report import remember
     from auditor.rulebook import load_rulebook
 
     request = _request(path, options)
@@ -119,6 +120,7 @@ def scan(path: Path, **options: Any) -> int:  # noqa: ANN401 - click's options, 
         report, repository = audit(request, book, progress.say)
     for form, file in outputs:
         write_output(form, file, render(form, report, book, repository))
+    remember(report, request.target.root, request.cache)
     _print(report, options, to_stderr=any(file == "-" for _, file in outputs))
     return report.gate.exit_code
 
