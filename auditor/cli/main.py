@@ -16,6 +16,7 @@ from auditor.cli.access import access
 from auditor.cli.advisories import advisories
 from auditor.cli.codes import EXIT_CODES
 from auditor.cli.completion import completion
+from auditor.cli.fleet import fleet
 from auditor.cli.init import init
 from auditor.cli.mcp import mcp
 from auditor.cli.pages import explain, rules
@@ -32,7 +33,7 @@ def commands() -> None:
     """Audit a backend: replay its migrations, try to break in, and write one scored security checklist."""
 
 
-for command in (scan, routes, access, shadow, report, advisories, explain, rules, init, mcp, completion):
+for command in (scan, routes, access, shadow, report, advisories, explain, rules, init, fleet, mcp, completion):
     commands.add_command(command)
 
 
