@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo-report.html
 
-.PHONY: demo test check lint format generate rule clean
+.PHONY: demo test check lint format generate rule bench clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/backend-audit scan fixtures/leaky -o html=$(DEMO); \
@@ -32,6 +32,10 @@ format: $(VENV)/.installed-dev
 # What is derived from the code: the JSON schema, the rule index and the help text in the README.
 generate: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.generate
+
+# How long scans take, as a table; BENCH are options of tests/benchmarks/bench.py, folders among them.
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.benchmarks.bench $(BENCH)
 
 # make rule kind=catalog id=some-fault
 rule: $(VENV)/.installed-dev

@@ -71,7 +71,7 @@ def _watch(process: subprocess.Popen[bytes], limits: Limits, started: float) -> 
         if time.monotonic() - started > limits.seconds:
             _stop(process)
             return f"stopped after {limits.seconds:.0f} s"
-        if _megabytes(process.pid) > limits.megabytes:
+        if megabytes_of(process.pid) > limits.megabytes:
             _stop(process)
             return f"stopped: it took more than {limits.megabytes} MB of memory"
 
@@ -86,7 +86,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _megabytes(process: int) -> int:
+def megabytes_of(process: int) -> int:
     """Resident memory of a process and of all that it started; shared pages count for each."""
     listed = subprocess.run(
         ["/bin/ps", "-A", "-o", "pid=,ppid=,rss="], capture_output=True, text=True, check=False, timeout=20
