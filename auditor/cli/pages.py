@@ -25,12 +25,12 @@ _WIDTH = 120
 @click.option("--report", type=click.Path(path_type=Path), help="The JSON report that a finding is in.")
 def explain(name: str, report: Path | None) -> None:
     """Show a rule's page, or one finding of the last scan of this folder (the start of its fingerprint is enough)."""
-    from auditor.rulebook import load_rulebook
+    from auditor.rulebook import find_page, load_rulebook
 
-    book = load_rulebook()
-    if page := book.page(name):
+    if page := find_page(name):
         click.echo(_page(page))
         return
+    book = load_rulebook()
     finding = _finding(name, report)
     if finding is None:
         close = difflib.get_close_matches(name, [page.id for page in book.pages], n=1)
