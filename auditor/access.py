@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from auditor.detectors.contract import opened_at
 from auditor.facts.access_contract import compare, part_of, write_contract
-from auditor.inquiry import access_rows
+from auditor.inquiry import access_rows, access_setups
 from auditor.lanes import refuse_emptiness, sources
 from auditor.model import NotApplicable, NothingToScan, UsageError
 from auditor.plan import Evidence
-from auditor.report_builder import build_access
+from auditor.report_builder import build_access, build_setups
 from auditor.sources.git_folder import GitError
 from auditor.sources.git_tree import tree_at
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from auditor.database_lanes import Databases
     from auditor.facts.access_contract import Change, Key
     from auditor.model import FileSpan, Target
-    from auditor.report import AccessCell
+    from auditor.report import AccessCell, AccessSetup
     from auditor.sources.database import Database
     from auditor.sources.probes import Probed
 
@@ -39,6 +39,7 @@ class Access:
     lost: dict[str, str] = field(default_factory=dict)
     databases: dict[str, Database] = field(default_factory=dict)
     probed: dict[str, Probed] = field(default_factory=dict)
+    setups: list[AccessSetup] = field(default_factory=list)
 
     def matrices(self) -> dict[str, dict[Key, str]]:
         """The matrix of each database, as the contract has it."""
@@ -85,7 +86,8 @@ def _opened(target: Target, progress: Callable[[str], None]) -> Iterator[Access]
         probed: dict[str, Probed] = evidence.get("probes")
         found: Databases = evidence.get("databases")
         shadows = {database.name: database for database in found.databases if database.source == "shadow"}
-        yield Access(build_access(access_rows(evidence)), dict(found.failed), shadows, probed)
+        cells, setups = build_access(access_rows(evidence)), build_setups(access_setups(evidence))
+        yield Access(cells, dict(found.failed), shadows, probed, setups)
 
 
 def contract_text(access: Access, name: str) -> str:

@@ -14,17 +14,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from auditor.inquiry import access_rows, ask_database_rules, ask_files_of
+from auditor.inquiry import access_rows, access_setups, ask_database_rules, ask_files_of
 from auditor.model import Kind, RuleAnswers, Unavailable
 from auditor.packed import pack, unpack
-from auditor.plan import Source
+from auditor.plan import ALSO, Source
 from auditor.report import EvidenceNote
 from auditor.sources.store import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from auditor.model import AccessRow, EndpointRow
+    from auditor.model import AccessRow, AccessSetup, EndpointRow
     from auditor.plan import Evidence
     from auditor.rulebook import Page, Rulebook
     from auditor.sources.repository import Repository
@@ -36,10 +36,17 @@ _NOTED = {
     "code": ("code", "endpoints"),
     "engine": ("code", "semgrep"),
     "texts": (),
+    "history": ("git history",),
     "packages": ("packages",),
 }
 _BY_CHANCE = re.compile(r"could not be (?:asked|read)|worker process|stopped")
-_BY_TIME = {"shadow database": "database", "databases": "database", "probes": "database", "semgrep": "engine"}
+_BY_TIME = {
+    "shadow database": "database",
+    "databases": "database",
+    "probes": "database",
+    "semgrep": "engine",
+    "git history": "history",
+}
 
 
 @dataclass(slots=True)
@@ -49,6 +56,7 @@ class Asked:
     answers: dict[str, RuleAnswers] = field(default_factory=dict)
     endpoints: tuple[EndpointRow, ...] = ()
     access: tuple[AccessRow, ...] = ()
+    setups: tuple[AccessSetup, ...] = ()
     notes: list[EvidenceNote] = field(default_factory=list)
 
 
@@ -70,14 +78,15 @@ def batch_of(page: Page) -> str:
     if page.kind in {Kind.CODE, Kind.ROUTE}:
         return "engine" if page.yaml else "code"
     if page.kind in {Kind.SECRET, Kind.REPOSITORY}:
-        return "texts"
+        return "history" if page.id in ALSO else "texts"
     return "packages" if page.kind is Kind.DEPENDENCY else ""
 
 
 def batch_sources(pages: Sequence[Page], ask_code: Ask, keeping: Keeping | None) -> dict[str, Source]:
     """A source for each batch that has one of these rules."""
     asks: dict[str, Ask] = {
-        "database": _database, "code": ask_code, "engine": _files, "texts": _files, "packages": _files,
+        "database": _database, "code": ask_code, "engine": _files, "texts": _files, "history": _files,
+        "packages": _files,
     }  # fmt: skip
     found: dict[str, Source] = {}
     for name, ask in asks.items():
@@ -101,6 +110,7 @@ def ask_batches(book: Rulebook, chosen: Sequence[Page], evidence: Evidence) -> A
         whole.answers |= part.answers
         whole.endpoints += part.endpoints
         whole.access += part.access
+        whole.setups += part.setups
     return whole
 
 
@@ -119,7 +129,8 @@ def _asked(ask: Ask, pages: Sequence[Page], evidence: Evidence) -> Asked:
 
 def _database(evidence: Evidence, pages: Sequence[Page]) -> Asked:
     answers = ask_database_rules(pages, evidence)
-    return Asked(answers, access=tuple(access_rows(evidence)), notes=evidence.notes(_NOTED["database"]))
+    access, setups = tuple(access_rows(evidence)), tuple(access_setups(evidence))
+    return Asked(answers, access=access, setups=setups, notes=evidence.notes(_NOTED["database"]))
 
 
 def _files(evidence: Evidence, pages: Sequence[Page]) -> Asked:
@@ -131,7 +142,8 @@ def _kept(keeping: Keeping | None, name: str, ask: Ask, pages: Sequence[Page], e
     """The answers that an earlier scan of the same files had, else those of now."""
     assert keeping
     repository: Repository = evidence.get("repository")
-    key = key_of(name, [page.id for page in pages], keeping.rests_on[name], repository.stamp)
+    asked_of = [(page.id, page.yaml.read_text("utf-8") if page.yaml else "") for page in pages]
+    key = key_of(name, asked_of, keeping.rests_on[name], repository.stamp)
     found = keeping.store.get(key)
     if found is not None:
         with suppress(KeyError, TypeError, ValueError, AttributeError):  # written by nobody who knows the form
@@ -168,5 +180,5 @@ def _packed(asked: Asked) -> dict[str, Any]:
 
 
 def _unpacked(value: dict[str, Any]) -> Asked:
-    rows = {name: unpack(value[name]) for name in ("answers", "endpoints", "access")}
+    rows = {name: unpack(value[name]) for name in ("answers", "endpoints", "access", "setups")}
     return Asked(**rows, notes=[EvidenceNote.model_validate(note) for note in value["notes"]])

@@ -10,6 +10,7 @@ from auditor.detectors.ask import ask_files, ask_rule
 from auditor.detectors.confirm import confirm
 from auditor.model import (
     AccessRow,
+    AccessSetup,
     Answer,
     FileSpan,
     Kind,
@@ -20,14 +21,14 @@ from auditor.model import (
     Unavailable,
     UsageError,
 )
-from auditor.plan import needs
+from auditor.plan import ALSO, needs
 from auditor.sources.matrix import cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from auditor.database_lanes import Databases
-    from auditor.model import EndpointRow
+    from auditor.model import EndpointRow, Target
     from auditor.plan import Evidence
     from auditor.rulebook import Page, Rulebook
     from auditor.sources.probes import Probed
@@ -53,6 +54,11 @@ def choose(book: Rulebook, only: tuple[str, ...]) -> set[str]:
             raise UsageError(f"--only: no rule, control or kind is named '{name}'{hint}")
         chosen |= found
     return chosen
+
+
+def left_out(target: Target) -> set[str]:
+    """The rules on git's history, where it was given no time."""
+    return {rule for rule, sources in ALSO.items() if "git history" in sources and not target.history_seconds}
 
 
 def ask_files_of(page: Page, evidence: Evidence) -> RuleAnswers:
@@ -167,7 +173,19 @@ def access_rows(evidence: Evidence) -> list[AccessRow]:
             command=cell.command,
             state=cell.state,
             proof=Proof(cell.script, cell.seen, "") if cell.script else None,
+            steps=cell.steps,
         )
         for name, part in probed.items()
         for cell in cells(part)
     ]
+
+
+def access_setups(evidence: Evidence) -> list[AccessSetup]:
+    """What the transcripts of the matrix begin with, for each database that was probed."""
+    try:
+        probed: dict[str, Probed] = evidence.get("probes") if evidence.started("probes") else {}
+        databases: Databases | None = evidence.get("databases") if probed else None
+    except (Unavailable, NotApplicable):
+        return []
+    units = {database.name: database.unit for database in databases.databases} if databases else {}
+    return [AccessSetup(name, units[name], part.setup.rows, part.setup.callers) for name, part in probed.items()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from auditor.model import Target
     from auditor.rulebook import Page
     from auditor.sources.code import Code
+    from auditor.sources.git_history import History
     from auditor.sources.packages import Packages
     from auditor.sources.repository import Repository
 
@@ -77,10 +79,16 @@ def sources(
         describe_endpoints,
     )
     table["semgrep"] = Source(("code",), lambda e, s: _semgrep(pages, target, e, s), _describe_semgrep)
+    table["git history"] = Source(("repository",), lambda e, s: _git_history(target, e, s), _describe_git_history)
     table["packages"] = Source(("repository",), lambda e, s: _packages(target, e, s), _describe_packages)
     table["databases"] = Source((), lambda e, _: joined(e, lanes, contract), describe_databases)
     table["probes"] = Source(("databases",), lambda e, _: probe_all(e), describe_probes)
     return table
+
+
+def repository_source(repository: Repository) -> Source:
+    """The source of files that are read already: another revision, or what is staged."""
+    return Source((), lambda _, __: repository, _describe_repository)
 
 
 def _repository(target: Target) -> Repository:
@@ -142,10 +150,12 @@ def find_inventory(
     repository: Repository, code: Code, public: tuple[str, ...] = (), helpers: Helpers | None = None
 ) -> Inventory:
     """Every endpoint, with what the settings say of them."""
+    from auditor.facts.base_paths import mounted
     from auditor.facts.inventory import find_endpoints
 
     found = find_endpoints(code, repository.files, repository.text, repository.units)
-    return replace(found, public=public, helpers=helpers or found.helpers)
+    helpers = helpers or found.helpers
+    return replace(found, endpoints=mounted(found.endpoints, helpers.bases), public=public, helpers=helpers)
 
 
 def describe_endpoints(found: Inventory) -> _Described:
@@ -170,7 +180,9 @@ def _describe_semgrep(found: Semgrep) -> _Described:
 
 
 def _packages(target: Target, evidence: Evidence, stack: ExitStack) -> Packages:
+    from auditor.sources.advisory_online import Endpoints
     from auditor.sources.packages import audit_online, read_packages
+    from auditor.sources.yanked import look_for_yanked
 
     found = read_packages(
         evidence.get("repository"),
@@ -178,17 +190,43 @@ def _packages(target: Target, evidence: Evidence, stack: ExitStack) -> Packages:
         max_age=target.max_advisory_age,
         complete=target.require_complete,
     )
+    found.denied = target.denied_licences
     if target.imported_audits:
         from auditor.sources.advisory_imported import read_imported
 
         found.answers += read_imported(target.imported_audits, found.packages)
-    return audit_online(found, stack, offline=target.offline)
+    local = len(found.answers)
+    audit_online(found, stack, offline=target.offline, endpoints=Endpoints(cache=target.cache))
+    look_for_yanked(found, found.answers[local:], target.cache)
+    return found
 
 
 def _describe_packages(found: Packages) -> _Described:
     from auditor.sources.packages_note import describe
 
     return describe(found)
+
+
+def _git_history(target: Target, evidence: Evidence, stack: ExitStack) -> History:
+    from auditor.sources.git_history import read_history
+
+    stopped = threading.Event()
+    stack.callback(stopped.set)
+    return read_history(evidence.get("repository"), target, lambda: not stopped.is_set(), evidence.progress)
+
+
+def _describe_git_history(found: History) -> _Described:
+    facts: dict[str, Any] = {"commits": found.commits, "former versions read": len(found.read)}
+    counts = {
+        "binary or too large": found.opaque,
+        "not read in time": found.unread,
+        "not in this clone": found.absent,
+    }
+    facts |= {name: count for name, count in counts.items() if count}
+    open_ends = [found.unread or found.commits_unread, found.absent, found.shallow]
+    reasons = ("the time was up", "the clone is partial", "the clone is shallow")
+    lost = "; ".join(reason for end, reason in zip(open_ends, reasons, strict=True) if end)
+    return ("partial" if lost else "available", facts, lost or None)
 
 
 def _describe_histories(found: Histories) -> _Described:

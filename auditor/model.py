@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+_SHORT = 10  # characters of a commit's id: enough to find it, and readable
+
+
 class _Ranked(StrEnum):
     """An enumeration whose members are declared from the least to the most."""
 
@@ -111,7 +114,8 @@ class NothingToScan(Exception):  # noqa: N818 - an outcome with an exit code of 
 class Target:
     """What to scan, as the user said it; nothing here comes from the repository.
 
-    `probe_live` lets the probes write to `database`, `disposable` whatever speaks against it.
+    `probe_live` lets the probes write to `database`, `disposable` whatever speaks against it. `history_seconds` is the
+    time that git's history may take, 0 where it is left out. `cache` is where answers of services are kept for a day.
     """
 
     root: Path
@@ -129,6 +133,9 @@ class Target:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     all_migrations: bool = False
+    history_seconds: float = 20.0
+    cache: Path | None = None
+    denied_licences: tuple[str, ...] = ()
     probe_live: bool = False
     disposable: bool = False
 
@@ -165,7 +172,20 @@ class DbObject:
         return f"{self.kind} {self.identity}"
 
 
-Place = FileSpan | DbObject
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A version of a file in git's history, by the commit that brought it; `date` is its author's (ISO)."""
+
+    id: str
+    path: str
+    date: str
+
+    @property
+    def identity(self) -> str:
+        return f"{self.id[:_SHORT]} {self.path}"
+
+
+Place = FileSpan | DbObject | Commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +204,8 @@ class Answer:
     `where` is the place as the rule names it, `span` the lines of a file that it was traced to.
     `severity` and `confidence` override the page's where given. `evidence` is the normalised fault that the
     fingerprint is made of: no line numbers and no secret; `aliases` are other names of it. `history` are the
-    statements (text, place) that made the object of a database what it is, in order.
+    statements (text, place) that made the object of a database what it is, in order. Of one rule's findings of one
+    severity, those of the smallest `order` are shown first.
     """
 
     subject: str
@@ -200,6 +221,7 @@ class Answer:
     unit: str = "."
     database: str | None = None
     sources: tuple[str, ...] = ()
+    order: int = 0
     history: tuple[tuple[str, FileSpan], ...] = ()
 
 
@@ -221,8 +243,32 @@ class Control:
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointInput:
+    """One thing that an endpoint takes: `json`, `query`, `param`, …, whether a schema sees it, where that stands, and
+    whether it lets anything pass.
+    """
+
+    source: str
+    presence: Presence
+    schema: FileSpan | None = None
+    loose: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointData:
+    """What an endpoint reaches: tables, whose rights it asks them with, and SQL that stands in the handler itself."""
+
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    clients: tuple[str, ...] = ()
+    raw_sql: FileSpan | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointRow:
-    """One endpoint with its controls: `auth`, `validation`, `rate_limit`, `signature`."""
+    """One endpoint with its controls: `auth`, `validation`, `rate_limit`, `signature`, `ownership`, `audit`, `cors`,
+    `headers`.
+    """
 
     unit: str
     method: str
@@ -230,11 +276,15 @@ class EndpointRow:
     framework: str
     where: FileSpan
     controls: dict[str, Control]
+    inputs: tuple[EndpointInput, ...] = ()
+    data: EndpointData = EndpointData()
 
 
 @dataclass(frozen=True, slots=True)
 class AccessRow:
-    """One cell of the access matrix: what one caller can do to one object with one command."""
+    """One cell of the access matrix: what one caller can do to one object with one command; `steps` are the attempts
+    that it stands for (whose row, statement, what was seen).
+    """
 
     database: str
     unit: str
@@ -243,6 +293,17 @@ class AccessRow:
     command: str
     state: str
     proof: Proof | None = None
+    steps: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AccessSetup:
+    """What the transcripts of one database's cells begin with: `rows` plants everything, `callers` lets each act."""
+
+    database: str
+    unit: str
+    rows: str
+    callers: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,14 @@ from typing import Any
 
 from auditor.model import (
     AccessRow,
+    AccessSetup,
     Answer,
+    Commit,
     Confidence,
     Control,
     DbObject,
+    EndpointData,
+    EndpointInput,
     EndpointRow,
     FileSpan,
     Presence,
@@ -23,7 +27,21 @@ from auditor.model import (
 
 _TYPE = "="
 _CLASSES: dict[str, Any] = {
-    kind.__name__: kind for kind in (AccessRow, Answer, Control, DbObject, EndpointRow, FileSpan, Proof, RuleAnswers)
+    kind.__name__: kind
+    for kind in (
+        AccessRow,
+        AccessSetup,
+        Answer,
+        Commit,
+        Control,
+        DbObject,
+        EndpointData,
+        EndpointInput,
+        EndpointRow,
+        FileSpan,
+        Proof,
+        RuleAnswers,
+    )
 } | {kind.__name__: kind for kind in (Confidence, Presence, Severity, State)}
 
 

@@ -36,10 +36,13 @@ NEEDS: dict[Kind, tuple[str, ...]] = {
     Kind.SETTINGS: ("repository",),
 }
 
+# What one rule reads beside what its kind does.
+ALSO: dict[str, tuple[str, ...]] = {"secret-in-git-history": ("git history",)}
+
 
 def needs(page: Page) -> tuple[str, ...]:
     """The sources that one rule reads."""
-    return (*NEEDS[page.kind], "semgrep") if page.yaml else NEEDS[page.kind]
+    return (*NEEDS[page.kind], *(("semgrep",) if page.yaml else ()), *ALSO.get(page.id, ()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from auditor.model import Confidence, Kind, Outcome, Severity, Verdict  # noqa: TC001 - pydantic reads the annotations
+from auditor.report_past import BaselineNote, Comparison, Trend  # noqa: TC001 - likewise
+from auditor.report_past import Location as Location  # noqa: PLC0414, TC001 - other modules take it from here
 
 SCHEMA_VERSION = "1.0"
 
@@ -107,12 +109,6 @@ class RuleResult(_Part):
     subjects_unknown: int
 
 
-class Location(_Part):
-    path: str
-    line: int
-    end_line: int | None = None
-
-
 class ProofResult(_Part):
     """A transcript: `script` runs in psql on the replayed database; `seen` is what it showed."""
 
@@ -154,6 +150,9 @@ class Finding(_Part):
     history: list[HistoryStep] = []
     status: Literal["open", "accepted", "baselined"]
     status_reason: str | None = None
+    evidence: str = ""
+    change: Literal["new", "worse", "returned", "moved", "unchanged"] | None = None
+    change_reason: str | None = None
 
 
 class NotChecked(_Part):
@@ -173,6 +172,27 @@ class EndpointControl(_Part):
     evidence: str
 
 
+_NOT_ASKED = EndpointControl(state="not_applicable", evidence="")
+
+
+class EndpointInput(_Part):
+    """One thing that an endpoint takes from its caller, and the schema that sees it."""
+
+    source: Literal["param", "query", "header", "cookie", "json", "form", "arguments"]
+    state: Literal["present", "absent", "unresolved", "not_applicable"]
+    schema_location: Location | None
+    loose: bool
+
+
+class EndpointData(_Part):
+    """What an endpoint reaches in the database, with whose rights, and SQL that stands in its handler."""
+
+    reads: list[str] = []
+    writes: list[str] = []
+    clients: list[Literal["caller", "connection", "service-role"]] = []
+    raw_sql: Location | None = None
+
+
 class Endpoint(_Part):
     """One way in, with the controls in front of it."""
 
@@ -185,9 +205,27 @@ class Endpoint(_Part):
     validation: EndpointControl
     rate_limit: EndpointControl
     signature: EndpointControl
+    ownership: EndpointControl = _NOT_ASKED
+    audit: EndpointControl = _NOT_ASKED
+    cors: EndpointControl = _NOT_ASKED
+    headers: EndpointControl = _NOT_ASKED
+    inputs: list[EndpointInput] = []
+    data: EndpointData = EndpointData()
+
+
+class AccessStep(_Part):
+    """One attempt behind a cell: `rows` says whose row it is about, `seen` what came of `statement`. Without one
+    nothing was run, and `seen` says why.
+    """
+
+    rows: str
+    statement: str
+    seen: str
 
 
 class AccessCell(_Part):
+    """`steps` run after the `access_setup` of the database: its `rows`, then the lines of the caller."""
+
     unit: str
     database: str
     object: str
@@ -195,13 +233,24 @@ class AccessCell(_Part):
     command: str
     state: Literal["allowed", "own-rows", "denied", "error", "unknown"]
     proof: ProofResult | None
+    steps: list[AccessStep] = []
+
+
+class AccessSetup(_Part):
+    """What the transcripts of a database's cells have in common: `rows` plants everything, `callers` lets each act."""
+
+    unit: str
+    database: str
+    rows: str
+    callers: dict[str, str]
 
 
 class Gate(_Part):
-    """The exit code and the sentence that explains it."""
+    """The exit code, the sentence that explains it, and what the repository's own settings loosen."""
 
     exit_code: int
     reason: str
+    notes: list[str] = []
 
 
 class Report(_Part):
@@ -218,3 +267,7 @@ class Report(_Part):
     not_checked: list[NotChecked]
     endpoints: list[Endpoint]
     access: list[AccessCell]
+    access_setup: list[AccessSetup] = []
+    comparison: Comparison | None = None
+    baseline: BaselineNote | None = None
+    trend: Trend | None = None

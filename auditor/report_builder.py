@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.secrets import redact
 from auditor.judge import confidence_of, severity_of
-from auditor.model import DbObject, Outcome
+from auditor.model import Commit, DbObject, Outcome
 from auditor.report import (
     AccessCell,
+    AccessSetup,
     ControlResult,
     Endpoint,
     Finding,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from auditor.judge import Judged, Ruled
     from auditor.model import AccessRow, Answer, EndpointRow, FileSpan, Proof
+    from auditor.model import AccessSetup as Setup
     from auditor.rulebook import Page, Rulebook
     from auditor.suppress import Complaint
 
@@ -50,11 +52,20 @@ def build_findings(
     seen: Counter[tuple[str, ...]] = Counter()
     shown = _redacted(text)
     found = [
-        _finding(rule.page, answer, fingerprint_of(rule.page, answer, seen), accepted.get(id(answer)), shown)
+        (
+            answer.order,
+            _finding(rule.page, answer, fingerprint_of(rule.page, answer, seen), accepted.get(id(answer)), shown),
+        )
         for rule in rules
         for answer in sorted((*rule.open, *rule.accepted), key=_order)
     ]
-    return sorted(found, key=lambda f: (-f.severity.rank, -f.confidence.rank, f.rule, f.subject, f.fingerprint))
+    return [finding for _, finding in sorted(found, key=_rank)]
+
+
+def _rank(ordered: tuple[int, Finding]) -> tuple[int, int, str, int, str, str]:
+    """The most severe first; of one rule, what its detector ranks first."""
+    order, found = ordered
+    return -found.severity.rank, -found.confidence.rank, found.rule, order, found.subject, found.fingerprint
 
 
 def _redacted(text: Callable[[str], str | None]) -> Callable[[str], str | None]:
@@ -90,7 +101,7 @@ def _finding(
         unit=answer.unit,
         database=answer.database,
         location=_location(answer.span),
-        object=answer.where.identity if isinstance(answer.where, DbObject) else None,
+        object=answer.where.identity if isinstance(answer.where, DbObject | Commit) else None,
         sources=list(answer.sources),
         fingerprint=fingerprint,
         frame=frame_of(answer.span, text),
@@ -98,6 +109,7 @@ def _finding(
         history=[_step(statement, span) for statement, span in answer.history],
         status="accepted" if reason is not None else "open",
         status_reason=reason,
+        evidence=redact(answer.evidence),
     )
 
 
@@ -236,10 +248,18 @@ def build_endpoints(rows: Iterable[EndpointRow]) -> list[Endpoint]:
                 "framework": row.framework,
                 "location": {"path": row.where.path, "line": row.where.line},
                 **{n: {"state": c.presence, "evidence": redact(c.shows)} for n, c in row.controls.items()},
+                "inputs": [
+                    {"source": i.source, "state": i.presence, "schema_location": _location(i.schema), "loose": i.loose}
+                    for i in row.inputs
+                ],
+                "data": {
+                    "reads": row.data.reads, "writes": row.data.writes, "clients": row.data.clients,
+                    "raw_sql": _location(row.data.raw_sql),
+                },
             }
         )
         for row in rows
-    ]
+    ]  # fmt: skip
 
 
 def build_access(rows: Iterable[AccessRow]) -> list[AccessCell]:
@@ -253,7 +273,20 @@ def build_access(rows: Iterable[AccessRow]) -> list[AccessCell]:
                 "command": row.command,
                 "state": row.state,
                 "proof": _proof(row.proof),
+                "steps": [{"rows": a, "statement": redact(b), "seen": redact(c)} for a, b, c in row.steps],
             }
         )
         for row in rows
+    ]
+
+
+def build_setups(setups: Iterable[Setup]) -> list[AccessSetup]:
+    return [
+        AccessSetup(
+            unit=setup.unit,
+            database=setup.database,
+            rows=redact(setup.rows),
+            callers={name: redact(text) for name, text in setup.callers.items()},
+        )
+        for setup in setups
     ]

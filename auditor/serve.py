@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditor.access import read_access
 from auditor.audit import Request, audit
-from auditor.config import read_settings
+from auditor.config import read_config
 from auditor.facts.helper_names import Helpers
 from auditor.lanes import sources
 from auditor.model import NotApplicable, Severity, Target, Unavailable, UsageError
@@ -57,9 +57,12 @@ class Server:
         """The audit: verdicts, score, what was not checked, and the findings from a severity on."""
         least = _severity(severity)
         root = self._inside(path)
-        settings = read_settings(root)
-        target = self._target(root, include=settings.include, exclude=settings.exclude)
-        report, _ = audit(Request(target, settings, only, jobs=self.jobs, cache=self.cache), load_rulebook())
+        config = read_config(root)
+        settings = config.settings
+        target = self._target(
+            root, include=settings.include, exclude=settings.exclude, denied_licences=settings.denied_licences
+        )
+        report, _ = audit(Request(target, config, only, jobs=self.jobs), load_rulebook())
         self._last = report
         open_ones = [f for f in report.findings if f.status == "open" and f.severity.rank >= least.rank]
         shown = open_ones[: max(1, min(most, _MOST_FINDINGS))]
@@ -89,8 +92,13 @@ class Server:
     def routes(self, path: str, *, unauthenticated: bool, method: str) -> list[dict[str, Any]]:
         """The endpoints with their controls."""
         root = self._inside(path)
-        settings = read_settings(root)
-        helpers = Helpers(settings.auth_helpers, settings.limit_helpers, settings.validation_helpers)
+        settings = read_config(root).settings
+        helpers = Helpers(
+            settings.auth_helpers,
+            settings.limit_helpers,
+            settings.validation_helpers,
+            tuple(settings.base_paths.items()),
+        )
         listed = list_routes(self._target(root), helpers)
         rows = [endpoint.model_dump(mode="json") for endpoint in listed]
         rows = [row for row in rows if not method or row["method"] == method.upper()]
@@ -131,7 +139,7 @@ class Server:
         return found
 
     def _target(self, root: Path, **more: Any) -> Target:  # noqa: ANN401 - fields of Target
-        return replace(Target(root, pg_bin=self.pg_bin, offline=True), **more)
+        return replace(Target(root, pg_bin=self.pg_bin, offline=True, cache=self.cache), **more)
 
     def _inside(self, path: str) -> Path:
         """A folder below the one that the server was started with; raises UsageError for any other."""

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.units import is_vendored
 from auditor.judge import severity_of
-from auditor.model import Kind, Severity, State
+from auditor.model import Commit, Kind, Severity, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from auditor.config import Suppression
+    from auditor.config import Config, Suppression
     from auditor.facts.vex import Statement
     from auditor.model import Answer, RuleAnswers
     from auditor.rulebook import Page, Rulebook
+    from auditor.sources.repository import Repository
 
 # Wider than what is honoured: a note that is almost right is reported and not passed over.
 _INLINE = re.compile(r"(?:--|//|#|/\*)[ \t]*backend-audit:[ \t]*ignore\b(?:[ \t]*\[([^\]]*)\])?(.*)")
@@ -60,7 +61,8 @@ class Waiver:
         if self.path is not None:
             span = answer.span
             return span is not None and span.path == self.path and self._touches(span.line, span.end_line or span.line)
-        path = answer.span.path if answer.span else ""
+        place = answer.where if isinstance(answer.where, Commit) else answer.span
+        path = place.path if place else ""
         return fnmatchcase(answer.subject, self.subject_glob or "*") and fnmatchcase(path, self.path_glob or "*")
 
     def _touches(self, line: int, end_line: int) -> bool:
@@ -84,12 +86,22 @@ def may_hold_notes(path: str) -> bool:
     return not is_vendored(path) and (name.endswith(_COMMENTED) or name.startswith(("Dockerfile", ".env")))
 
 
-def from_settings(entries: Iterable[Suppression], file: str) -> list[Waiver]:
+def collect(config: Config, repository: Repository) -> list[Waiver]:
+    """Every suppression that the settings and the files hold."""
+    places = [config.place(f"ignore.{number}") for number in range(len(config.settings.ignore))]
+    found = from_settings(config.settings.ignore, config.file, places)
+    for path in repository.files:
+        if may_hold_notes(path):
+            found += from_text(path, repository.text(path) or "")
+    return found
+
+
+def from_settings(entries: Sequence[Suppression], file: str, places: Sequence[str] = ()) -> list[Waiver]:
     return [
         _advisory_waiver(
-            Waiver(entry.rule, entry.reason, entry.until, f"{file}:1", subject_glob=entry.subject, path_glob=entry.path)
+            Waiver(entry.rule, entry.reason, entry.until, place, subject_glob=entry.subject, path_glob=entry.path)
         )
-        for entry in entries
+        for entry, place in zip(entries, places or [f"{file}:1"] * len(entries), strict=True)
     ]
 
 

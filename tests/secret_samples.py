@@ -8,6 +8,7 @@ import json
 import zlib
 
 BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+LOWER, HEX = BASE62[:10] + BASE62[36:], "0123456789abcdef"
 
 
 def noise(length: int, letters: str = BASE62) -> str:
@@ -56,5 +57,42 @@ KEYS = {
     "Neon key": "napi_" + noise(64, BASE62[:10] + BASE62[36:]),
     "Telegram bot token": f"7351902846:AA{noise(33)}",
     "Discord bot token": f"{base64.b64encode(b'735190284673519028').decode()}.{noise(6)}.{noise(30)}",
-    "Twilio auth token": noise(32, "0123456789abcdef"),
+    "Twilio auth token": noise(32, HEX),
+    "GitLab token": f"glpat-{noise(27)}.01.{noise(9, LOWER)}",
+    "GitLab trigger token": "glptt-" + noise(40, HEX),
+    "OpenRouter key": "sk-or-v1-" + noise(64, HEX),
+    "xAI key": "xai-" + noise(80),
+    "Perplexity key": "pplx-" + noise(48),
+    "ElevenLabs key": "sk_" + noise(48, HEX),
+    "Firecrawl key": "fc-" + noise(32, HEX),
+    "Tavily key": "tvly-dev-" + noise(32),
+    "LangSmith key": f"lsv2_pt_{noise(32, HEX)}_{noise(10, HEX)}",
+    "Langfuse secret key": "sk-lf-8f2c1d7e-4b6a-4c3d-9e5f-71a2b8c94d06",
+    "Pinecone key": f"pcsk_{noise(6)}_{noise(63)}",
+    "Inngest signing key": "signkey-prod-" + noise(64, HEX),
+    "Trigger.dev key": "tr_prod_" + noise(20),
+    "Discord webhook": "discord.com/api/webhooks/735190284673519028/" + noise(68),
+    "Brevo key": f"xkeysib-{noise(64, HEX)}-{noise(16)}",
+    "Airtable token": f"pat{noise(14)}.{noise(64, HEX)}",
+    "Notion token": "ntn_" + noise(46),
+    "Figma token": "figd_" + noise(40),
+    "Doppler token": f"dp.st.prd.{noise(43)}",
+    "Sentry token": "sntryu_" + noise(64, HEX),
+    "New Relic key": "NRAK-" + noise(27, BASE62[:36]),
+    "Grafana token": f"glsa_{noise(32)}_{noise(8, HEX)}",
+    "Databricks token": "dapi" + noise(32, HEX),
+    "Terraform Cloud token": f"{noise(14)}.atlasv1.{noise(67)}",
+    "Vault token": "hvs." + noise(92),
+    "Pulumi token": "pul-" + noise(40, HEX),
+    "Docker Hub token": "dckr_pat_" + noise(27),
+    "Fly.io token": "fm2_" + noise(200),
+    "Render key": "rnd_" + noise(32),
+    "Heroku key": "HRKU-AA" + noise(58),
+    "Atlassian token": "ATATT3xFfGF0" + noise(180),
+    "Azure client secret": f"{noise(3)}8Q~{noise(34)}",
+    "Square secret": "sq0csp-" + noise(43),
+    "Paddle key": f"pdl_live_apikey_{noise(26, LOWER)}_{noise(22)}_{noise(3)}",
+    "Polar token": "polar_oat_" + noise(43),
+    "Mapbox secret token": f"sk.eyJ{noise(60)}.{noise(22)}",
+    "age secret key": "AGE-SECRET-KEY-1" + noise(58, "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L"),
 }

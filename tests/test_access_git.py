@@ -110,6 +110,6 @@ def test_a_folder_without_git_has_no_revisions(tmp_path: Path) -> None:
     "name", [".git/config", "a/.GIT/x", "../x", "/x", "a//b"], ids=["git", "git in capitals", "up", "root", "empty"]
 )
 def test_names_that_lead_out_stay_out(name: str) -> None:
-    from auditor.sources.git_tree import _harmless
+    from auditor.sources.git_tree import is_harmless
 
-    assert not _harmless(name)
+    assert not is_harmless(name)

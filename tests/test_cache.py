@@ -13,7 +13,7 @@ import pytest
 
 from auditor import audit as audit_module
 from auditor.audit import Request, audit
-from auditor.config import Settings
+from auditor.config import Config, Settings
 from auditor.model import Target
 from auditor.render import json_report
 from auditor.rulebook import load_rulebook
@@ -30,7 +30,7 @@ _ONLY = ("code", "route", "secret", "repository", "dependency", "rls-disabled", 
 
 
 def _request(root: Path, cache: Path | None) -> Request:
-    return Request(Target(root, offline=True), only=_ONLY, cache=cache)
+    return Request(Target(root, offline=True, cache=cache), only=_ONLY)
 
 
 def _scan(root: Path, cache: Path | None) -> Report:
@@ -123,7 +123,7 @@ def test_suppressions_are_looked_at_anew(project: Path, tmp_path: Path) -> None:
     settings = Settings.model_validate(
         {"ignore": [{"rule": "rls-disabled", "subject": held.subject, "reason": "tried", "until": "2999-01-01"}]}
     )
-    after = audit(replace(_request(project, tmp_path / "cache"), settings=settings), load_rulebook())[0]
+    after = audit(replace(_request(project, tmp_path / "cache"), config=Config(settings)), load_rulebook())[0]
     states = {finding.status for finding in after.findings if finding.fingerprint == held.fingerprint}
     assert states == {"accepted"}
 

@@ -51,6 +51,30 @@ KINDS = {
     "self": "create table t (id uuid primary key, parent uuid not null references t, root uuid references t)",
     "cycle": """create table t (id uuid primary key, main uuid, n int);
         create table u (id uuid primary key, t_id uuid not null references t); alter table t add foreign key (main) references u""",
+    "json_of_a_kind": "create table t (id uuid primary key, j jsonb not null check (j ? 'theme' and jsonb_typeof(j) = 'object'))",
+    "bytes": "create table t (id uuid primary key, digest bytea not null unique check (octet_length(digest) = 32), k bytea not null check (length(k) > 9))",
+    "days_apart": """create table t (id uuid primary key, a date not null, b date not null, check (b > a and b <= a + 90),
+        c timestamptz not null, d timestamptz not null, check (d > c and d - c < interval '2 hours'))""",
+    "partition_columns": """create table t (id uuid not null, y int not null, m int not null check (m between 1 and 12), primary key (id, y, m)) partition by range (y, m);
+        create table t_1 partition of t for values from (2040, 3) to (2041, 1)""",
+    "partition_hash": """create table t (id uuid primary key) partition by hash (id); create table t_0 partition of t for values with (modulus 2, remainder 0);
+        create table t_1 partition of t for values with (modulus 2, remainder 1)""",
+    "generated_check": """create table t (id uuid primary key, a int not null default 0 check (a >= 0), b int not null default 0 check (b >= 0),
+        total int generated always as (a + b) stored, check (total > 0))""",
+    "signs_itself": """create table t (id uuid primary key, by uuid not null references auth.users);
+        create function f() returns trigger language plpgsql as $$ begin new.by := auth.uid(); return new; end $$;
+        create trigger f before insert on t for each row execute function f()""",
+    "against_itself": """create table team (id uuid primary key); create table t (id uuid primary key, home uuid references team, away uuid references team);
+        create table lineup (t_id uuid not null references t, team_id uuid, unique (t_id, team_id));
+        create function f() returns trigger language plpgsql as
+          $$ begin insert into k_against_itself.lineup values (new.id, new.home), (new.id, new.away); return new; end $$;
+        create trigger f after insert on t for each row execute function f()""",
+    "needed_circle": """create table t (id uuid primary key, main uuid not null, kind text not null check (kind in ('a', 'b')));
+        create table u (id bigint generated always as identity primary key, code uuid not null unique, t_id uuid not null references t);
+        alter table t add foreign key (main) references u (code); create table v (id uuid primary key, t_id uuid not null references t)""",
+    "deferred_circle": """create table t (id uuid primary key, main uuid not null); create table u (id uuid primary key, last uuid not null);
+        create table w (id uuid primary key, t_id uuid not null references t deferrable initially deferred);
+        alter table t add foreign key (main) references u deferrable; alter table u add foreign key (last) references w""",
     "composite": """create table u (a uuid, b int, primary key (a, b)); create table t (id uuid primary key, a uuid not null, b int not null,
         foreign key (a, b) references u)""",
     "others": "create table t (a uuid not null references auth.users, b uuid not null references auth.users, primary key (a, b), check (a <> b))",

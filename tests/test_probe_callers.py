@@ -209,7 +209,7 @@ def test_a_session_that_lost_its_role_proves_nothing(undo: str) -> None:
         try:
             actor.become(anonymous())
             actor.session.execute(undo.encode())
-            outcome = actor.attempt("select count(*) from public.notes", reads=True)
+            outcome = actor.attempt("select count(*) from public.notes")
         finally:
             actor.close()
     assert outcome.error is not None

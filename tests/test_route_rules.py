@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,7 @@ from auditor.detectors.route import (
     endpoint_without_validation,
     webhook_signature_missing,
 )
+from auditor.facts.base_paths import mounted
 from auditor.facts.inventory import find_endpoints
 from auditor.facts.public_endpoints import matches_nothing
 from auditor.facts.route_matchers import matched
@@ -213,3 +215,85 @@ CLOSED = "const isClosed = createRouteMatcher(['/api/notes(.*)'])\nif (isClosed(
 )
 def test_lists_of_paths_say_what_a_middleware_protects(text: str, path: str, expected: bool | None) -> None:
     assert matched(text, path) is expected
+
+
+def next_route(text: str, path: str = "app/api/displays/route.ts") -> dict[str, str]:
+    return {path: text + f"\nexport async function POST(request: Request) {{ {WRITES}; return Response.json({{}}) }}\n"}
+
+
+def test_a_route_that_answers_preflights_is_meant_for_browsers_anywhere(tmp_path: Path) -> None:
+    preflight = "export const OPTIONS = () => new Response(null, { headers: { 'Access-Control-Allow-Origin': '*' } })"
+    for name, text, severity in (("with", preflight, Severity.LOW), ("without", "", Severity.HIGH)):
+        rows = asked(tmp_path / name, endpoint_without_auth, next_route(text))
+        assert rows["POST /api/displays"].severity is severity
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "severity"),
+    [
+        ("/share/reveal", "where: { id: (await c.req.json()).id }", Severity.MEDIUM),
+        ("/notes/reveal", "where: { id: (await c.req.json()).id }", Severity.HIGH),
+        ("/onboarding/config", "where: { completed: await isOnboardingCompleted() }", Severity.MEDIUM),
+        ("/tasks/config", "where: { completed: await isOnboardingCompleted() }", Severity.HIGH),
+    ],
+)
+def test_links_that_were_sent_and_first_starts_are_less_severe(
+    tmp_path: Path, path: str, query: str, severity: Severity
+) -> None:
+    handler = f"async (c) => {{ await prisma.note.deleteMany({{ {query} }}); return c.body(null) }}"
+    files = {name: text.replace("/notes", path) for name, text in hono("", handler).items()}
+    assert asked(tmp_path, endpoint_without_auth, files)[f"POST {path}"].severity is severity
+
+
+def test_a_token_against_forged_requests_says_nothing_of_the_caller(tmp_path: Path) -> None:
+    top = "import { timingSafeEqual } from 'node:crypto'\n"
+    top += "const csrf = () => async (c, next) => { if (!timingSafeEqual(a(c), b(c))) return c.body(0, 401); next() }"
+    assert state(asked(tmp_path, endpoint_without_auth, hono("app.use('*', csrf())", top=top))) is State.FAIL
+    named = top.replace("csrf", "requireKey")
+    assert state(asked(tmp_path, endpoint_without_auth, hono("app.use('*', requireKey())", top=named))) is State.OK
+
+
+@pytest.mark.parametrize("folder", ["templates", "docs", "scripts", "test", "examples"])
+def test_the_folders_of_a_route_are_an_address(tmp_path: Path, folder: str) -> None:
+    files = next_route("", f"src/app/api/{folder}/route.ts") | next_route("", f"{folder}/app/api/other/route.ts")
+    assert list(asked(tmp_path, endpoint_without_auth, files)) == [f"POST /api/{folder}"]
+
+
+@pytest.mark.parametrize(
+    ("call", "severity"),
+    [("Session.create({})", Severity.HIGH), ("this.userRepository.save({})", Severity.HIGH),
+     ("SessionCommand.create({})", Severity.LOW),
+     ("ExportServiceResponse.create({})", Severity.LOW)],
+)  # fmt: skip
+def test_a_value_that_is_made_in_memory_is_no_write(tmp_path: Path, call: str, severity: Severity) -> None:
+    rows = asked(tmp_path, endpoint_without_auth, hono("", f"async (c) => {{ work({call}); return c.json({{}}) }}"))
+    assert rows["POST /notes"].severity is severity
+
+
+@pytest.mark.parametrize(("field", "severity"), [("password", Severity.LOW), ("role", Severity.HIGH)])
+def test_where_anybody_may_join_an_account_is_made(tmp_path: Path, field: str, severity: Severity) -> None:
+    write_user = f"await prisma.user.create({{ data: {{ name: 'x', {field}: await hash(c) }} }})"
+    files = hono("", f"async (c) => {{ {write_user}; return c.json({{}}) }}")
+    rows = asked(
+        tmp_path, endpoint_without_auth, {name: text.replace("/notes", "/users") for name, text in files.items()}
+    )
+    assert rows["POST /users"].severity is severity
+
+
+def test_a_base_path_of_the_settings_is_no_purpose(tmp_path: Path) -> None:
+    asked(tmp_path, endpoint_without_auth, hono(""))
+    repository = read_repository(tmp_path)
+    code = read_code(repository)
+    inventory = find_endpoints(code, repository.files, repository.text, repository.units)
+    inventory.endpoints = mounted(inventory.endpoints, ((".", "/health"),))
+    rows = list(endpoint_without_auth.ask(repository, code, inventory))
+    assert [(row.subject, row.state) for row in rows] == [("endpoint POST /health/notes", State.FAIL)]
+
+
+def test_functions_that_return_each_others_results_come_to_an_end(tmp_path: Path) -> None:
+    several = "".join(f"  if (x === {number}) return step{{0}}().next;\n" for number in range(12))
+    chain = "".join(f"function step{at}(x) {{{{\n{several}}}}}\n".format((at + 1) % 12) for at in range(12))
+    started = time.monotonic()
+    rows = asked(tmp_path, endpoint_without_auth, hono("", "async (c) => step0(c).next.go()", top=chain))
+    assert state(rows) is State.FAIL
+    assert time.monotonic() - started < 10

@@ -63,3 +63,16 @@ def test_a_hostile_path_acts_on_nothing(tmp_path: Path, form: str) -> None:
     write(tmp_path, {"a.ts": code})
     out = run("routes", tmp_path, "--format", form).out
     assert "\x1b" not in out
+
+
+def test_base_paths_of_the_settings_stand_before_the_addresses(tmp_path: Path) -> None:
+    code = 'import { Hono } from "hono"\nexport const app = new Hono()\napp.get("/notes", (c) => c.text(""))\n'
+    settings = '[base-paths]\n"." = "/all"\n"apps/api" = "/v2/api"\n'
+    write(tmp_path, {"apps/api/a.ts": code, "apps/web/b.ts": code, "backend-audit.toml": settings})
+    listed = json.loads(run("routes", tmp_path, "--format", "json").out)
+    assert sorted(row["path"] for row in listed) == ["/all/notes", "/v2/api/notes"]
+
+
+def test_a_base_path_that_is_none_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, {"a.ts": "let a = 1\n", "backend-audit.toml": '[base-paths]\n"." = "api"\n'})
+    assert run("routes", tmp_path).code == 2

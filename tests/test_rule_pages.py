@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import subprocess
 from contextlib import ExitStack
@@ -19,20 +20,23 @@ from auditor.data import data_folder
 from auditor.detectors.ask import ask_database, ask_files, find_detector
 from auditor.facts.access_contract import FILE_NAME as CONTRACT
 from auditor.facts.access_contract import parse_contract
+from auditor.facts.advisory_answers import Answers, Hit, key_of
 from auditor.facts.generated_types import read_types
 from auditor.facts.histories import History
 from auditor.facts.inventory import find_endpoints
-from auditor.model import Kind, RuleAnswers, State
+from auditor.model import Kind, RuleAnswers, State, Target
+from auditor.plan import needs
 from auditor.rulebook import Example, Page, load_rulebook, read_examples
 from auditor.sources.binaries import find_binaries
 from auditor.sources.cluster import SUPERUSER
 from auditor.sources.code import read_code
+from auditor.sources.git_history import read_history
 from auditor.sources.packages import read_packages
 from auditor.sources.probes import probe
 from auditor.sources.repository import read_repository
 from auditor.sources.semgrep import read_semgrep
 from auditor.sources.shadow import build_shadow
-from tests.running import write
+from tests.running import git, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,13 +137,23 @@ def test_file_example(page: Page, example: Example, tmp_path: Path) -> None:
         (tmp_path / path).write_text(_expand(text))
     if example.git:
         subprocess.run(["git", "init", "-q", "."], cwd=tmp_path, check=True)
+        _delete(tmp_path, [path for path in example.files if example.git.get(path) == "deleted"])
         tracked = [path for path in example.files if example.git.get(path) == "tracked"]
-        subprocess.run(["git", "add", "--", *tracked], cwd=tmp_path, check=True)
+        if tracked:
+            subprocess.run(["git", "add", "--", *tracked], cwd=tmp_path, check=True)
     repository = read_repository(tmp_path)
     more: tuple[object, ...] = ()
     if page.kind is Kind.DEPENDENCY:
         own = tmp_path / "advisories"  # an example may bring a database of its own
-        more = (read_packages(repository, (str(own if own.is_dir() else ADVISORIES),)),)
+        packages = read_packages(repository, (str(own if own.is_dir() else ADVISORIES),))
+        packages.denied = read_settings(tmp_path).denied_licences
+        if told := example.files.get("yanked.json"):  # what PyPI would say
+            said = {(name, Hit("yanked", reason)) for name, reason in json.loads(told).items()}
+            hits = {p: tuple(hit for name, hit in said if name == p.name) for p in packages.packages}
+            packages.yanked = Answers("PyPI", {key_of(package): hit for package, hit in hits.items()})
+        more = (packages,)
+    elif "git history" in needs(page):
+        more = (read_history(repository, Target(tmp_path), lambda: True, lambda _: None),)
     elif page.kind is Kind.CODE:
         more = (read_code(repository),)
     elif page.kind is Kind.ROUTE:
@@ -148,6 +162,16 @@ def test_file_example(page: Page, example: Example, tmp_path: Path) -> None:
     asked = ask_files(page, repository, *more)
     assert not asked.unavailable, asked.unavailable
     _check(example, asked.answers)
+
+
+def _delete(folder: Path, paths: Sequence[str]) -> None:
+    """Commit these files, and then that they are gone."""
+    if not paths:
+        return
+    git(folder, "add", "-f", "--", *paths)
+    git(folder, "commit", "-q", "-m", "with them")
+    git(folder, "rm", "-q", "--", *paths)
+    git(folder, "commit", "-q", "-m", "without them")
 
 
 def _check(example: Example, answers: Sequence[Answer]) -> None:

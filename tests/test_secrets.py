@@ -17,13 +17,14 @@ from auditor.facts.secret_urls import find_database_urls
 from auditor.facts.secrets import redact
 from auditor.judge import judge_rule
 from auditor.model import Answer, Severity, State
+from auditor.plan import needs
 from auditor.report_builder import build_findings
 from auditor.rulebook import load_rulebook
 from auditor.sources.repository import read_repository
-from tests.secret_samples import KEYS, jwt, noise, pem
+from tests.secret_samples import HEX, KEYS, LOWER, jwt, noise, pem
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
-RULES = [page.id for page in load_rulebook().pages if page.kind == "secret"]
+RULES = [page.id for page in load_rulebook().pages if needs(page) == ("repository",) and page.kind == "secret"]
 
 
 @pytest.mark.parametrize("kind", KEYS)
@@ -33,6 +34,55 @@ def test_a_key_is_told_by_its_format(kind: str) -> None:
     assert [(found.kind, found.value) for found in find_tokens(text)] == [(kind, KEYS[kind])]
     assert KEYS[kind] not in redact(text)
     assert f"{KEYS[kind][:4]}…{KEYS[kind][-2:]}" in redact(text)
+
+
+@pytest.mark.parametrize(
+    ("before", "value"),
+    [
+        ("GEMINI_API_KEY=", "AIza" + noise(35)),
+        ("mailgun: { apiKey: '", f"key-{noise(32, HEX)}"),
+        ("MAILCHIMP_KEY=", f"{noise(32, HEX)}-us14"),
+        ("POSTMARK_SERVER_TOKEN=", "8f2c1d7e-4b6a-4c3d-9e5f-71a2b8c94d06"),
+        ("DEEPSEEK_API_KEY=", f"sk-{noise(32, HEX)}"),
+        ("DefaultEndpointsProtocol=https;AccountName=shop;AccountKey=", noise(86) + "=="),
+        ("CLOUDINARY_URL=cloudinary://735190284673519:", noise(27) + "@shop"),
+    ],
+)
+def test_a_key_is_told_by_its_format_and_the_name_around_it(before: str, value: str) -> None:
+    found = list(find_tokens(f"{before}{value}\n"))
+    assert [value.startswith(item.value) for item in found] == [True]
+    assert not list(find_tokens(f"ID={value.partition('@')[0]}\n"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAPBOX_ACCESS_TOKEN", "pk." + noise(60) + "." + noise(22)),
+        ("DATADOG_CLIENT_TOKEN", "pub" + noise(32, HEX)),
+        ("USDC_TOKEN", "0x" + noise(40, HEX)),
+        ("TOKEN_ADDRESS", noise(44)),
+        ("ALGOLIA_SEARCH_API_KEY", noise(32, HEX)),
+        ("SECRET_KIND", "SECRET_KIND_API_KEY_V2_2024"),
+        ("DB_PASSWORD", f"ENC[AES256_GCM,data:{noise(24)}]"),
+        ("API_TOKEN", jwt(sub="1234567890", name="John Doe")),
+        ("API_TOKEN", jwt(sub="5ebac534954b54139806c112", exp=1589300284)),
+        ("SUPABASE_API_KEY", jwt(iss="supabase", ref=noise(20, LOWER), role="anon")),
+        ("CI_SECRET", "ci-only-secret-a1b2c3d4e5f6"),
+    ],
+)
+def test_public_values_under_the_name_of_a_secret(name: str, value: str) -> None:
+    assert not list(find_assigned(f'{name} = "{value}"\n'))
+    assert [token.name for token in find_assigned(f'APP_TOKEN = "{noise(40)}"\n')] == ["APP_TOKEN"]
+
+
+def test_a_token_of_a_third_party_and_short_hexadecimal_keys() -> None:
+    text = f'const apiToken = "{jwt(aud="94d59cef", jti=noise(40, HEX))}";\nconst adminKey = "{noise(20, HEX)}";\n'
+    assert [assigned.name for assigned in find_assigned(text)] == ["apiToken", "adminKey"]
+
+
+def test_what_a_finding_shows_of_a_yaml_file_is_blacked_out() -> None:
+    value = noise(40)
+    assert value not in redact(f"app:\n  session_secret: {value}\n")
 
 
 @pytest.mark.parametrize(
@@ -198,6 +248,14 @@ def test_one_level_lower_in_tests_and_templates(tmp_path: Path) -> None:
         "file src/a.ts": Severity.CRITICAL,
         "file tests/a.ts": Severity.HIGH,
     }
+
+
+def test_a_secret_is_no_name_of_another(tmp_path: Path) -> None:
+    tokens = ["sbp_" + noise(40, "fedcba9876543210"), KEYS["Supabase access token"], noise(40)]
+    (tmp_path / "a.yml").write_text(f"{tokens[0]}: {tokens[1]}\n{tokens[2]}: {KEYS['Neon key']}\n")
+    rows = [row for _, row in _failed(tmp_path)]
+    assert rows
+    assert not [token for token in tokens for row in rows if token in row.detail + row.evidence]
 
 
 def test_without_git_an_env_file_is_unknown_and_untracked_is_fine(tmp_path: Path) -> None:

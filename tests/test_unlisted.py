@@ -12,11 +12,16 @@ from tests.running import run, write
 if TYPE_CHECKING:
     from pathlib import Path
 
+TABLE = 'import { route } from "@react-router/dev/routes";\nexport default [route("a", "./a.tsx")]\n'
 CASES = {
     "go": ({"go.mod": "module x\nrequire github.com/gin-gonic/gin v1.9.0\n", "main.go": "package main\n"}, "Go"),
     "rails": ({"Gemfile": "source 'x'\ngem 'rails'\n", "db/schema.yml": "a: 1\n"}, "Ruby"),
     "spring": ({"api/build.gradle.kts": 'implementation("org.springframework.boot:spring-boot-starter-web")\n'}, "JVM"),
-    "sveltekit": ({"package.json": '{"dependencies": {"@sveltejs/kit": "2"}}', "a.ts": "let a = 1\n"}, "SvelteKit"),
+    "elysia": ({"package.json": '{"dependencies": {"elysia": "1"}}', "a.ts": "let a = 1\n"}, "Elysia"),
+    "react-router": (
+        {"web/app/routes.ts": TABLE},
+        "React Router",
+    ),
     "aiohttp": ({"requirements.txt": "aiohttp==3.9\n", "app.py": "x = 1\n"}, "aiohttp"),
 }  # fmt: skip
 
@@ -37,6 +42,8 @@ def test_what_only_builds_or_belongs_to_a_phone_is_no_server(tmp_path: Path) -> 
         "ios/Gemfile": "gem 'fastlane'\n", "android/build.gradle": "apply plugin: 'com.android.application'\n",
         "src-tauri/Cargo.toml": "[dependencies]\ntauri = '2'\n", "tools/go.mod": "module tools\n",
         "package.json": '{"name": "x", "devDependencies": {"astro": "4"}}', "src/a.ts": "export const a = 1\n",
+        "web/app/routes.ts": TABLE,
+        "web/react-router.config.ts": "export default { ssr: false };\n",
     }  # fmt: skip
     write(tmp_path, files)
     run("scan", tmp_path, "--offline", "--only", "route", "-o", f"json={tmp_path / 'r.json'}")

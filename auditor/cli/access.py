@@ -27,6 +27,9 @@ _FILTERS = ("table", "caller", "command")
 @click.option("--table", multiple=True, metavar="GLOB", help="Only objects that match, as public.* (repeatable).")
 @click.option("--caller", multiple=True, metavar="NAME", help="Only this caller, as anon (repeatable).")
 @click.option("--command", multiple=True, metavar="NAME", help="Only this command, as select (repeatable).")
+@click.option(
+    "--cell", nargs=3, metavar="OBJECT CALLER COMMAND", help="Print the transcript of one cell: a script for psql."
+)
 @click.option("--write", metavar="FILE", help="Write the access contract: the matrix as a file to review and commit.")
 @click.option("--diff", metavar="REF", help="Compare with a branch, tag or commit: what the files here change.")
 @click.option(
@@ -45,6 +48,8 @@ def access(path: Path, **options: Any) -> int:  # noqa: ANN401 - click's options
     if options["write"]:
         _refuse_place(options["write"], target.root)
     try:
+        if options["cell"]:
+            return _printed_cell(target, options["cell"])
         return _compared(target, options) if options["diff"] else _shown(target, options)
     except Unavailable as reason:
         return incomplete({"": str(reason)})
@@ -57,6 +62,10 @@ def _refuse_mixtures(options: dict[str, Any]) -> None:
         raise UsageError("--fail-on-widening says what --diff REF shall do; name a REF")
     if options["write"] and (options["diff"] or any(options[name] for name in _FILTERS)):
         raise UsageError("--write records the whole matrix: it goes with none of --diff, --table, --caller, --command")
+    if options["cell"] and any(options[name] for name in (*_FILTERS, "write", "diff")):
+        raise UsageError("--cell goes with none of --write, --diff, --table, --caller, --command")
+    if options["cell"] and options["form"] != "text":
+        raise UsageError("--cell prints a script, and has no --format")
     if options["diff"] and options["form"] == "html":
         raise UsageError("--diff has the formats text, json and md")
 
@@ -99,7 +108,27 @@ def _shown(target: Target, options: dict[str, Any]) -> int:
         if found.cells and not chosen:
             click.echo("backend-audit: no object matches", err=True)
         if chosen or not found.cells or options["form"] != "text":
-            _print(chosen, found.lost, options["form"])
+            _print(chosen, found, options["form"])
+    return incomplete(found.lost) if found.lost else 0
+
+
+def _printed_cell(target: Target, wanted: tuple[str, str, str]) -> int:
+    """The complete script of each cell of that name: there may be several databases."""
+    from fnmatch import fnmatchcase
+
+    from auditor.access import read_access
+    from auditor.render.access_script import script_of, setup_of
+    from auditor.render.safe_text import visible
+
+    name, caller, command = wanted
+    found = read_access(target)
+    cells = _chosen(found.cells, {"table": (name,), "caller": (caller,), "command": (command,)})
+    exact = [cell for cell in cells if _named(cell.object, name, lambda text, glob: text == glob)]
+    cells = exact or [cell for cell in cells if _named(cell.object, name, fnmatchcase)]
+    if not cells and not found.lost:
+        raise UsageError(f"--cell: no object matches '{name}', or {caller} did not try {command} on it")
+    for cell in cells:
+        click.echo(visible(script_of(cell, setup_of(cell, found.setups))))
     return incomplete(found.lost) if found.lost else 0
 
 
@@ -138,7 +167,7 @@ def _named(identity: str, glob: str, matches: Any) -> bool:  # noqa: ANN401 - fn
     return any(matches(name, glob) for name in (identity, plain, plain.partition(".")[2]))
 
 
-def _print(cells: list[AccessCell], lost: Mapping[str, str], form: str) -> None:
+def _print(cells: list[AccessCell], found: Access, form: str) -> None:
     from auditor.render import access as render
 
     if form == "text":
@@ -149,7 +178,7 @@ def _print(cells: list[AccessCell], lost: Mapping[str, str], form: str) -> None:
         from auditor import __version__
         from auditor.render.html import render_access
 
-        _put(form, render_access(cells, lost, f"backend-audit {__version__}"))
+        _put(form, render_access(cells, found.lost, f"backend-audit {__version__}", found.setups))
     else:
         _put(form, (render.as_json if form == "json" else render.as_markdown)(cells) + "\n")
 

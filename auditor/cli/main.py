@@ -18,7 +18,8 @@ from auditor.model import ExitCode, NothingToScan, UsageError
 # Each command stands in a module of its own, which is imported when the command is called: the module's name where it
 # is not the command's.
 COMMANDS = {
-    "scan": "", "routes": "", "access": "", "shadow": "", "report": "", "advisories": "", "explain": "pages",
+    "scan": "", "routes": "", "access": "", "shadow": "", "report": "", "baseline": "", "history": "",
+    "config": "", "advisories": "", "explain": "pages",
     "rules": "pages", "init": "", "fleet": "", "mcp": "", "completion": "",
 }  # fmt: skip
 

@@ -24,13 +24,13 @@ def mcp(path: Path, database: str | None, pg_bin: str | None) -> int:
     if not path.is_dir():
         raise UsageError(f"{path}: {'not a folder' if path.exists() else 'no such folder'}")
     from auditor.serve import Server
-    from auditor.sources.store import default_folder
+    from auditor.sources.user_cache import user_folder
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the protocol's library warns about its own settings
         from auditor.cli.mcp_tools import tools
 
-        server = Server(path.resolve(), database_of(database), pg_bin, os.cpu_count() or 1, default_folder())
+        server = Server(path.resolve(), database_of(database), pg_bin, os.cpu_count() or 1, user_folder(path.resolve()))
         try:
             tools(server).run("stdio")
         finally:

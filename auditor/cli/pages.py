@@ -53,9 +53,9 @@ def _finding(name: str, file: Path | None) -> Finding | None:
         return None
     from auditor.cli.last_report import recall
     from auditor.cli.report import read_report
-    from auditor.sources.store import default_folder
+    from auditor.sources.user_cache import user_folder
 
-    report = read_report(file) if file else recall(Path.cwd(), default_folder())
+    report = read_report(file) if file else recall(Path.cwd(), user_folder(Path.cwd()))
     found = [finding for finding in (report.findings if report else ()) if finding.fingerprint.startswith(name)]
     if len({finding.fingerprint for finding in found}) > 1:
         raise UsageError(f"{len(found)} findings have a fingerprint that starts with {name}: give more of it")

@@ -58,7 +58,7 @@ def framework(file: Path, framework: str, form: str) -> int:
 
 
 def read_report(file: Path) -> Report:
-    """A JSON report; raises UsageError where the file is none of this version."""
+    """A report that was written earlier; raises UsageError."""
     from pydantic import ValidationError
 
     from auditor.report import SCHEMA_VERSION

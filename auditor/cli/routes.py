@@ -33,7 +33,12 @@ def routes(path: Path, form: str, methods: tuple[str, ...], globs: tuple[str, ..
     root = path.resolve()
     settings = read_settings(root)
     try:
-        helpers = Helpers(settings.auth_helpers, settings.limit_helpers, settings.validation_helpers)
+        helpers = Helpers(
+            settings.auth_helpers,
+            settings.limit_helpers,
+            settings.validation_helpers,
+            tuple(settings.base_paths.items()),
+        )
         found = list_routes(Target(root, include=settings.include, exclude=settings.exclude), helpers)
     except Unavailable as reason:
         raise click.ClickException(str(reason)) from reason

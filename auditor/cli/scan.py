@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
 
 import click
 
 from auditor.cli.codes import EXIT_CODES
+from auditor.cli.gate_options import gate_of, gate_options, review_of
 from auditor.cli.outputs import FORMATS, read_outputs, write_output
 from auditor.cli.replay_options import GRANTS, PG_BIN, TIMEOUT, database_of
-from auditor.model import Confidence, Severity, UsageError
+from auditor.model import ExitCode, NothingToScan, UsageError
 
 if TYPE_CHECKING:
+    from auditor.audit import Request
+    from auditor.config import Settings
+    from auditor.model import Target
     from auditor.report import Report
+    from auditor.rulebook import Rulebook
+    from auditor.sources.repository import Repository
 
 
 @click.command(epilog=EXIT_CODES)
@@ -68,25 +75,24 @@ if TYPE_CHECKING:
 )
 @click.option("--vex", multiple=True, metavar="FILE", help="Accept what OpenVEX or CycloneDX VEX clears (repeatable).")
 @click.option("--require-complete", is_flag=True, help="Any package that was not audited makes the control unknown.")
+@click.option(
+    "--history-budget",
+    default="20s",
+    show_default=True,
+    metavar="TIME",
+    help="Time for the secrets in git's history (30s, 5m; 0 leaves it out).",
+)
+@click.option("--quick", is_flag=True, help="Leave out git's history and the replay of the migrations.")
+@click.option(
+    "--semgrep-rules",
+    multiple=True,
+    metavar="FILE|FOLDER",
+    help="Run semgrep rules of your own beside ours (repeatable).",
+)
 @click.option("--all-migrations", is_flag=True, help="Treat migrations that the default branch has as new, too.")
 @click.option("--include", multiple=True, metavar="GLOB", help="Scan only files that match (repeatable).")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave files out (repeatable).")
-@click.option(
-    "--fail-on",
-    type=click.Choice(["critical", "high", "medium", "low", "never"]),
-    help="Least severity that fails the gate.  [default: high]",
-)
-@click.option(
-    "--min-confidence",
-    type=click.Choice([c.value for c in Confidence]),
-    help="Least confidence that fails the gate.  [default: inferred]",
-)
-@click.option(
-    "--allow-unknown",
-    multiple=True,
-    metavar="CONTROL|all",
-    help="Unknown controls that do not make the scan incomplete (repeatable).",
-)
+@gate_options
 @TIMEOUT
 @click.option(
     "-o",
@@ -96,7 +102,11 @@ if TYPE_CHECKING:
     help=f"Write a report: {', '.join(FORMATS)} (repeatable; FILE `-` is stdout).",
 )
 @click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes that read code.  [default: all cores]")
-@click.option("--cache/--no-cache", default=True, help="Keep what was worked out for the next scan.  [default: on]")
+@click.option(
+    "--cache/--no-cache",
+    default=True,
+    help="Keep for the next scan what was worked out, and answers of services for a day.  [default: on]",
+)
 @click.option(
     "--cache-dir",
     type=click.Path(file_okay=False, path_type=Path),
@@ -108,48 +118,88 @@ if TYPE_CHECKING:
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but the gate's sentence.")
 def scan(path: Path, **options: Any) -> int:  # noqa: ANN401 - click's options, read by name below
     """Audit the backend in PATH (default: this folder)."""
-    from auditor.audit import audit
     from auditor.cli.formats import render
     from auditor.cli.last_report import remember
-    from auditor.rulebook import load_rulebook
 
-    request = _request(path, options)
+    book = _rulebook(options)
+    request = request_of(path, options, book)
     outputs = read_outputs(options["output"], request.target.root)
-    book = load_rulebook()
-    with _Progress(quiet=options["quiet"]) as progress:
-        report, repository = audit(request, book, progress.say)
+    try:
+        with _Progress(quiet=options["quiet"]) as progress:
+            report, repository = _audited(request, options, book, progress)
+    except NothingToScan:
+        if not options["changed"]:
+            raise
+        click.echo("backend-audit: nothing is staged that a rule reads", err=True)
+        return ExitCode.PASSED
     for form, file in outputs:
         write_output(form, file, render(form, report, book, repository))
-    remember(report, request.target.root, request.cache)
+    remember(report, request.target.root, request.target.cache)
     _print(report, options, to_stderr=any(file == "-" for _, file in outputs))
     return report.gate.exit_code
 
 
-def _request(path: Path, options: dict[str, Any]) -> Any:  # noqa: ANN401 - a Request, imported late
+def _rulebook(options: dict[str, Any]) -> Rulebook:
+    """The rules of this tool, and those that the user brings along: they lie in a folder until the scan has ended."""
+    from auditor.rulebook import load_rulebook
+
+    if not options["semgrep_rules"]:
+        return load_rulebook()
+    from auditor.sources.semgrep_own import own_pages
+
+    folder = click.get_current_context().with_resource(TemporaryDirectory(prefix="backend-audit-rules-"))
+    pages, left_out = own_pages(options["semgrep_rules"], Path(folder))
+    if left_out and not options["quiet"]:
+        click.echo(f"backend-audit: not for a language that is read here: {', '.join(left_out)}", err=True)
+    book = load_rulebook()
+    return replace(book, pages=(*book.pages, *pages))
+
+
+def _audited(
+    request: Request, options: dict[str, Any], book: Rulebook, progress: _Progress
+) -> tuple[Report, Repository]:
+    if options["changed"]:
+        from auditor.staged import audit_staged
+
+        return audit_staged(request, book)
+    from auditor.review import review
+
+    return review(review_of(request, options, book), book, progress.say, progress.warn)
+
+
+def request_of(path: Path, options: dict[str, Any], book: Rulebook) -> Request:
+    """What the options ask for; raises UsageError for what cannot be done."""
     from auditor.audit import Request
-    from auditor.config import read_settings
-    from auditor.gate import GateSettings
-    from auditor.model import Target
-    from auditor.sources.globs import chosen_spec
-    from auditor.sources.store import default_folder
+    from auditor.config import read_config
+    from auditor.overrides import check_names
 
     if not path.is_dir():
         raise UsageError(f"{path}: {'not a folder' if path.exists() else 'no such folder'}")
     root = path.resolve()
-    settings = read_settings(root)
+    config = read_config(root)
+    check_names(config, book)
+    target = _target(root, options, config.settings)
+    jobs = options["jobs"] or os.cpu_count() or 1
+    return Request(target, config, options["only"], gate_of(options, config, book), jobs)
+
+
+def _target(root: Path, options: dict[str, Any], settings: Settings) -> Target:
+    from auditor.model import Target
+    from auditor.sources.globs import chosen_spec
+    from auditor.sources.user_cache import user_folder
+
     include = options["include"] or settings.include
     exclude = (*settings.exclude, *options["exclude"])
     for option, globs in (("--include", include), ("--exclude", exclude)):
         chosen_spec(globs, option)  # a glob that cannot be used is a usage error, and found before the scan
     if options["database"] is not None and options["probe_database"] is not None:
         raise UsageError("--database reads a server and --probe-database writes to one: give one of them")
-    fail_on = options["fail_on"] or settings.fail_on or "high"
-    target = Target(
+    return Target(
         root=root,
         database=database_of(options["database"]) or database_of(options["probe_database"], "--probe-database"),
         probe_live=options["probe_database"] is not None,
         disposable=options["disposable"],
-        shadow=options["shadow"],
+        shadow=options["shadow"] and not options["quick"],
         pg_bin=options["pg_bin"],
         timeout=options["timeout"],
         advisories=options["advisories"],
@@ -162,26 +212,10 @@ def _request(path: Path, options: dict[str, Any]) -> Any:  # noqa: ANN401 - a Re
         include=include,
         exclude=exclude,
         all_migrations=options["all_migrations"],
+        cache=(options["cache_dir"] or user_folder(root)) if options["cache"] else None,
+        denied_licences=settings.denied_licences,
+        history_seconds=0.0 if options["quick"] else _seconds(options["history_budget"]),
     )
-    gate = GateSettings(
-        fail_on=None if fail_on == "never" else Severity(fail_on),
-        min_confidence=Confidence(options["min_confidence"] or settings.min_confidence or "inferred"),
-        allow_unknown=_controls((*settings.allow_unknown, *options["allow_unknown"])),
-    )
-    cache = (options["cache_dir"] or default_folder()) if options["cache"] else None
-    return Request(target, settings, options["only"], gate, options["jobs"] or os.cpu_count() or 1, cache)
-
-
-def _controls(names: tuple[str, ...]) -> tuple[str, ...]:
-    from auditor.rulebook import load_rulebook
-
-    known = {"all", *(control.id for control in load_rulebook().controls)}
-    for name in names:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean '{close[0]}'?" if close else ""
-            raise UsageError(f"--allow-unknown: no control is named '{name}'{hint}")
-    return names
 
 
 def _files(option: str, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -207,6 +241,13 @@ def _days(text: str) -> float:
     return int(match[1]) * {"h": 1 / 24, "d": 1, "": 1, "w": 7}[match[2]]
 
 
+def _seconds(text: str) -> float:
+    match = re.fullmatch(r"(\d{1,6})([smh]?)", text)
+    if match is None:
+        raise UsageError(f"--history-budget: '{text}' is no time; write 30s or 5m")
+    return float(match[1]) * {"s": 1, "": 1, "m": 60, "h": 3600}[match[2]]
+
+
 def _print(report: Report, options: dict[str, Any], *, to_stderr: bool) -> None:
     from rich.console import Console
 
@@ -225,6 +266,7 @@ class _Progress:
     """What the scan is doing, on one line of stderr that goes away; nothing when stderr is no terminal."""
 
     def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
         self._shown = sys.stderr.isatty() and not quiet
 
     def __enter__(self) -> Self:
@@ -235,6 +277,14 @@ class _Progress:
 
     def say(self, text: str) -> None:
         self._line(f"reading: {text} …")
+
+    def warn(self, text: str) -> None:
+        """Say what of the scan's own affairs went wrong: on a line that stays."""
+        if not self._quiet:
+            self._line("")
+            from auditor.render.safe_text import one_line
+
+            click.echo(f"backend-audit: {one_line(text)}", err=True)
 
     def _line(self, text: str) -> None:
         if self._shown:

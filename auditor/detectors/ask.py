@@ -25,6 +25,7 @@ from auditor.model import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from auditor.model import Place
     from auditor.rulebook import Page
     from auditor.sources.database import Database, Doubt
     from auditor.sources.probes import Probed
@@ -93,9 +94,13 @@ def ask_database(page: Page, database: Database, probed: Probed | None = None) -
     """The answers of one rule about one database; a probe rule has none about one that was not probed."""
     for answer in _ask(page, database, probed):
         place = answer.where
-        span = answer.span or (place if isinstance(place, FileSpan) else database.locate(place) if place else None)
+        span = answer.span or _span(place, database)
         full = replace(answer, unit=database.unit, database=database.name, sources=(database.source,), span=span)
         yield _doubted(replace(full, history=_history(full, database)), page, database)
+
+
+def _span(place: Place | None, database: Database) -> FileSpan | None:
+    return place if isinstance(place, FileSpan) else database.locate(place) if isinstance(place, DbObject) else None
 
 
 def _history(answer: Answer, database: Database) -> tuple[tuple[str, FileSpan], ...]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from auditor.facts.code_requests import ENTERS
+from auditor.facts.code_values import ENTRY, FREE
 from auditor.facts.sites import is_client_module, span_of, subject_of
 from auditor.model import Answer, FileSpan, State
 
@@ -31,13 +33,6 @@ class Judged:
     confidence: Confidence | None = None
 
 
-# Words of which a file has one that request data enters at all.
-ENTERS = re.compile(
-    r"\b_?req(?:uest)?\b|\b(?:ctx|context|event)\b|searchParams|[fF]ormData|[cC]ookie|readBody|getQuery|get_argument"
-    r"|(?m:^\s*@\w+(?:\.\w+)*\.(?:get|post|put|patch|delete|route|websocket|api_route)\()"
-)
-
-
 def answers(
     code: Code,
     noun: str,
@@ -49,22 +44,27 @@ def answers(
     for path, reason in code.unknown.items():
         yield Answer(f"file {path}", State.UNKNOWN, reason, FileSpan(path, 1))
     for path in code.asked:
-        holds = all(code.holds(path, word) for word in words)
-        if holds and not _BROWSER.search(path) and not is_client_module(code.text(path)):
-            yield from _in_file(code, path, noun, judge, rank)
+        holds = all(code.holds(path, word) for word in words if word is not ENTERS)
+        if not holds or _BROWSER.search(path) or is_client_module(code.text(path)):
+            continue
+        own = ENTERS not in words or code.holds(path, ENTERS)
+        if own or code.arrivals(path):
+            yield from _in_file(code, path, noun, judge, rank, own=own)
 
 
 def _in_file(
-    code: Code, path: str, noun: str, judge: Callable[[Event, str], Judged | None], rank: Severity
+    code: Code, path: str, noun: str, judge: Callable[[Event, str], Judged | None], rank: Severity, *, own: bool
 ) -> Iterator[Answer]:
-    flow = code.flow(path)
-    if flow is None:
+    flow = code.flow(path) if own else None
+    if own and flow is None:
         yield Answer(f"file {path}", State.UNKNOWN, "too long or too deep to follow", FileSpan(path, 1))
         return
     found: dict[tuple[int, int], tuple[Event, Judged]] = {}
     text = code.text(path)
-    for event in flow.events:
+    for home, event in [*(("", event) for event in (flow.events if flow else ())), *code.arrivals(path)]:
         judged = judge(event, text)
+        if judged and judged.fault and home:
+            judged = replace(judged, detail=f"{judged.detail}, from {home}:{event.entry}")
         key = (event.node.start_byte, event.node.end_byte)
         if judged and (key not in found or _weight(judged, rank) > _weight(found[key][1], rank)):
             found[key] = (event, judged)
@@ -84,5 +84,5 @@ def _weight(judged: Judged, rank: Severity) -> int:
 
 def named(data: frozenset[str]) -> str:
     """Request data by its place, for a sentence."""
-    first = min(data)
+    first = min(data).lstrip(FREE + ENTRY)
     return f"`{first}`" if len(data) == 1 else f"`{first}` and other request data"

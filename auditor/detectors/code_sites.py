@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from auditor.detectors.code_answers import ENTERS
+from auditor.facts.code_requests import ENTERS
 from auditor.facts.code_values import Value, content
 from auditor.facts.syntax import text_of
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from auditor.facts.code_values import Event
+    from auditor.sources.code import Code
 
 _SQL_METHODS = re.compile(
     r"\.(?:query|execute|exec|prepare|raw|unsafe|queryObject|queryArray|\$queryRawUnsafe|\$executeRawUnsafe|whereRaw|orWhereRaw"
@@ -53,6 +54,8 @@ _SAFE_LOADER = re.compile(r"(?:Safe|Base|Full)Loader$")
 def _sql(event: Event) -> list[Value] | None:
     if event.kind != "call" or not (event.args or event.named):
         return None
+    if event.name.endswith(".extra"):
+        return [value for key, value in event.named.items() if key in {"where", "select", "order_by", "tables"}] or None
     text = event.args[0] if event.args else event.named.get("query")
     if text is None:
         return None
@@ -64,12 +67,14 @@ def _sql(event: Event) -> list[Value] | None:
         return None
     if text.keys is not None:
         text = text.keys.get("text") or text.keys.get("sql") or Value()
-    return [text] if not event.name.endswith((".all", ".get", ".run", ".each", ".raw")) or _says_sql(text) else None
+    doubtful = event.entry > 0 or event.name.endswith((".all", ".get", ".run", ".each", ".raw", ".fetch"))
+    return [text] if not doubtful or _says_sql(text) else None
 
 
 def _says_sql(value: Value) -> bool:
     """Whether a text that was put together says that it is a statement."""
-    return any(isinstance(part.const, str) and _STATEMENT.search(part.const) for part in (value, *value.args))
+    texts = [value.prefix, *(part.const for part in (value, *value.args) if isinstance(part.const, str))]
+    return any(_STATEMENT.search(text) for text in texts)
 
 
 def _command(event: Event) -> list[Value] | None:
@@ -79,7 +84,8 @@ def _command(event: Event) -> list[Value] | None:
         return [event.args[0]]
     if not _PROCESSES.match(event.name):
         return None
-    options = [event.named, *((arg.keys or {}) for arg in event.args)]
+    more = event.named.get("**")
+    options = [event.named, *((arg.keys or {}) for arg in (*event.args, *([more] if more else [])))]
     shell = next((keys["shell"] for keys in options if "shell" in keys), None)
     if shell is not None and shell.const is not False:
         return list(event.args[:2])
@@ -111,7 +117,7 @@ _SITES: dict[str, tuple[str, Callable[[Event], list[Value] | None]]] = {
 }
 _WORDS = {
     "sql-injection": re.compile(
-        r"(?i)[\"'`]\s*(?:select|insert\s+into|update|delete\s+from|with|where|order\s+by)\s|RawUnsafe|sql\.(?:raw|unsafe)"
+        r"(?i)[\"'`]\s*(?:select|insert\s+into|update|delete\s+from|with|where|order\s+by)\s|RawUnsafe|sql\.(?:raw|unsafe)|\.extra\("
     ),
     "command-injection": re.compile(r"child_process|\bsubprocess\b|\bos\.(?:system|popen)|shelljs|execa"),
     "unsafe-deserialization": re.compile(r"[pP]ickle|\byaml\b|\bdill\b|marshal|joblib"),
@@ -122,9 +128,9 @@ def is_followed(rule: str) -> bool:
     return rule in _SITES
 
 
-def may_hold(rule: str, text: str) -> bool:
+def may_hold(rule: str, code: Code, path: str) -> bool:
     """Whether a file has a word of the rule's places, and one that request data enters at."""
-    return _WORDS[rule].search(text) is not None and ENTERS.search(text) is not None
+    return code.holds(path, _WORDS[rule]) and code.holds(path, ENTERS)
 
 
 def judge(rule: str, event: Event) -> tuple[bool, bool] | None:

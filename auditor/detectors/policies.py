@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditor.facts.policy_functions import Function, expand, named
-from auditor.facts.policy_outcomes import FALSE, TRUE, caller_of, outcomes
+from auditor.facts.policy_outcomes import FALSE, SIGNED_IN, TRUE, caller_of, outcomes
 from auditor.facts.policy_terms import terms_of
 from auditor.facts.predicates import only_own_columns, truth_of
 from auditor.model import Answer, DbObject, State
@@ -81,9 +81,17 @@ def table_place(table: Table, aspect: str = "definition") -> DbObject:
 
 
 def open_by_its_words(policy: Policy) -> bool:
-    """Always true, or decided by the row's own columns alone (`published = true`)."""
+    """Always true, true of a role that it names, or decided by the row's own columns alone (`published = true`)."""
     clauses = [text for text in (policy.using, policy.check) if text]
-    return any(truth_of(text).value is True or only_own_columns(text) for text in clauses)
+    return any(truth_of(text).value is True or only_own_columns(text) or _names_the_role(text) for text in clauses)
+
+
+def _names_the_role(text: str) -> bool:
+    """`auth.role() = 'authenticated'` says what `to authenticated using (true)` says. One that asks for the user's id
+    and then compares it with nothing is a slip rather than a decision.
+    """
+    term = terms_of(text)
+    return term is not None and not term.calls & {"auth.uid", "uid"} and outcomes(term, SIGNED_IN) == {TRUE}
 
 
 def to_blame(table: Table, callers: set[str], commands: set[str]) -> DbObject:

@@ -26,10 +26,10 @@ def ask(page: Page, code: Code, semgrep: Semgrep) -> Iterator[Answer]:
     found = semgrep.pages[page.id]
     if found.broken:
         raise Unavailable(found.broken)
-    for path, reason in sorted((code.unread | found.unread).items()):
-        yield Answer(f"file {path}", State.UNKNOWN, reason, FileSpan(path, 1))
     if code_sites.is_followed(page.id):
         _follow(page, code, found)
+    for path, reason in sorted((code.unread | found.unread).items()):
+        yield Answer(f"file {path}", State.UNKNOWN, reason, FileSpan(path, 1))
     if found.has_subjects:
         yield from _rows(page, code, found)
     else:
@@ -39,16 +39,21 @@ def ask(page: Page, code: Code, semgrep: Semgrep) -> Iterator[Answer]:
 def _follow(page: Page, code: Code, found: PageMatches) -> None:
     """Correct what the engine says by what happens to request data in the whole file."""
     for path in code.files:
-        if not code_sites.may_hold(page.id, code.text(path)) or is_client_module(code.text(path)):
+        own = code_sites.may_hold(page.id, code, path)
+        arrived = [event for _, event in code.arrivals(path)]
+        if not (own or arrived) or is_client_module(code.text(path)):
             continue
         reached: set[tuple[int, int]] = set()
         places: dict[tuple[int, int], tuple[Match, bool]] = {}
-        flow = code.flow(path)
-        for event in flow.events if flow else ():
+        flow = code.flow(path) if own else None
+        if own and flow is None:
+            found.unread[path] = "too long or too deep to follow"
+        for event in [*(flow.events if flow else ()), *arrived]:
             judged = code_sites.judge(page.id, event)
             if judged is not None:
                 key = (event.node.start_byte, event.node.end_byte)
-                places[key] = (_match(page, found, code.files[path], path, event.node), judged[1])
+                constant = judged[1] and (key not in places or places[key][1])
+                places[key] = (_match(page, found, code.files[path], path, event.node), constant)
                 reached |= {key} if judged[0] else set()
         clean = [place for key, place in places.items() if key not in reached]
         ours = [places[key][0] for key in sorted(reached)]

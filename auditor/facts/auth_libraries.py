@@ -14,13 +14,13 @@ _PACKAGES = {
     r"hono$|@hono/hono$": r"jwt|bearerAuth|basicAuth|jwk|verifyWithJwks|verify",
     r"jose$": r"jwtVerify|jwtDecrypt|compactVerify",
     r"jsonwebtoken$|fast-jwt$|njwt$|@tsndr/cloudflare-worker-jwt$": r"verify|createVerifier",
-    r"express-jwt$|express-basic-auth$|basic-auth$": r"expressjwt|default|\*",
+    r"express-jwt$|koa-jwt$|koa-basic-auth$|express-basic-auth$|basic-auth$": r"expressjwt|default|\*",
     r"@clerk/|@hono/clerk-auth$": r"auth|getAuth|currentUser|requireAuth|authenticateRequest|verifyToken|withAuth"
     r"|protect|ClerkExpressRequireAuth",
     r"next-auth|@auth/|@hono/auth-js$": r"auth|(?:unstable_)?getServerSession|getToken|getSession|verifyAuth|withAuth",
     r"@auth0/|express-oauth2-jwt-bearer$|express-openid-connect$": r"auth|getSession|withApiAuthRequired|requiresAuth"
     r"|requiredScopes|claimCheck",
-    r"passport": r"authenticate",
+    r"passport|(?:@[\w-]+/)?koa-passport$|@fastify/passport$": r"authenticate",
     r"firebase-admin|firebase-auth-cloudflare|google-auth-library$": r"verifyIdToken|verifySessionCookie",
     r"iron-session$": r"getIronSession|unsealData",
     r"@kinde-oss/|@workos-inc/|@stackframe/|supertokens-node|@logto/|@descope/|@hono/stytch-auth": r"\w*[Ss]ession\w*"
@@ -39,7 +39,8 @@ _METHODS = re.compile(
     r"(?:\.auth\.(?:getUser|getClaims|getSession|updateUser|getUserIdentities|reauthenticate)|\.auth\.mfa\.\w+"
     r"|\.api\.(?:getSession|verifyApiKey)|\.(?:verifyIdToken|verifySessionCookie"
     r"|authenticateRequest|authenticateSession\w*|validateSession\w*|isAuthenticated|constructEvent(?:Async)?|verifyJwt"
-    r"|authenticateJwt|verifyAccessToken))$"
+    r"|authenticateJwt|verifyAccessToken)|\blocals\.(?:safeGetSession|getSession|auth|validate|validateUser))$"
+    r"|^(?:safeGetSession|requireUserSession|getUserSession|serverSupabaseUser|serverSupabaseSession)$"
 )
 
 

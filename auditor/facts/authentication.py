@@ -47,7 +47,7 @@ _KEEPERS = re.compile(
     r"|connect-|lusca|csurf|csrf|cors|arctic$|oslo|helmet|@simplewebauthn/server|nookies|js-cookie"
 )
 _LETS_PASS = re.compile(
-    r"credentialsRequired\s*:\s*false|[\"']anonymous[\"']|\boptional\s*:\s*true|mode\s*:\s*[\"'](?:try|optional)[\"']"
+    r"credentialsRequired\s*:\s*false|\bpassthrough\s*:\s*true|[\"']anonymous[\"']|\boptional\s*:\s*true|mode\s*:\s*[\"'](?:try|optional)[\"']"
     r"|^[\w.]*(?:optional|initialize|initAuthConfig|passport\.session|clerkMiddleware)\w*\s*\(",
     re.IGNORECASE,
 )
@@ -55,6 +55,7 @@ _LETS_PASS = re.compile(
 _POLICY = re.compile(
     r"(?:^|\.)\w*(?:[pP]olic(?:y|ies)|[pP]ermissions?|[aA]bilit(?:y|ies)|acl)\.(?:can|is|may|check|assert|allow|ensure)\w*$"
 )
+_FORGERY = re.compile(r"c?srf|xsrf|same_?origin", re.IGNORECASE)  # asks which page sends, never who
 _CONDITIONS = re.compile(r"pathname|createRouteMatcher|nextUrl|\.url\b|startsWith\(|matcher|authorized\s*[:(]")
 _MAX_HOPS = 4
 _GUARD_HOPS = 6  # a guard is there to ask, so that what it finds far away still means the caller
@@ -99,7 +100,7 @@ def authentication(reacher: Reacher, endpoint: Endpoint) -> Control:
 
 def _look_at_guard(reacher: Reacher, guard: Site, seen: _Seen) -> None:
     name, reach = _short(guard), reacher.reach(guard)
-    if _LETS_PASS.search(text_of(guard.node)):
+    if _LETS_PASS.search(text_of(guard.node)) or _FORGERY.search(text_of(_root(guard))[-40:]):
         return
     if found := asked(reacher, guard, _GUARD_HOPS):
         library = not any(body.node.type in LOCAL for body in reach.bodies)

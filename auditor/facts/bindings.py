@@ -243,21 +243,6 @@ def property_of(holder: Node, key: str) -> Node | None:
     return None
 
 
-def given_type(holder: Node, key: str) -> Node | None:
-    """The class of what a class is given: `constructor(private readonly notes: Notes)`, `@Inject() notes: Notes`."""
-    body = holder.child_by_field_name("body")
-    members = body.named_children if body is not None else []
-    made = [each for each in members if text_of(each.child_by_field_name("name")) == "constructor"]
-    listed = [each.child_by_field_name("parameters") for each in made]
-    held = [each for each in members if each.type == "public_field_definition"]
-    for each in [*held, *(given for found in listed if found is not None for given in found.named_children)]:
-        name = text_of(each.child_by_field_name("name") or each.child_by_field_name("pattern"))
-        annotation = each.child_by_field_name("type") if name == key else None
-        if annotation is not None and annotation.named_children[0].type == "type_identifier":
-            return annotation.named_children[0]
-    return None
-
-
 def returned(function: Node) -> Iterator[Node]:
     """The expressions that a function returns itself, not those of functions inside it."""
     body = function.child_by_field_name("body")

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from auditor.facts import code_ir as ir
-from auditor.facts.code_values import EVERYTHING, Value
+from auditor.facts.code_values import EVERYTHING, Value, content
 from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 _GOOD = re.compile(
     r"(?i)^_?(?:is|are|has|assert|check|ensure|validate|verify|must|require)_?\w*(?:valid|safe|allow|uuid|known|host|ip|"
     r"name|url|uri|path|file|trusted|origin|redirect|domain|permitted|whitelist|input|id|domain|public|relative|local|inside|within)\w*$"
-    r"|^(?:validate|sanitize|isURL|isUUID|isEmail|isAlphanumeric|isInt|isMongoId|isValid|url_has_allowed_host_and_scheme"
+    r"|^_?(?:safe|allow(?:s|ed)?)_?\w*(?:redirect|url|host|path|next)\w*$|^(?:validate|sanitize|isURL|isUUID|isEmail|isAlphanumeric|isInt|isMongoId|isValid|url_has_allowed_host_and_scheme"
     r"|url_is_safe|check)$"
 )
 _BAD = re.compile(
     r"(?i)^_?is_?\w*(?:invalid|blocked|blacklist|private|internal|banned|denied|unsafe|malicious|forbidden|reserved|loopback)\w*$"
+)
+_FAULT = re.compile(
+    r"(?:[vV]alid(?:ation|ate)\w*|[uU]rl|[pP]ath|[hH]ost)_?(?:[eE]rrors?|[pP]roblems?|[iI]ssues?|[rR]eason)$"
 )
 _LOOKS = {
     "includes",
@@ -39,6 +42,7 @@ _LOOKS = {
 _SHAPES = {"isdigit", "isalnum", "isalpha", "isidentifier", "isnumeric", "isdecimal"}
 _NUMBERS = re.compile(r"^(?:Number\.is\w+|isFinite|Array\.isArray)$")
 _NO_HOST = {"protocol", "scheme", "port"}  # parts of a URL that say nothing of where it leads
+_HOST = {"netloc", "hostname", "host"}
 _USES = ("path", "sql", "command", "html", "structure", "code", "ldap", "xpath", "regex", "template", "xml")
 _INSIDE = "path"
 _ANCHORED_PATTERN = re.compile(r"^/\^.*\$/?[gimsuy]*$")
@@ -63,6 +67,8 @@ def refine(flow: Flow, test: ir.Expr, *, truth: bool, env: Env) -> None:
         refine(flow, known.test, truth=truth, env=env)
     elif isinstance(test, ir.Assign):
         refine(flow, test.value, truth=truth, env=env)
+    elif not truth and isinstance(test, ir.Attr) and test.name in _HOST:
+        env.clear(_paths(flow, test.obj, env), "redirect")
     elif truth and isinstance(test, ir.Index) and test.key is not None:
         env.clear(_paths(flow, test.key, env))  # a key that a table of ours has
 
@@ -172,7 +178,7 @@ def _asked(flow: Flow, call: ir.Call, truth: bool, env: Env) -> None:
     elif method == "isinstance" and truth and len(call.args) > 1:
         text = text_of(call.args[1].node)
         env.clear(_paths(flow, call.args[0], env), "structure" if "str" in text else EVERYTHING)
-    elif _NUMBERS.match(text_of(call.func.node)) and truth:
+    elif (_NUMBERS.match(text_of(call.func.node)) and truth) or (_FAULT.search(method) and not truth):
         _clear_arguments(flow, call, env)
     elif (_BAD.match(method) or method == "isNaN") != truth and (
         _GOOD.match(method) or _BAD.match(method) or method == "isNaN"
@@ -184,7 +190,8 @@ def _asked(flow: Flow, call: ir.Call, truth: bool, env: Env) -> None:
 
 def _clear_arguments(flow: Flow, call: ir.Call, env: Env) -> None:
     for arg in call.args:
-        env.clear(_paths(flow, arg, env))
+        if not isinstance(arg, ir.Function):
+            env.clear(content(_value(flow, arg, env)).taint)
 
 
 def _looked(flow: Flow, call: ir.Call, truth: bool, env: Env) -> None:
@@ -216,6 +223,8 @@ def _begins(flow: Flow, call: ir.Call, truth: bool, env: Env) -> None:
     if not truth:
         if given.const in {"//", "/\\"}:
             env.clear(paths, "double-slash")
+        if isinstance(given.const, str) and given.const.startswith(".."):
+            env.clear(paths, "path")
         return
     env.clear(paths, "path")
     if not isinstance(given.const, str) or _ANCHORED.match(given.const):

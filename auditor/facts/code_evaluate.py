@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from auditor.facts import code_ir as ir
 from auditor.facts.code_assign import bind
 from auditor.facts.code_checks import refine
-from auditor.facts.code_joins import COMPARES, folded, joined, settled
-from auditor.facts.code_members import attribute, element_of, item, record
+from auditor.facts.code_elsewhere import elsewhere, instance, is_class
+from auditor.facts.code_joins import COMPARES, folded, guessable, joined, settled
+from auditor.facts.code_members import attribute, element_of, item, record, whereabouts
 from auditor.facts.code_models import called, harmless
 from auditor.facts.code_requests import member
+from auditor.facts.code_schemas import keep_valid
 from auditor.facts.code_values import (
     NOTHING,
     Closure,
     Env,
     Event,
     Flow,
+    Origin,
     TooLong,
     Value,
     constant,
     content,
     elements,
-    guessable,
     union,
 )
+from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_MOST_STEPS = 250_000
-
 
 def evaluate(flow: Flow, expr: ir.Expr, env: Env) -> Value:
     flow.steps += 1
-    if flow.steps > _MOST_STEPS:
+    if flow.steps > flow.most_steps:
         raise TooLong
     return _KINDS[type(expr)](flow, expr, env)
 
@@ -46,8 +48,11 @@ def _const(flow: Flow, expr: ir.Const, env: Env) -> Value:
 
 
 def _origin(flow: Flow, expr: ir.Origin, env: Env) -> Value:
-    del flow, env
-    return Value(name=expr.name)
+    del env
+    origin = None
+    if expr.module and flow.modules is not None:
+        origin = Origin(flow.path, expr.module, (expr.member,) if expr.member else ())
+    return Value(name=expr.name, origin=origin)
 
 
 def _name(flow: Flow, expr: ir.Name, env: Env) -> Value:
@@ -69,7 +74,9 @@ def _index(flow: Flow, expr: ir.Index, env: Env) -> Value:
     if obj.items is not None:
         return item(obj.items, key)
     if obj.keys is not None or isinstance(key.const, str):
-        return attribute(flow, obj, key.const, env) if isinstance(key.const, str) else content(obj)
+        if isinstance(key.const, str):
+            return attribute(flow, obj, key.const, env)
+        return replace(content(obj), name=f"{obj.name}[]") if key.taint else content(obj)
     if isinstance(obj.const, str) and isinstance(key.const, int) and -len(obj.const) <= key.const < len(obj.const):
         return constant(obj.const[key.const])
     if obj.taint and isinstance(key.const, int):
@@ -89,13 +96,18 @@ def _call(flow: Flow, expr: ir.Call, env: Env) -> Value:
         name, method = func.name or (expr.func.id if isinstance(expr.func, ir.Name) else ""), ""
     args = tuple(_arguments(flow, expr.args, env))
     named = {key: evaluate(flow, value, env) for key, value in expr.named.items()}
-    call = Event("new" if expr.is_new else "call", name, expr.node, args, named, receiver, env.cleared, env.function)
+    kind = "new" if expr.is_new else "call"
+    call = Event(kind, name, expr.node, args, named, receiver, env.cleared, env.function, *whereabouts(flow), func)
     flow.events.append(call)
+    if func.closure is None and func.origin is None and not is_class(func):
+        return called(flow, call, method, env)
+    if made := harmless(call):
+        return made
     if func.closure is not None:
-        if made := harmless(call):
-            return made
         return flow.call(flow, func.closure, args, named, env)
-    return called(flow, call, method, env)
+    if is_class(func):
+        return instance(flow, func, call, env)
+    return elsewhere(flow, func, call, env) or called(flow, call, method, env)
 
 
 def _arguments(flow: Flow, exprs: list[ir.Expr], env: Env) -> list[Value]:
@@ -103,6 +115,7 @@ def _arguments(flow: Flow, exprs: list[ir.Expr], env: Env) -> list[Value]:
     for expr in exprs:
         value = evaluate(flow, expr, env)
         found.extend(value.items if isinstance(expr, ir.Spread) and value.items is not None else [value])
+        keep_valid(flow, value, env)
     return found
 
 
@@ -189,6 +202,7 @@ def _assign(flow: Flow, expr: ir.Assign, env: Env) -> Value:
         and not value.taint
         and value.items is None
         and value.keys is None
+        and not (isinstance(expr.target, ir.Name) and _mentions(expr.value, expr.target.id))
     ):
         value = replace(value, test=expr.value)
     if isinstance(expr.target, ir.Name):
@@ -199,6 +213,11 @@ def _assign(flow: Flow, expr: ir.Assign, env: Env) -> Value:
         value = union([evaluate(flow, expr.target, env), value])
     bind(flow, expr.target, value, env)
     return value
+
+
+def _mentions(expr: ir.Expr, name: str) -> bool:
+    """Whether a variable is in its own new value: a test of it would never end."""
+    return re.search(rf"(?<![\w$]){re.escape(name)}(?![\w$])", text_of(expr.node)) is not None
 
 
 def _each(flow: Flow, expr: ir.Each, env: Env) -> Value:
@@ -228,8 +247,9 @@ def _markup(flow: Flow, expr: ir.Many, env: Env) -> None:
 
 
 def _function(flow: Flow, expr: ir.Function, env: Env) -> Value:
-    closure = Closure(expr, env)
-    flow.call(flow, closure, (), {"\0entry": Value()}, env)
+    closure = Closure(expr, env, path=flow.path)
+    if not flow.is_loading:
+        flow.call(flow, closure, (), {"\0entry": Value()}, env)
     return Value(closure=closure, name="")
 
 

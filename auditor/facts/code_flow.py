@@ -7,17 +7,29 @@ enter, and wherever the file calls it. Nothing here knows a rule.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from auditor.facts import code_ir as ir
 from auditor.facts import code_ir_js, code_ir_py
 from auditor.facts.code_assign import bind
+from auditor.facts.code_calls import call, enter, of_type
 from auditor.facts.code_checks import refine, stated
+from auditor.facts.code_elsewhere import MADE
 from auditor.facts.code_evaluate import evaluate
-from auditor.facts.code_joins import settled
+from auditor.facts.code_joins import merged, settled
 from auditor.facts.code_members import element_of, record
-from auditor.facts.code_requests import parameter, route_context
-from auditor.facts.code_values import Closure, Env, Flow, TooLong, Value, constant, content, merged, union
+from auditor.facts.code_schemas import fields_of
+from auditor.facts.code_values import (
+    Closure,
+    Env,
+    Flow,
+    Origin,
+    TooLong,
+    Value,
+    constant,
+)
 from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
@@ -25,36 +37,54 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node
 
-_REQUEST = re.compile(r"(?:^|\.)(?:_?req|_?request|ctx|context|c|event|searchParams|formData|form)$")
 _ENDS = re.compile(
     r"^(?:flask\.)?abort$|^(?:sys\.|process\.|Deno\.|os\._)?exit$|^(?:notFound|forbidden|unauthorized)$"
 )  # they throw
-_MOST_CALLS = 4  # functions that call one another
 _MOST_LOOPS = 2  # nested ones that are gone through twice
+_MOST_TO_LOAD = 3_000
+_Modules = Callable[[Flow, Origin], Value | None]
 
 
-def follow(language: str, root: Node) -> Flow | None:
+def follow(language: str, root: Node, path: str = "", modules: _Modules | None = None) -> Flow | None:
     """What happens in a file; None where that takes too many steps, or is nested too deep."""
     front = code_ir_py if language == "python" else code_ir_js
-    flow = Flow(language, front.body_of, _call, evaluate)
+    flow = Flow(language, front.body_of, call, evaluate, _run, path=path, home=path, modules=modules)
     try:
         _run(flow, front.program(root), Env(), [])
     except (TooLong, RecursionError):
         return None
+    flow.away = [event for event in flow.events if event.path != path]
+    flow.events = [event for event in flow.events if event.path == path]
     return flow
+
+
+def load(flow: Flow, path: str, root: Node) -> Env:
+    """The names of a module, without a look into its functions; of a long one, its functions and its first names."""
+    front = code_ir_py if flow.language == "python" else code_ir_js
+    env, before = Env(), len(flow.events)
+    state = flow.path, flow.is_loading, flow.steps, flow.most_steps, flow.depth, flow.loops
+    flow.path, flow.is_loading, flow.most_steps = path, True, flow.steps + _MOST_TO_LOAD
+    try:
+        _run(flow, front.program(root), env, [])
+    except TooLong:
+        return env
+    finally:
+        flow.path, flow.is_loading, flow.steps, flow.most_steps, flow.depth, flow.loops = state
+        del flow.events[before:]
+    return env
 
 
 def _run(flow: Flow, body: Sequence[ir.Stmt], env: Env, returned: list[Value]) -> bool:
     """Follow statements; whether what comes after them is never reached."""
     functions = [one.function for one in body if isinstance(one, ir.Define)]
     for function in functions:
-        env.names[function.name] = Value(closure=Closure(function, env), name=function.name)
+        env.names[function.name] = Value(closure=Closure(function, env, path=flow.path), name=function.name)
     ended = False
     for statement in body:
         if not ended and _step(flow, statement, env, returned):
             ended = True
     for function in functions:
-        _enter(flow, Closure(function, env), env)
+        enter(flow, Closure(function, env, path=flow.path), env)
     return ended
 
 
@@ -204,70 +234,31 @@ def _class(flow: Flow, statement: ir.Class, env: Env) -> None:
     this = Value(name="this" if flow.language != "python" else "self", keys=None)
     inside = Env({}, env.cleared, None, env)
     methods = [one.function for one in statement.body if isinstance(one, ir.Define)]
-    keys = {method.name: Value(closure=Closure(method, inside, this), name=method.name) for method in methods}
+    closures = {method.name: Closure(method, inside, this, flow.path) for method in methods}
+    keys = {name: Value(closure=closure, name=name) for name, closure in closures.items()}
     for name, value in keys.items():
         inside.names[f"{this.name}.{name}"] = value
+    model = Value(name=f"{statement.name}()", keys=dict(keys))
+    shape = fields_of(statement) if statement.fields else None
+    env.names[statement.name] = Value(name=statement.name, keys={**keys, MADE: model}, shape=shape)
     _run(flow, [one for one in statement.body if not isinstance(one, ir.Define)], inside, [])
-    for method in methods:
-        _enter(flow, Closure(method, inside, this), inside)
-    env.names[statement.name] = Value(name=statement.name, keys=dict(keys))
+    _keep_injected(flow, closures, inside)
+    for closure in closures.values():
+        enter(flow, closure, inside)
     record(flow, env, "class", statement.name, statement.node, tuple(constant(base) for base in statement.bases))
 
 
-def _enter(flow: Flow, closure: Closure, env: Env) -> None:
-    _call(flow, closure, (), {"\0entry": Value()}, env)
-
-
-def _call(flow: Flow, closure: Closure, args: tuple[Value, ...], named: dict[str, Value], env: Env) -> Value:
-    """Follow a function: with what it is given, or, on entry, with what a request brings to it."""
-    entry = "\0entry" in named
-    if not entry and (flow.depth >= _MOST_CALLS or not _matters(closure, args, named)):
-        return Value(name=f"{closure.function.name}()")
-    inside = Env({}, env.cleared, closure.function, closure.env)
-    for decorator in closure.function.decorators if entry else ():
-        evaluate(flow, decorator, inside)
-    if entry and closure.function.decorators:
-        record(flow, inside, "function", closure.function.name, closure.function.node, ())
-    given = [closure.this, *args] if closure.this and flow.language == "python" and not entry else list(args)
-    if closure.this is not None:
-        inside.names["this"] = closure.this
-    flow.depth += not entry
-    try:
-        _bind_params(flow, closure, given, named, inside)
-        returned: list[Value] = []
-        _run(flow, _body(flow, closure.function), inside, returned)
-    finally:
-        flow.depth -= not entry
-    return union(returned) if returned else Value()
-
-
-def _matters(closure: Closure, args: tuple[Value, ...], named: dict[str, Value]) -> bool:
-    """Whether a call may carry request data: what it is given holds some, is the request, or may be called with it."""
-    if closure.env.function is not None:  # it sees the variables of the function around it
-        return True
-    given = (*args, *named.values())
-    return not given or any(value.closure or _REQUEST.search(value.name) or content(value).taint for value in given)
-
-
-def _body(flow: Flow, function: ir.Function) -> list[ir.Stmt]:
-    if function.body is None:
-        function.body = flow.read_body(function.node)
-    return function.body
-
-
-def _bind_params(
-    flow: Flow, closure: Closure, given: Sequence[Value | None], named: dict[str, Value], inside: Env
-) -> None:
-    entry = "\0entry" in named
-    for number, param in enumerate(closure.function.params):
-        name = text_of(param.target.node) if isinstance(param.target, ir.Name) else ""
-        value = given[number] if number < len(given) else named.get(name)
-        if closure.this is not None and number == 0 and flow.language == "python":
-            value = closure.this
-        if value is None and entry and number == 1 and isinstance(param.target, ir.Pairs):
-            value = route_context(closure.function)
-        elif value is None and entry:
-            value = parameter(flow.language, closure.function, param, name)
-        elif value is None:
-            value = evaluate(flow, param.default, inside) if param.default else Value(name=name)
-        bind(flow, param.target, value, inside)
+def _keep_injected(flow: Flow, methods: dict[str, Closure], inside: Env) -> None:
+    """Objects of other classes that a constructor is given by their type, or makes itself, as members."""
+    maker = methods.get("constructor") or methods.get("__init__")
+    if maker is None or maker.this is None:
+        return
+    this, before = Value(name=maker.this.name, keys={}), len(flow.events)
+    for param in maker.function.params:
+        if isinstance(param.target, ir.Name) and (made := of_type(param, f"{this.name}.{param.target.id}", inside)):
+            inside.names[f"{this.name}.{param.target.id}"] = made
+    call(flow, replace(maker, this=this), (), {}, inside)
+    del flow.events[before:]
+    for name, value in (this.keys or {}).items():
+        if value.origin or value.closure or value.keys:
+            inside.names.setdefault(f"{this.name}.{name}", value)

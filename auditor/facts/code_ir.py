@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 
+EXPORT = "export "  # begins the name that a module's export is kept under
+
+
 @dataclass(slots=True, eq=False)
 class Expr:
     node: Node
@@ -30,9 +33,11 @@ class Name(Expr):
 
 @dataclass(slots=True, eq=False)
 class Origin(Expr):
-    """What an import gives: the dotted name under which everybody knows it."""
+    """What an import gives: the dotted name under which everybody knows it, and the module with the member of it."""
 
     name: str
+    module: str = ""
+    member: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -212,6 +217,7 @@ class Class(Stmt):
     name: str
     bases: list[str]
     body: list[Stmt]
+    fields: dict[str, tuple[str, str]] = field(default_factory=dict)  # the type and the default of each
 
 
 @dataclass(slots=True, eq=False)

@@ -121,7 +121,30 @@ def _leave(node: Node) -> list[ir.Stmt]:
 
 def _export(node: Node) -> list[ir.Stmt]:
     inner = node.child_by_field_name("declaration") or node.child_by_field_name("value")
-    return _statement(inner) if inner else []
+    if inner is None:
+        return _exported(node)
+    if not any(child.type == "default" for child in node.children):
+        return _statement(inner)
+    name = text_of(inner.child_by_field_name("name"))
+    if inner.type in _DECLARED and name:
+        return [*_statement(inner), _bound(inner, ir.EXPORT + "default", ir.Name(inner, name))]
+    return [_bound(inner, ir.EXPORT + "default", expression(inner))]
+
+
+def _exported(node: Node) -> list[ir.Stmt]:
+    """`export { a as b }`, `export { a } from "./b"`, `export * from "./b"`."""
+    source = node.child_by_field_name("source")
+    module = text_of(source).strip("\"'`")
+    clause = next((child for child in node.named_children if child.type == "export_clause"), None)
+    found: list[ir.Stmt] = []
+    for one in clause.named_children if clause else ():
+        name = text_of(one.child_by_field_name("name"))
+        alias = text_of(one.child_by_field_name("alias")) or name
+        value = ir.Origin(one, f"{module}.{name}", module, name) if module else ir.Name(one, name)
+        found.append(_bound(one, ir.EXPORT + alias, value))
+    if clause is None and module:
+        found.append(_bound(node, f"{ir.EXPORT}*{node.start_byte}", ir.Origin(node, module, module)))
+    return found
 
 
 def _import(node: Node) -> list[ir.Stmt]:
@@ -131,9 +154,9 @@ def _import(node: Node) -> list[ir.Stmt]:
     for clause in node.named_children:
         for part in clause.named_children if clause.type == "import_clause" else ():
             if part.type == "identifier":
-                found.append(_bound(part, text_of(part), module))
+                found.append(_bound(part, text_of(part), ir.Origin(part, module, module, "default")))
             elif part.type == "namespace_import":
-                found.append(_bound(part, text_of(part.named_children[-1]), module))
+                found.append(_bound(part, text_of(part.named_children[-1]), ir.Origin(part, module, module)))
             else:
                 found.extend(_specifier(one, module) for one in part.named_children if one.type == "import_specifier")
     return found
@@ -141,11 +164,12 @@ def _import(node: Node) -> list[ir.Stmt]:
 
 def _specifier(node: Node, module: str) -> ir.Stmt:
     name = text_of(node.child_by_field_name("name"))
-    return _bound(node, text_of(node.child_by_field_name("alias")) or name, f"{module}.{name}")
+    alias = text_of(node.child_by_field_name("alias")) or name
+    return _bound(node, alias, ir.Origin(node, f"{module}.{name}", module, name))
 
 
-def _bound(node: Node, name: str, origin: str) -> ir.Stmt:
-    return ir.Do(node, ir.Assign(node, ir.Name(node, name), ir.Origin(node, origin)))
+def _bound(node: Node, name: str, value: ir.Expr) -> ir.Stmt:
+    return ir.Do(node, ir.Assign(node, ir.Name(node, name), value))
 
 
 def _class(node: Node) -> list[ir.Stmt]:
@@ -169,6 +193,9 @@ def _none(node: Node) -> list[ir.Stmt]:
     return []
 
 
+_DECLARED = {
+    "function_declaration", "generator_function_declaration", "class_declaration", "abstract_class_declaration",
+}  # fmt: skip
 _STATEMENTS: dict[str, Callable[[Node], list[ir.Stmt]]] = {
     "lexical_declaration": _declaration, "variable_declaration": _declaration,
     "expression_statement": _expression_statement, "statement_block": lambda n: [ir.Block(n, _block(n))],

@@ -9,7 +9,7 @@ from auditor.facts.code_ir_py_expressions import expression, function, inner, pa
 from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tree_sitter import Node
 
@@ -135,17 +135,17 @@ def _import(node: Node) -> list[ir.Stmt]:
     found: list[ir.Stmt] = []
     for name in node.children_by_field_name("name"):
         if name.type == "aliased_import":
-            found.append(_bound(name, text_of(name.child_by_field_name("alias")), _dotted(name)))
+            found.append(_bound(name, text_of(name.child_by_field_name("alias")), _dotted(name), ""))
         else:
             root = text_of(name).split(".", maxsplit=1)[0]
-            found.append(_bound(name, root, root))
+            found.append(_bound(name, root, root, ""))
     return found
 
 
 def _import_from(node: Node) -> list[ir.Stmt]:
     module = text_of(node.child_by_field_name("module_name"))
     return [
-        _bound(name, text_of(name.child_by_field_name("alias")) or text_of(name), f"{module}.{_dotted(name)}")
+        _bound(name, text_of(name.child_by_field_name("alias")) or text_of(name), module, _dotted(name))
         for name in node.children_by_field_name("name")
     ]
 
@@ -154,8 +154,9 @@ def _dotted(name: Node) -> str:
     return text_of(name.child_by_field_name("name")) if name.type == "aliased_import" else text_of(name)
 
 
-def _bound(node: Node, name: str, origin: str) -> ir.Stmt:
-    return ir.Do(node, ir.Assign(node, ir.Name(node, name), ir.Origin(node, origin)))
+def _bound(node: Node, name: str, module: str, member: str) -> ir.Stmt:
+    origin = ir.Origin(node, f"{module}.{member}" if member else module, module, member)
+    return ir.Do(node, ir.Assign(node, ir.Name(node, name), origin))
 
 
 def _decorated(node: Node) -> list[ir.Stmt]:
@@ -171,7 +172,16 @@ def _decorated(node: Node) -> list[ir.Stmt]:
 def _class(node: Node) -> list[ir.Stmt]:
     bases = node.child_by_field_name("superclasses")
     names = [text_of(child) for child in parts_of(bases)] if bases else []
-    return [ir.Class(node, text_of(node.child_by_field_name("name")), names, _block(node.child_by_field_name("body")))]
+    body = node.child_by_field_name("body")
+    return [ir.Class(node, text_of(node.child_by_field_name("name")), names, _block(body), dict(_fields(body)))]
+
+
+def _fields(body: Node | None) -> Iterator[tuple[str, tuple[str, str]]]:
+    for statement in body.named_children if body else ():
+        field = statement.named_children[0] if statement.type == "expression_statement" else statement
+        if kind := field.child_by_field_name("type"):
+            default = text_of(field.child_by_field_name("right"))
+            yield text_of(field.child_by_field_name("left")), (text_of(kind), default)
 
 
 def _return(node: Node) -> list[ir.Stmt]:

@@ -112,7 +112,7 @@ def _binary(node: Node) -> ir.Expr:
         return ir.Many(node, [])
     if operator == "%" and left.type in {"string", "concatenated_string", "parenthesized_expression"}:
         given = expression(right)
-        return ir.Join(node, [expression(left), *(given.items if isinstance(given, ir.Items) else [given])])
+        return ir.Join(node, _filled(left, given.items if isinstance(given, ir.Items) else [given]))
     if operator != "+":
         return ir.Binary(node, {"and": "&&", "or": "||"}.get(operator, operator), expression(left), expression(right))
     parts = [expression(right)]
@@ -123,6 +123,19 @@ def _binary(node: Node) -> ir.Expr:
         parts.append(expression(second))
         left = first
     return ir.Join(node, [expression(left), *reversed(parts)])
+
+
+def _filled(left: Node, given: list[ir.Expr]) -> list[ir.Expr]:
+    """A text with what stands in its places, in order, as far as each has one."""
+    text = expression(left)
+    known = text.value if isinstance(text, ir.Const) and isinstance(text.value, str) else None
+    pieces = re.split(r"%(?:\(\w+\))?[-#0-9.+ ]*[a-zA-Z]", known) if known is not None else []
+    if len(pieces) != len(given) + 1:
+        return [text, *given]
+    found: list[ir.Expr] = [ir.Const(left, pieces[0])]
+    for one, piece in zip(given, pieces[1:], strict=True):
+        found += [one, ir.Const(left, piece)]
+    return found
 
 
 def _comparison(node: Node) -> ir.Expr:

@@ -1,4 +1,4 @@
-"""Texts that are put together, arithmetic of constants, and what a value holds where two ways meet."""
+"""Texts that are put together, arithmetic of constants, and what is known where two ways meet."""
 
 from __future__ import annotations
 
@@ -6,10 +6,21 @@ import operator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from auditor.facts.code_values import HOLE, NOTHING, Env, Value, constant, is_cleared
+from auditor.facts.code_values import (
+    CLEAN,
+    EVERYTHING,
+    GUESSABLE,
+    HOLE,
+    NOTHING,
+    Env,
+    Value,
+    constant,
+    is_cleared,
+    union,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 _TEXT = 300  # a constant text longer than this is not put together
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
@@ -33,6 +44,11 @@ def joined(values: list[Value]) -> Value:
     return Value(taint, safe=safe, prefix=_prefix(values), built=True, args=tuple(values))
 
 
+def guessable(values: Iterable[Value]) -> Value:
+    """A number made of others: of all that is known of them, only that somebody can guess it."""
+    return Value(frozenset(path for value in values for path in value.taint if path.startswith(GUESSABLE)))
+
+
 def _prefix(values: list[Value]) -> str:
     prefix = ""
     for value in values:
@@ -53,14 +69,37 @@ def folded(op: str, left: object, right: object) -> Value:
     return constant(_ARITHMETIC[op](left, right))
 
 
+def merged(one: Env, other: Env) -> Env:
+    """The variables after two ways have met; what was checked on one way only was not checked."""
+    names = dict(one.names)
+    for name, value in other.names.items():
+        known = names.get(name)
+        if known is None or _unchanged(known, value):
+            names[name] = value
+        else:
+            names[name] = union([settled(known, one), settled(value, other)])
+    return Env(names, _both(one.cleared, other.cleared), one.function, one.outer, one.has_members or other.has_members)
+
+
 def settled(value: Value, env: Env) -> Value:
     """A value without the data that was checked on its way, since the check does not hold where the ways meet."""
     if not value.taint:
         return value
-    left = frozenset(path for path in value.taint if not is_cleared(env.cleared, path, "*"))
-    uses = {use for path in value.taint for use in _uses(env, path)}
-    return replace(value, taint=left, safe=value.safe | frozenset(uses), prefix=value.prefix if left else HOLE)
+    left = frozenset(path for path in value.taint if not is_cleared(env.cleared, path, EVERYTHING))
+    uses = frozenset(use for path in value.taint for use in env.cleared.get(path, CLEAN))
+    return replace(value, taint=left, safe=value.safe | uses, prefix=value.prefix if left else HOLE)
 
 
-def _uses(env: Env, path: str) -> frozenset[str]:
-    return env.cleared.get(path, frozenset())
+def _unchanged(one: Value, other: Value) -> bool:
+    """Whether two values are the same, or two copies of one container that nothing was written to."""
+    if one is other:
+        return True
+    container = one.items is not None or one.keys is not None
+    return container and one.items == other.items and one.keys == other.keys and one.taint == other.taint
+
+
+def _both(one: dict[str, frozenset[str]], other: dict[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+    if one is other:
+        return one
+    cleared = {path: one[path] & other[path] for path in one.keys() & other.keys()}
+    return {path: uses for path, uses in cleared.items() if uses}

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 def record(flow: Flow, env: Env, kind: str, name: str, node: Node, args: tuple[Value, ...], **more: Any) -> None:  # noqa: ANN401 - as the event takes them
     """`more`: the named arguments and the receiver."""
     named, receiver = more.get("named", {}), more.get("receiver", Value())
-    flow.events.append(Event(kind, name, node, args, named, receiver, env.cleared, env.function))
+    flow.events.append(Event(kind, name, node, args, named, receiver, env.cleared, env.function, *whereabouts(flow)))
+
+
+def whereabouts(flow: Flow) -> tuple[str, int]:
+    """The file that is being followed, and, away from home, the line that led there."""
+    return flow.path, flow.entry if flow.path != flow.home else 0
 
 
 def attribute(flow: Flow, obj: Value, name: str, env: Env) -> Value:
@@ -24,26 +29,26 @@ def attribute(flow: Flow, obj: Value, name: str, env: Env) -> Value:
     if obj.name and (known := env.get(dotted)):
         return known
     if obj.keys is not None:
-        return obj.keys.get(name) or _unknown_key(obj, dotted)
+        return obj.keys.get(name) or _unknown_key(obj, dotted, flow.language)
     if obj.taint:
-        return _part_of(obj, name, dotted)
-    return member(flow.language, dotted) or Value(name=dotted)
+        return _part_of(obj, name, dotted, flow.language)
+    return member(flow.language, dotted) or Value(name=dotted, origin=obj.origin and obj.origin.member(name))
 
 
-def _unknown_key(obj: Value, dotted: str) -> Value:
+def _unknown_key(obj: Value, dotted: str, language: str) -> Value:
     if "*" in (obj.keys or {}):
         return (obj.keys or {})["*"]
-    return _part_of(obj, "*", dotted) if obj.taint else Value(name=dotted)
+    return _part_of(obj, "*", dotted, language) if obj.taint else Value(name=dotted)
 
 
 _SAME = {".value", ".then", ".data"}
 
 
-def _part_of(obj: Value, name: str, dotted: str) -> Value:
+def _part_of(obj: Value, name: str, dotted: str, language: str) -> Value:
     """A member of request data has a path of its own; the host of a URL is still the URL's data."""
     if name in {"length", "size"}:
         return Value()
-    if made_here(dotted) or name.startswith(("valid", "parsed")):
+    if (made_here(dotted) and language != "python") or name.startswith(("valid", "parsed")):
         return Value(name=dotted)
     if obj.name.endswith(("URL()", "urlparse()", "urlsplit()", "url.parse()")) or "." + name in _SAME:
         return replace(obj, name=dotted, whole=False)

@@ -10,8 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from auditor.facts.code_containers import operate, walked
+from auditor.facts.code_joins import guessable
 from auditor.facts.code_requests import read, weak_random
-from auditor.facts.code_values import HOLE, NOTHING, Value, content, guessable, union
+from auditor.facts.code_schemas import read_schema, valid
+from auditor.facts.code_values import HOLE, NOTHING, Origin, Value, content, union
 
 if TYPE_CHECKING:
     from auditor.facts.code_values import Env, Event, Flow
@@ -27,7 +29,7 @@ _CARRY = re.compile(
     r"|str|bytes|bytearray|list|tuple|set|sorted|reversed|iter|next|format|repr|map|filter|max|min|enumerate|zip"
     r"|(?:urlparse|urlsplit|unquote|unquote_plus|urljoin)|(?:urllib\.parse|urllib|six\.moves\.urllib\.parse|werkzeug\.urls)\.(?:unquote|unquote_plus|urljoin|parse_qs|parse_qsl|urlparse|urlsplit)"
     r"|base64\.\w+|binascii\.\w+|codecs\.(?:encode|decode)|json\.(?:loads|dumps)|orjson\.\w+|ast\.literal_eval|copy\.(?:copy|deepcopy)"
-    r"|(?:io\.)?BytesIO|os\.path\.(?:join|abspath|realpath|normpath|expanduser|splitext|dirname)|os\.fspath"
+    r"|(?:io\.)?BytesIO|os\.path\.(?:commonpath|commonprefix|join|abspath|realpath|normpath|expanduser|splitext|dirname)|os\.fspath"
     r"|pathlib\.(?:Path|PurePath|PosixPath)|Path|html\.unescape|textwrap\.dedent|string\.Template|shlex\.split|anyio\.Path|os\.fsencode)$"
 )
 # Methods whose result is not what they are called on.
@@ -50,6 +52,9 @@ _HTML = re.compile(
 _PATHS = re.compile(
     r"(?i)^(?:(?:path|path\.posix|path/posix|os\.path|ntpath|posixpath)\.basename|path\.(?:basename|extname)|basename|werkzeug\.utils\.(?:secure_filename|safe_join)|(?:\w+\.)*secure_filename"
     r"|(?:flask\.|werkzeug\.\w+\.)?safe_join|django\.utils\._os\.safe_join|django\.utils\.text\.get_valid_filename|sanitize-filename|sanitizeFilename|(?:\w+\.)*slugify|\w*(?:[sS]anitize|safe_?|clean_?)\w*(?:[pP]ath|[fF]ile_?[nN]ame|[nN]ame)\w*)$"
+)
+_TARGETS = re.compile(
+    r"(?i)^\w*(?:safe|sanitize|validate|allowed|trusted|internal)_?\w*(?:redirect|url|uri|next|callback|return_?to|target|href)\w*$"
 )
 _ENCODED = re.compile(
     r"^(?:encodeURIComponent|encodeURI|urllib\.parse\.(?:quote|quote_plus|urlencode)|(?:\w+\.)?urlencode|quote|quote_plus|urlquote|querystring\.stringify|qs\.stringify)$"
@@ -76,11 +81,14 @@ _SANITISERS = re.compile(r"(?i)(?:^|\.)(?:sanitize|sanitise|escape|purify|clean|
 def called(flow: Flow, call: Event, method: str, env: Env) -> Value:  # noqa: C901, PLR0911 - a case per line
     """The value of a call of a function that is not of the same file."""
     if call.name in {"require", "import"} and call.args and isinstance(call.args[0].const, str):
-        return Value(name=call.args[0].const.removeprefix("node:"))
+        module = call.args[0].const.removeprefix("node:")
+        return Value(name=module, origin=Origin(flow.path, module) if flow.modules is not None else None)
     if call.name.endswith("promisify") and call.args:
         return call.args[0]
     if weak := weak_random(call):
         return weak
+    if found := read_schema(flow, call, method, env) or valid(call, env):
+        return found
     if found := read(flow.language, call.name, call.args, call.receiver):
         return found
     if found := walked(flow, call, method, env):
@@ -95,10 +103,19 @@ def called(flow: Flow, call: Event, method: str, env: Env) -> Value:  # noqa: C9
         return _of_receiver(call, method)
     if (method == "join" and call.args and flow.language == "python") or method in {"format", "format_map"}:
         given = content(Value(items=[call.receiver, *call.args, *call.named.values()]))
+        if call.receiver.name.endswith("Markup()") and method == "format":  # escapes what it is given
+            given = replace(given, safe=given.safe | {"html"})
         return replace(given, const=NOTHING, items=None, keys=None, built=True, prefix=_format_prefix(call))
     return Value(
-        name=f"{call.name}()", args=call.args, named=call.named, keys=_fresh_container(call), items=_buffer(call)
-    )
+        name=f"{call.name}()", args=call.args, named=call.named, keys=_fresh_container(call), items=_buffer(call),
+        origin=_made(flow, call, env),
+    )  # fmt: skip
+
+
+def _made(flow: Flow, call: Event, env: Env) -> Origin | None:
+    """Where what an imported class or function makes comes from."""
+    del flow, env
+    return call.func.origin.member("()") if call.func is not None and call.func.origin is not None else None
 
 
 def _format_prefix(call: Event) -> str:
@@ -129,7 +146,8 @@ def harmless(call: Event) -> Value | None:
         return guessable(call.args)
     for pattern, uses in (
         (_SHELL, ("command",)), (_SQL, ("sql",)), (_PATTERNS, ("regex",)),
-        (_PATHS, ("path", "redirect")), (_ENCODED, ("html", "url", "redirect", "header")),
+        (_PATHS, ("path", "redirect")),
+        (_TARGETS, ("redirect", "url")), (_ENCODED, ("html", "url", "redirect", "header")),
         (_HTML, ("html",)),
         (_LDAP, ("ldap",)), (_MONGO, ("structure",)),
     ):  # fmt: skip
@@ -200,12 +218,16 @@ def _of_receiver(call: Event, method: str) -> Value:
 def _replaced(call: Event) -> Value:
     """A text without some characters: harmless where a list of allowed ones is what is left."""
     pattern = call.args[0].name.removeprefix("regex ") if call.args else ""
+    put = call.args[1].const if len(call.args) > 1 else NOTHING
     text = str(call.args[0].const) if call.args and isinstance(call.args[0].const, str) else pattern
     safe = set(call.receiver.safe)
     if "[^" in pattern or r"\W" in pattern:
         return Value()
-    if ".." in text.replace("\\", "") or "/" in text.strip("/gimu"):
+    once = call.node.type == "call_expression" and not pattern and call.name.endswith(".replace")  # only the first one
+    if (".." in text.replace("\\", "") or "/" in text.strip("/gimu")) and not once:
         safe.add("path")
+    if isinstance(put, str) and "$&" in put:
+        safe.add("regex")
     if "<" in text:
         safe.add("html")
     if text.strip("/gimu[]\\") in {"'", '"'}:

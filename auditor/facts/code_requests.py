@@ -6,13 +6,17 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from auditor.facts.code_values import GUESSABLE, VALIDATED, Value, tainted
+from auditor.facts.code_values import ENTRY, GUESSABLE, VALIDATED, Value, tainted
 from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
-    from auditor.facts.code_ir import Function, Param
+    from auditor.facts.code_ir import Expr, Function, Param
     from auditor.facts.code_values import Event
 
+_ENTRY = re.compile(r"\.entryName$|(?:^|\.)\w*[eE]ntry\.(?:path|fileName)$|(?:^|\.)header\.name$")
+_ENTRIES = re.compile(
+    r"(?:^|\.)(?:zipfile\.ZipFile|tarfile\.(?:open|TarFile)|\w+)(?:\(\))?\.(?:namelist|infolist|getmembers|getnames)$"
+)
 _MADE_HERE = re.compile(
     r"\.files?(?:\.\w+|\[\])*\.(?:path|filename|destination|filepath|tempFilePath|size|buffer|mimetype|newFilename)$"
 )
@@ -61,6 +65,12 @@ _MODEL = re.compile(
 _INJECTED = re.compile(r"\b(?:Depends|Security|Inject|Provide|BackgroundTasks)\b")
 _CONVERTED = re.compile(r"<(?:int|float|uuid)[:(]")
 
+# Words of which a file has one that request data enters at all.
+ENTERS = re.compile(
+    r"\b_?req(?:uest)?\b|\b(?:ctx|context|event)\b|searchParams|[fF]ormData|[cC]ookie|readBody|getQuery|get_argument|\.input\(|parsedInput"
+    r"|(?m:^\s*@\w+(?:\.\w+)*\.(?:get|post|put|patch|delete|route|websocket|api_route)\()"
+)
+
 
 def made_here(name: str) -> bool:
     """Whether a member of an upload is one that the server gave it."""
@@ -75,7 +85,9 @@ def weak_random(call: Event) -> Value | None:
 
 
 def member(language: str, name: str) -> Value | None:
-    """The value of a member of the request; None for every other name."""
+    """The value of a member of the request, or of an entry of an archive; None for every other name."""
+    if language != "python" and _ENTRY.search(name):
+        return tainted(f"{ENTRY}{name}", name=name)
     match = (_PY_MEMBERS if language == "python" else _JS_MEMBERS).search(name)
     if match is None:
         return None
@@ -87,6 +99,8 @@ def member(language: str, name: str) -> Value | None:
 def read(language: str, name: str, args: tuple[Value, ...], receiver: Value) -> Value | None:
     """The value of a call that reads the request; None for every other call."""
     match = (_PY_READS if language == "python" else _JS_READS).search(name)
+    if language == "python" and _ENTRIES.search(name):
+        return tainted(f"{ENTRY}{name.rpartition('.')[2]}", name=f"{name}()")
     if match is None:
         return _unwrapped(name, receiver)
     what = next(part for part in match.groups() if part)
@@ -120,9 +134,17 @@ def route_context(function: Function) -> Value:
     return Value(keys={"params": tainted("params", name="params")}) if _METHOD.match(name) else Value()
 
 
+def is_route(function: Function) -> bool:
+    return _route(function) is not None
+
+
+def _route(function: Function) -> Expr | None:
+    return next((one for one in function.decorators if _ROUTE.search(text_of(one.node).split("(")[0])), None)
+
+
 def _is_data(function: Function, param: Param) -> bool:
     """A parameter of a route: without a type, or a text by its type, and injected by nothing."""
-    route = next((one for one in function.decorators if _ROUTE.search(text_of(one.node).split("(")[0])), None)
+    route = _route(function)
     if route is None:
         return False
     name = re.escape(text_of(param.target.node))

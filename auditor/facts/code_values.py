@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from tree_sitter import Node
 
@@ -16,7 +17,11 @@ CLEAN: frozenset[str] = frozenset()
 EVERYTHING = "*"  # the class of all uses: what is cleared for it is clean anywhere
 GUESSABLE = "\1"  # begins the path of a value that is no request data: it comes from a weak source of randomness
 VALIDATED = "\3"  # begins the path of what a schema has let through: it has the right form, and may say anything
+FREE = "\3\4"  # begins the path of a text that a schema lets through whatever it says
+ENTRY = "\3\5"  # begins the path of the name of an entry of an archive
 HOLE = "\0"  # in a prefix: text that nobody knows, and that no request chose
+_BOUND = re.compile(r"^(?:[a-z]+://[^/\0]+/|/[^/\\\0])")
+_FREE_USES = {"sql", "command", "path", "code", "template"}  # of which no type keeps a text away
 
 
 class _Nothing:
@@ -48,13 +53,33 @@ class Value:
     named: dict[str, Value] = field(default_factory=dict)
     built: bool = False
     test: Expr | None = None  # the test whose outcome it is
+    shape: Value | None = None  # of a schema: what it lets through
+    origin: Origin | None = None  # what another file of this repository gives
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What an import means: the importing file, the module as it is written there, and the members that lead to it.
+
+    A member `()` is what a call of the one before it gives.
+    """
+
+    path: str
+    module: str
+    members: tuple[str, ...] = ()
+
+    def member(self, name: str) -> Origin:
+        return Origin(self.path, self.module, (*self.members, name))
 
 
 @dataclass(slots=True, eq=False)
 class Closure:
+    """A function with the variables around it; `path` is the file that it stands in."""
+
     function: Function
     env: Env
     this: Value | None = None
+    path: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -109,20 +134,32 @@ class Event:
     receiver: Value
     cleared: dict[str, frozenset[str]]
     function: Function | None = None
+    path: str = ""
+    entry: int = 0  # the line of the call by which data came here from another file
+    func: Value | None = None  # what is called
 
     def data(self, value: Value, use: str) -> frozenset[str]:
         """The request data in a value that nothing has made harmless for a use."""
         if not value.taint or use in value.safe:
             return CLEAN
         found = (path for path in value.taint if not is_cleared(self.cleared, path, use))
-        return frozenset(path for path in found if not path.startswith((GUESSABLE, VALIDATED)))
+        free = use in _FREE_USES
+        return frozenset(
+            path for path in found if not path.startswith((GUESSABLE, VALIDATED)) or (free and path.startswith(FREE))
+        )
 
     def validated(self, value: Value, use: str) -> frozenset[str]:
         """The data in a value that only a schema has looked at."""
         if use in value.safe:
             return CLEAN
-        found = (path for path in value.taint if path.startswith(VALIDATED))
+        found = (path for path in value.taint if path.startswith(VALIDATED) and not path.startswith((FREE, ENTRY)))
         return frozenset(path for path in found if not is_cleared(self.cleared, path, use))
+
+    def entries(self, value: Value) -> frozenset[str]:
+        """The names of an archive's entries in a value that nothing has kept inside a folder."""
+        if "path" in value.safe:
+            return CLEAN
+        return frozenset(p for p in value.taint if p.startswith(ENTRY) and not is_cleared(self.cleared, p, "path"))
 
     def clears(self, path: str, use: str) -> bool:
         return is_cleared(self.cleared, path, use)
@@ -133,17 +170,31 @@ class Event:
 
 @dataclass(slots=True)
 class Flow:
-    """What happens in one file. `call` runs a function of it, `read_body` reads one, `evaluate` gives a value."""
+    """What happens in one file.
+
+    `call` runs a function of it, `read_body` reads one,
+    `evaluate` gives a value, `run` follows statements.
+    """
 
     language: str
     read_body: Callable[[Node], list[Stmt]]
     call: Callable[[Flow, Closure, tuple[Value, ...], dict[str, Value], Env], Value]
     evaluate: Callable[[Flow, Expr, Env], Value]
+    run: Callable[[Flow, Sequence[Stmt], Env, list[Value]], bool]
     events: list[Event] = field(default_factory=list)
     steps: int = 0
     depth: int = 0
     loops: int = 0
     exits: list[list[Env]] = field(default_factory=list)  # of each loop around: the ways that leave its body early
+    path: str = ""  # of the file whose code is being followed
+    home: str = ""  # of the file that is followed
+    most_steps: int = 250_000
+    modules: Callable[[Flow, Origin], Value | None] | None = None  # what another file gives
+    away: list[Event] = field(default_factory=list)  # what happens in other files with what this one hands them
+    is_loading: bool = False  # a module's names are read, no function of it is entered
+    hops: int = 0
+    spent: int = 0  # steps in other files
+    entry: int = 0
 
 
 class TooLong(Exception):  # noqa: N818 - a limit that was reached
@@ -175,11 +226,6 @@ def tainted(path: str, *, whole: bool = False, name: str = "") -> Value:
     return Value(frozenset((path,)), whole=whole, prefix="", name=name)
 
 
-def guessable(values: Iterable[Value]) -> Value:
-    """A number made of others: of all that is known of them, only that somebody can guess it."""
-    return Value(frozenset(path for value in values for path in value.taint if path.startswith(GUESSABLE)))
-
-
 def elements(value: Value) -> list[Value]:
     return [*(value.items or ()), *(value.keys or {}).values()]
 
@@ -208,12 +254,14 @@ def union(values: list[Value], depth: int = 4) -> Value:
         const=first.const if all(_same(value.const, first.const) for value in values) else NOTHING,
         items=_merged_items(values, depth - 1),
         keys=_merged_keys(values, depth - 1),
-        prefix=_common([value.prefix for value in dirty or values]) or ("" if dirty else HOLE),
+        prefix=_shared([value.prefix for value in dirty or values]) or ("" if dirty else HOLE),
         name=next((value.name for value in values if value.name), ""),
         closure=next((value.closure for value in values if value.closure), None),
         args=next((value.args for value in values if value.args), ()),
         named=next((value.named for value in values if value.named), {}),
         built=any(value.built for value in values),
+        shape=next((value.shape for value in values if value.shape), None),
+        origin=next((value.origin for value in values if value.origin), None),
     )
 
 
@@ -239,33 +287,14 @@ def _merged_keys(values: list[Value], depth: int) -> dict[str, Value] | None:
     return {name: union([keys[name] for keys in maps if name in keys], depth) for name in names}
 
 
+def _shared(prefixes: list[str]) -> str:
+    """What several texts begin with; where each is bound to a host or a folder, any of them says that."""
+    return prefixes[0] if all(map(_BOUND.match, prefixes)) else _common(prefixes)
+
+
 def _common(prefixes: list[str]) -> str:
     shortest = min(prefixes, key=len)
     for length in range(len(shortest), 0, -1):
         if all(prefix.startswith(shortest[:length]) for prefix in prefixes):
             return shortest[:length]
     return ""
-
-
-def merged(one: Env, other: Env) -> Env:
-    """The variables after two ways have met; what was checked on one way only was not checked."""
-    names = dict(one.names)
-    for name, value in other.names.items():
-        known = names.get(name)
-        names[name] = value if known is None or _unchanged(known, value) else union([known, value])
-    return Env(names, _both(one.cleared, other.cleared), one.function, one.outer, one.has_members or other.has_members)
-
-
-def _unchanged(one: Value, other: Value) -> bool:
-    """Whether two values are the same, or two copies of one container that nothing was written to."""
-    if one is other:
-        return True
-    container = one.items is not None or one.keys is not None
-    return container and one.items == other.items and one.keys == other.keys and one.taint == other.taint
-
-
-def _both(one: dict[str, frozenset[str]], other: dict[str, frozenset[str]]) -> dict[str, frozenset[str]]:
-    if one is other:
-        return one
-    cleared = {path: one[path] & other[path] for path in one.keys() & other.keys()}
-    return {path: uses for path, uses in cleared.items() if uses}

@@ -14,11 +14,13 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 MAX_CHARACTERS = 1_000_000
 MAX_DEPTH = 60
 _NAME = re.compile(r"(?:.*[._-])?(?:docker-)?compose(?:[._-].*)?\.ya?ml")
+_ROOT_CAPABILITIES = {"ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "DAC_READ_SEARCH", "SYS_RAWIO"}
+_SOCKETS = {"/var/run/docker.sock", "/run/docker.sock", "/run/containerd/containerd.sock", "/var/run", "/run"}
 _VARIABLE = re.compile(r"\$\{(\w+)(?::?-([^{}]*))?(?::?[?+][^{}]*)?\}|\$(\w+)")
 
 
@@ -48,6 +50,8 @@ class Service:
     command: str
     env_file: bool
     inherits: str  # the file of a service that this one extends and that is not read here
+    powers: tuple[tuple[str, int], ...] = ()  # what gives it the machine, each with its line
+    image_line: int = 0
 
 
 def is_compose(path: str) -> bool:
@@ -140,7 +144,24 @@ def _service(name: str, line: int, node: Node, siblings: Mapping[str, Node]) -> 
         command=" ".join(_words(table.get("entrypoint")) + _words(table.get("command"))),
         env_file="env_file" in table,
         inherits=inherits,
+        powers=tuple(_powers(table)),
+        image_line=table["image"].start_mark.line + 1 if "image" in table else line,
     )
+
+
+def _powers(table: Mapping[str, Node]) -> Iterator[tuple[str, int]]:
+    """`privileged`, the machine's processes, capabilities that amount to root, and Docker's socket."""
+    flags = {"privileged": "true", "pid": "host", "userns_mode": "host"}
+    for name, wanted in flags.items():
+        if (node := table.get(name)) is not None and _text(node).lower() == wanted:
+            yield f"{name}: {wanted}", node.start_mark.line + 1
+    for item in _items(table.get("cap_add")):
+        if _text(item).upper().removeprefix("CAP_") in _ROOT_CAPABILITIES:
+            yield f"cap_add: {_text(item)}", item.start_mark.line + 1
+    for item in _items(table.get("volumes")):
+        source = _text(item).partition(":")[0] or _text(_entries(item).get("source"))
+        if with_defaults(source).rstrip("/") in _SOCKETS:
+            yield f"volume {source}", item.start_mark.line + 1
 
 
 def _extended(node: Node | None, siblings: Mapping[str, Node]) -> tuple[dict[str, Node], str]:

@@ -33,6 +33,15 @@ _MONGOOSE = re.compile(
     r"|(?P<write>create|insert(?:One|Many)?|update(?:One|Many)?|findByIdAnd\w+|findOneAnd\w+|delete(?:One|Many)|remove"
     r"|bulkWrite|replaceOne|bulkCreate|findOrCreate|destroy|upsert))$"
 )
+_REPOSITORY = re.compile(
+    r"(?:^|\.)(?P<model>[a-zA-Z]\w*?)(?:Repo|Repository)\.(?:(?P<read>find\w*|count\w*|exists?\w*)"
+    r"|(?P<write>save|insert\w*|create\w*|update\w*|upsert\w*|delete\w*|remove\w*|softDelete|softRemove))$"
+)
+# Classes whose `create` makes a value in memory: `SessionCommand.create(…)`, `ExportLogsServiceResponse.create()`.
+_NO_MODEL = re.compile(
+    r"\w(?:Command|Dto|DTO|Error|Exception|Builder|Factory|Options|Config|Context|Handler|Params|Payload"
+    r"|(?:Service|Http|Api|Server)(?:Request|Response))$"
+)
 _RAW = re.compile(
     r"\.\$(?:(?P<read>queryRaw\w*)|(?P<write>executeRaw\w*))$"
     r"|^(?:\w+\.)*(?:pool|pg|client|conn|connection|knex|db)\.(?P<query>query|execute|raw)$"
@@ -100,9 +109,11 @@ def _on_supabase(call: Call, table: str) -> Effect | None:
 
 def _by_driver(call: Call) -> Effect | None:
     """Mongoose and the drivers, and raw SQL."""
-    if match := _MONGOOSE.match(call.name):
+    if (match := _MONGOOSE.match(call.name)) and not _NO_MODEL.search(match["model"]):
         known = not isinstance(call.target, External) or call.target.package in {"mongoose", "mongodb"}
         return Effect(READ if match["read"] else WRITE, call, match["model"]) if known else None
+    if match := _REPOSITORY.search(call.name):
+        return Effect(READ if match["read"] else WRITE, call, match["model"])
     if _ON_ROW.search(call.name) and (table := _model_of(call)):
         return Effect(WRITE, call, table)
     if match := _RAW.search(call.name):

@@ -19,7 +19,8 @@ class Endpoint:
     that runs before it, outermost first; `middleware` too, but it decides by the request's path what it does (Next.js).
     `schemas` are the inputs (`json`, `query`, …) that the declaration itself validates. `gateway` says what the
     platform checks before the code runs, empty for nothing. `shown` is false for a server action that no component
-    imports: a build may leave it without an address.
+    imports: a build may leave it without an address. `base` is what the settings put before the path; what an endpoint
+    is for is read from its own path alone.
     """
 
     framework: str
@@ -34,10 +35,16 @@ class Endpoint:
     lost: str = ""
     unit: str = "."
     shown: bool = True
+    base: str = ""
+
+    @property
+    def address(self) -> str:
+        """The path below what the project's settings say that its server is mounted at."""
+        return join_paths(self.base, self.path) if self.base else self.path
 
     @property
     def subject(self) -> str:
-        return f"endpoint {self.method} {self.path}"
+        return f"endpoint {self.method} {self.address}"
 
 
 def join_paths(*parts: str) -> str:

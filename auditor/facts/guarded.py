@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from auditor.facts.audited_tables import audited_tables
 from auditor.facts.delegates import delegate
+from auditor.facts.endpoint_controls import audit_record, cross_origin, headers_of, server_headers, whole_servers
+from auditor.facts.endpoint_data import reached, taken
 from auditor.facts.helper_names import with_helpers
-from auditor.facts.inputs import declared_schemas, reads
+from auditor.facts.inputs import declared_schemas, reads, unvalidated
+from auditor.facts.lookups import owned_tables
+from auditor.facts.owned_lookups import Owners, ownership
 from auditor.facts.purposes import by_machine
+from auditor.facts.py_lookups import owned_models
 from auditor.facts.webhooks import receiver, signature
 from auditor.model import Control, EndpointRow, Presence
 
 if TYPE_CHECKING:
     from auditor.facts.endpoints import Endpoint
-    from auditor.facts.inputs import Read
     from auditor.facts.inventory import Inventory
 
 _NOTHING = Control(Presence.NOT_APPLICABLE)
@@ -21,11 +26,15 @@ _NOTHING = Control(Presence.NOT_APPLICABLE)
 
 def endpoint_rows(inventory: Inventory) -> list[EndpointRow]:
     """One row for each endpoint, in the order of the inventory."""
+    code = inventory.reacher.symbols.code
+    owners = Owners(owned_tables(inventory.given), owned_models(code))
+    whole, headers = whole_servers(code, inventory), server_headers(code, inventory)
+    audited = audited_tables(inventory.given)
     return [
         EndpointRow(
             unit=endpoint.unit,
             method=endpoint.method,
-            path=endpoint.path,
+            path=endpoint.address,
             framework=endpoint.framework,
             where=endpoint.where,
             controls={
@@ -33,7 +42,13 @@ def endpoint_rows(inventory: Inventory) -> list[EndpointRow]:
                 "validation": validation(inventory, endpoint),
                 "rate_limit": inventory.rate_limit(endpoint),
                 "signature": signature(inventory, endpoint) if receiver(inventory, endpoint) else _NOTHING,
+                "ownership": ownership(inventory, endpoint, owners)[0],
+                "audit": audit_record(inventory, endpoint, audited),
+                "cors": cross_origin(inventory, endpoint, whole),
+                "headers": headers_of(endpoint, headers),
             },
+            inputs=taken(inventory, endpoint),
+            data=reached(inventory, endpoint),
         )
         for endpoint in inventory.endpoints
     ]
@@ -60,14 +75,6 @@ def _validation(inventory: Inventory, endpoint: Endpoint) -> Control:
         return Control(Presence.PRESENT, "every input goes through a schema")
     reason = _trusted(inventory, endpoint)
     return Control(Presence.PRESENT, reason) if reason else Control(Presence.ABSENT, left[0].kind)
-
-
-def unvalidated(found: list[Read], schemas: frozenset[str]) -> list[Read]:
-    """The readings that no schema sees; `schemas` are the inputs that a declaration or a middleware validates."""
-    if "*" in schemas:
-        return []
-    covered = schemas | ({"form"} if "json" in schemas else frozenset())
-    return [read for read in found if not read.validated and read.kind not in covered]
 
 
 def _trusted(inventory: Inventory, endpoint: Endpoint) -> str:

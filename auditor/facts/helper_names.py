@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Helpers:
-    """The names in `backend-audit.toml`: `auth-helpers = ["requireUser"]`, `limit-helpers`, `validation-helpers`."""
+    """The names in `backend-audit.toml`: `auth-helpers = ["requireUser"]`, `limit-helpers`, `validation-helpers`; and
+    `bases`, the folders whose servers are mounted below a path.
+    """
 
     auth: tuple[str, ...] = ()
     limit: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
+    bases: tuple[tuple[str, str], ...] = ()
 
 
 def with_helpers(reacher: Reacher, endpoint: Endpoint, names: tuple[str, ...], found: Control) -> Control:

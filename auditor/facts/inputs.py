@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import FUNCTIONS, arguments_of, parameters, pattern_names, returned, unwrap
+from auditor.facts.decorators import of_parameters
 from auditor.facts.py_routes import is_python
 from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import nodes, text_of
@@ -21,13 +22,17 @@ if TYPE_CHECKING:
 
 _REQUEST = r"(?:\w+\.)?(?:req|request|_req|_request|httpReq|nextReq)(?:\.raw)?(?:\.clone\(\))?"
 _READS = {
-    "json": re.compile(rf"^{_REQUEST}\.json$|\.req\.json$"),
-    "form": re.compile(rf"^{_REQUEST}\.(?:formData|parseBody)$|\.req\.(?:formData|parseBody)$"),
-    "query": re.compile(r"\.req\.(?:query|queries)$|\b\w*[sS]earchParams\.(?:get|getAll|entries|toString)$"),
+    "json": re.compile(rf"^{_REQUEST}\.json$|\.req\.json$|^(?:readBody|readValidatedBody|readRawBody)$"),
+    "form": re.compile(
+        rf"^{_REQUEST}\.(?:formData|parseBody)$|\.req\.(?:formData|parseBody)$|^read(?:Multipart)?FormData$"
+    ),
+    "query": re.compile(
+        r"^get(?:Validated)?Query$|\.req\.(?:query|queries)$|\b\w*[sS]earchParams\.(?:get|getAll|entries|toString)$"
+    ),
 }
 _FORM_FIELD = re.compile(r"^(?:formData|form|fd)\.(?:get|getAll|entries)$")
 _TEXT = re.compile(rf"^{_REQUEST}\.text$|\.req\.text$")
-_MEMBER = re.compile(rf"^{_REQUEST}\.(body|query)$|^ctx\.request\.(body|query)$")
+_MEMBER = re.compile(rf"^{_REQUEST}\.(body|query)$|^ctx\.request\.(body|query)$|^ctx\.(query)$")
 _PASSED = re.compile(r"^(?:\w+\.)?(?:req|request|_req|c|ctx|context)$")
 _PARSES = {
     "parse", "safeParse", "parseAsync", "safeParseAsync", "validate", "validateSync", "validateAsync", "validateStrict",
@@ -55,6 +60,7 @@ _NAMED = re.compile(r"valid|schema|parse_?\w*(?:body|request|input|params|query|
 _VALIDATOR = re.compile(r"\b\w*[vV]alidator\(\s*[\"'](json|form|query|param|header|cookie)[\"']")
 _GUARD = re.compile(r"valid|schema|celebrate|\bbody\(|\bquery\(|\.input\(|typia", re.IGNORECASE)
 _ACTION_SCHEMA = re.compile(r"\.(?:schema|inputSchema|input|bindArgsSchemas)\(")
+_DECORATED = {"Body": "json", "BodyParams": "json", "Query": "query", "QueryParams": "query", "Queries": "query"}
 _MAX_HOPS = 2
 _MAX_PART = 300  # bytes: a longer expression makes something else of what it takes
 
@@ -99,19 +105,53 @@ def declared_schemas(reacher: Reacher, endpoint: Endpoint) -> frozenset[str]:
 
 
 def reads(reacher: Reacher, endpoint: Endpoint) -> list[Read]:
-    """Everything that the handler reads, with what becomes of it."""
+    """Everything that the handler reads, with what becomes of it; worked out once."""
+    key = (reads, endpoint)
+    if key not in reacher.memory:
+        reacher.memory[key] = _all_reads(reacher, endpoint)
+    found: list[Read] = reacher.memory[key]
+    return found
+
+
+def _all_reads(reacher: Reacher, endpoint: Endpoint) -> list[Read]:
     if is_python(endpoint):
         from auditor.facts.py_inputs import python_reads
 
         return python_reads(reacher, endpoint)
     if endpoint.handler is None or endpoint.handler.node.type not in FUNCTIONS:
         return []
-    found = _reads(reacher, endpoint.handler, _MAX_HOPS)
+    found = [*_reads(reacher, endpoint.handler, _MAX_HOPS), *_decorated(reacher, endpoint.handler)]
     if endpoint.method == "GET":  # a GET has no body
         return [replace(read, kind="query") for read in found]
     # A client's `.action(…)` hands on what its schema let through, and nothing without one.
     by_client = any(text_of(guard.node).endswith(".action") for guard in endpoint.guards)
     return [*found, *_arguments(reacher, endpoint)] if endpoint.method == "ACTION" and not by_client else found
+
+
+def unvalidated(found: list[Read], schemas: frozenset[str]) -> list[Read]:
+    """The readings that no schema sees; `schemas` are the inputs that a declaration or a middleware validates."""
+    if "*" in schemas:
+        return []
+    covered = schemas | ({"form"} if "json" in schemas else frozenset())
+    return [read for read in found if not read.validated and read.kind not in covered]
+
+
+def _decorated(reacher: Reacher, handler: Site) -> Iterator[Read]:
+    """`@Body() note: NewNote` and `@Query() query` of a controller's method: the whole body, the whole query."""
+    for marks, parameter in (
+        of_parameters(handler.path, handler.node) if handler.node.type == "method_definition" else ()
+    ):
+        kinds = (_DECORATED[n] for n, mark in marks if n in _DECORATED and not _picks(mark.node))
+        names, kind = frozenset([text_of(parameter.child_by_field_name("pattern"))]), next(kinds, "")
+        if kind:
+            scope = _scope(reacher, handler)
+            yield _judged(reacher, scope, Read(kind, handler.path, parameter, names, whole=names))
+
+
+def _picks(decorator: Node) -> bool:
+    """Whether a decorator takes one field: `@Body("name")`."""
+    given = arguments_of(decorator) if decorator.type == "call_expression" else []
+    return bool(given) and given[0].type in {"string", "identifier", "member_expression"}
 
 
 def _arguments(reacher: Reacher, endpoint: Endpoint) -> Iterator[Read]:
@@ -150,7 +190,7 @@ def _reads(reacher: Reacher, site: Site, hops: int) -> list[Read]:
     for node in nodes(reacher.symbols.code.files[site.path], site.node, "member_expression"):
         called = node.parent is not None and node.parent.type == "call_expression"
         if not called and (match := _MEMBER.match(text_of(node))):
-            kind = "query" if "query" in {match[1], match[2]} else "json"
+            kind = "query" if "query" in match.groups() else "json"
             found.append(_judged(reacher, scope, Read(kind, site.path, node)))
     return found
 
@@ -231,7 +271,7 @@ def _whole(scope: _Scope, read: Read) -> frozenset[str]:
         value, name = declarator.child_by_field_name("value"), declarator.child_by_field_name("name")
         if value is not None and name is not None and name.type == "identifier" and unwrap(value) == read.node:
             return _names_of(name)
-    return read.names if read.kind == "arguments" else frozenset()
+    return read.names if read.kind == "arguments" else read.whole
 
 
 def _names_of(pattern: Node) -> frozenset[str]:

@@ -18,8 +18,10 @@ from auditor.facts.route_tables import Tables
 from auditor.facts.routed import Flattened
 from auditor.facts.router_roots import Roots
 from auditor.facts.routers import Routers
+from auditor.facts.routes_controllers import find_controllers
 from auditor.facts.routes_edge import find_edge
 from auditor.facts.routes_fastify import find_fastify
+from auditor.facts.routes_files import find_by_files
 from auditor.facts.routes_graphql import find_graphql
 from auditor.facts.routes_nest import find_nest
 from auditor.facts.routes_next import find_next
@@ -33,9 +35,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from auditor.facts.endpoints import Endpoint
+    from auditor.facts.reach import Call
     from auditor.facts.symbols import Files
     from auditor.facts.units import UnitFacts
     from auditor.model import Control
+
+
+def _no_text(_: str) -> str | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The repository's own files, for what endpoints are asked about manifests, schemas and platform files."""
+
+    files: tuple[str, ...] = ()
+    units: tuple[UnitFacts, ...] = ()
+    text: Callable[[str], str | None] = _no_text
 
 
 @dataclass(slots=True)
@@ -47,8 +63,10 @@ class Inventory:
     public: tuple[str, ...] = ()  # patterns of endpoints that the project's settings declare public
     unlisted: dict[str, str] = field(default_factory=dict)  # manifests of servers that no reader knows
     helpers: Helpers = field(default_factory=Helpers)
+    given: Given = field(default_factory=Given)
     _authentication: dict[Endpoint, Control] = field(default_factory=dict)
     _effects: dict[Endpoint, list[Effect]] = field(default_factory=dict)
+    _preflights: set[tuple[str, str, str]] | None = None
 
     def authentication(self, endpoint: Endpoint) -> Control:
         """Whether a caller must show who they are."""
@@ -65,8 +83,27 @@ class Inventory:
         """What the handler does to the world, and what it calls does."""
         if endpoint not in self._effects:
             reach = self.reacher.reach(endpoint.handler).calls if endpoint.handler is not None else []
-            self._effects[endpoint] = list((python_effects if is_python(endpoint) else effects)(reach))
+            of_calls = python_effects if is_python(endpoint) else effects
+            self._effects[endpoint] = [each for call in reach for each in self._of_call(of_calls, call)]
         return self._effects[endpoint]
+
+    def _of_call(self, of_calls: Callable[[Iterable[Call]], Iterable[Effect]], call: Call) -> list[Effect]:
+        """One call's effects; many endpoints reach the same calls."""
+        key = (of_calls, call.path, call.node.start_byte, call.node.end_byte)
+        if key not in self.reacher.memory:
+            self.reacher.memory[key] = list(of_calls([call]))
+        found: list[Effect] = self.reacher.memory[key]
+        return found
+
+    def is_python(self, path: str) -> bool:
+        return self.reacher.symbols.code.files.get(path) == "python"
+
+    def preflights(self) -> set[tuple[str, str, str]]:
+        """(unit, path, file) of the route modules that answer `OPTIONS` themselves."""
+        if self._preflights is None:
+            own = (each for each in self.endpoints if each.method == "OPTIONS" and each.framework == "Next.js")
+            self._preflights = {(each.unit, each.path, each.where.path) for each in own}
+        return self._preflights
 
     def text(self, endpoint: Endpoint) -> str:
         """The handler's own text without comments; empty where it could not be followed."""
@@ -88,8 +125,11 @@ def find_endpoints(
     listed += find_next(symbols, routers.roots, routed, units)
     hosted = [*find_fastify(symbols), *find_nest(symbols), *find_trpc(symbols), *find_graphql(symbols, paths, text)]
     hosted = [replace(endpoint, unit=unit_of(endpoint.where.path, units)) for endpoint in hosted]
+    listed += [replace(e, unit=unit_of(e.where.path, units)) for e in find_controllers(symbols)]
+    listed += [replace(e, unit=unit_of(e.where.path, units)) for e in find_by_files(symbols, paths, text)]
     listed = with_hosted(Reacher(symbols), listed, hosted)
     listed += find_python(code, paths, text, units)
     listed.sort(key=lambda e: (e.unit, e.path, e.method, e.where.path, e.where.line))
     unlisted = unlisted_servers(paths, text)
-    return Inventory(list(dict.fromkeys(listed)), Reacher(symbols), unlisted=unlisted)
+    given = Given(tuple(paths), units, text)
+    return Inventory(list(dict.fromkeys(listed)), Reacher(symbols), unlisted=unlisted, given=given)

@@ -22,7 +22,7 @@ _PACKAGES = re.compile(
     r"|p-throttle|next-rate-limit|@elithrar/workers-hono-rate-limit"
 )
 _NAME = re.compile(
-    r"rate_?limit|ratelimit|limiter|throttl|slow_?down|brute|too_?many|check_?limit|enforce_?limit|^(?:\w+\.)*aj\.protect$|arcjet",
+    r"rate_?limit|ratelimit|limiter|throttl|slow_?down|brute|too_?many|check_?limit|(?:already|is|over|limit)_?(?:rate_?)?(?:limited|reached|exceeded)$|enforce_?limit|^(?:\w+\.)*aj\.protect$|arcjet",
     re.IGNORECASE,
 )
 _COUNTS = re.compile(r"\b429\b|too[ _]?many[ _]?requests|rate[ _]?limit", re.IGNORECASE)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import CLASSES, arguments_of, property_of, string_of, unwrap
 from auditor.facts.decorators import of_parameters
+from auditor.facts.parameter_types import is_checked
 from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import nodes, text_of
 
@@ -34,6 +35,7 @@ _DECODES = re.compile(r"\bdecode\w*\s*\(")
 _VERIFIES = re.compile(r"\bverif\w*\s*\(", re.IGNORECASE)
 _ANSWERS = re.compile(r"\breturn\b\s*([^;\n}]+)|\bthrow\b")
 _PIPES = re.compile(r"(?:Validation|Zod|Joi|Yup|Valibot|Schema|TypeBox|Typia|ClassValidator)\w*Pipe\w*\b")
+_BY_TYPE = re.compile(r"\bValidationPipe\b")  # Nest's own, which reads the rules off a class
 _INPUTS = {"Body": "json", "Query": "query", "Param": "param", "Headers": "header"}
 _SELF_CHECKED = {"TypedBody": "json", "TypedQuery": "query", "TypedParam": "param", "ZodBody": "json"}
 _MAX_PARENTS = 4
@@ -80,7 +82,7 @@ def _called(symbols: Symbols, call: Site, found: Application) -> None:
     if name == "useGlobalGuards":
         found.guards += (guard_of(symbols, Site(call.path, each)) for each in given)
     elif name == "useGlobalPipes":
-        found.validates |= any(_PIPES.search(text_of(each)) for each in given)
+        found.validates |= any(_PIPES.search(text_of(each)) or each.type != "new_expression" for each in given)
     elif name == "setGlobalPrefix" and given:
         found.prefix = string_of(given[0]) or found.prefix
         excluded = property_of(given[1], "exclude") if len(given) > 1 and given[1].type == "object" else None
@@ -190,19 +192,15 @@ def has_pipe(decorators: Iterable[Decorator]) -> bool:
     return any(name == "UsePipes" and _PIPES.search(text_of(site.node)) for name, site in decorators)
 
 
-def schemas_of(path: str, method: Node, *, validates: bool) -> frozenset[str]:
+def schemas_of(symbols: Symbols, method: Site, *, validates: bool) -> frozenset[str]:
     """The inputs that a pipe checks against the type that a parameter has, or against a schema of its own."""
     found = set()
-    for decorators, parameter in of_parameters(path, method):
+    for decorators, parameter in of_parameters(method.path, method.node):
         for name, site in decorators:
             kind = _SELF_CHECKED.get(name) or _INPUTS.get(name)
-            piped = name in _SELF_CHECKED or _PIPES.search(text_of(site.node)) is not None
-            if kind and (piped or (validates and _is_typed(parameter))):
+            written = text_of(site.node)
+            by_type = validates or _BY_TYPE.search(written) is not None
+            piped = name in _SELF_CHECKED or (_PIPES.search(written) is not None and not _BY_TYPE.search(written))
+            if kind and (piped or (by_type and is_checked(symbols, Site(method.path, parameter)))):
                 found.add(kind)
     return frozenset(found)
-
-
-def _is_typed(parameter: Node) -> bool:
-    """Whether a parameter's type is a class that a pipe can read rules from; plain types have none."""
-    written = text_of(parameter.child_by_field_name("type")).lstrip(": ")
-    return re.match(r"[A-Z]\w*", written) is not None and not re.match(r"(?:Record|Partial|Object|Map)\b", written)

@@ -164,13 +164,9 @@ def _is_tenant(table: Table, schema: Schema, people: set[int]) -> bool:
     if _TENANT_TABLE.match(table.name):
         return True
     for other in schema.tables.values():
-        targets = {key.target for key in other.foreign_keys}
-        if (
-            table.oid in targets
-            and other.oid != table.oid
-            and _MEMBERS.search(other.name)
-            and _user_columns(other, people)
-        ):
+        users = _user_columns(other, people) if other.oid != table.oid and _MEMBERS.search(other.name) else ()
+        led = [key for key in other.foreign_keys if key.target == table.oid]
+        if users and led and not any(set(key.columns) & set(users) for key in led):  # else it is where the users are
             return True
     return False
 

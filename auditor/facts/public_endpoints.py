@@ -24,4 +24,4 @@ def matches_nothing(patterns: Iterable[str], endpoints: Sequence[Endpoint]) -> l
 def _matches(pattern: str, endpoint: Endpoint) -> bool:
     method, _, path = pattern.partition(" ")
     wanted = re.escape(path.strip()).replace(r"\*", ".*")
-    return method in {"*", endpoint.method} and bool(re.fullmatch(wanted, endpoint.path))
+    return method in {"*", endpoint.method} and bool(re.fullmatch(wanted, endpoint.address))

@@ -68,7 +68,7 @@ _SENT_TOKEN = re.compile(
 )
 # What visitors do who have no account: they subscribe, write to the owner, are counted.
 _VISITORS = re.compile(
-    r"(?:^|[/_.\-#])(?:(?:un)?subscribe\w*|\w*subscribers?\.(?:upsert|create|add)|newsletter\w*|wait-?list\w*|contact(?:-?(?:us|form))?"
+    r"(?:^|[/_.\-#])(?:(?:un)?subscribe\w*|\w*subscribers?\.(?:upsert|create|add)|newsletter\w*|wait-?list\w*|(?:submit[-_]?)?contact(?:[-_]?(?:us|form))?"
     r"|analytics|telemetry|vitals|page-?views?|beacon|web-?vitals)(?:$|[/.\-\]])",
     re.IGNORECASE,
 )

@@ -201,6 +201,14 @@ def returns(function: Node) -> list[Node]:
     ]
 
 
+def innermost_class(node: Node) -> Node | None:
+    """The innermost class around a node."""
+    current = node.parent
+    while current is not None and current.type != "class_definition":
+        current = current.parent
+    return current
+
+
 def _around(node: Node) -> Node | None:
     current = node.parent
     while current is not None and current.type not in {"function_definition", "lambda"}:

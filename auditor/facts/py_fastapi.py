@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from auditor.facts.py_bindings import arguments, decorators, keyword, node_of, positional
+from auditor.facts.py_bindings import arguments, decorators, innermost_class, keyword, node_of, positional
 from auditor.facts.py_routes import Mount, Route, Router, flattened, only_at_home, router_of
 from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import nodes, text_of
@@ -28,6 +28,8 @@ _INJECTED = re.compile(r"(?:^|\.)(?:Depends|Security)$")
 def find_fastapi(names: PyNames) -> Iterator[Endpoint]:
     """All endpoints of all FastAPI applications."""
     routers: dict[Key, Router] = {}
+    if not names.mentions("fastapi"):
+        return
     files = [path for path in names.paths() if _concerned(names, path)]
     for path in files:
         for call in names.code.nodes(path, "call"):
@@ -197,7 +199,7 @@ def injected_guards(names: PyNames, function: Site) -> tuple[Site, ...]:
                 found += _asked_by(names, Site(function.path, part))
         if argument.annotation is not None and argument.default is not None and "()" in text_of(argument.default):
             found += _by_type(argument.annotation, argument.default, function.path)
-    holder = names.class_around(function.node)
+    holder = innermost_class(function.node)
     if holder is not None:
         found += _kept_by(names, Site(function.path, holder))
     return tuple(dict.fromkeys(found))

@@ -36,6 +36,8 @@ def find_flask(names: PyNames) -> Iterator[Endpoint]:
         r"flask|quart|connexion|\.(?:register_blueprint|add_\w*resource|add_namespace|add_url_rule|(?:route|get|post|put|patch|delete)\()",
         re.IGNORECASE,
     )
+    if not names.mentions("flask", "Flask", "quart", "connexion"):
+        return
     files = [path for path in names.paths() if concerned.search(names.code.text(path))]
     for path in files:
         for call in names.code.nodes(path, "call"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from auditor.facts.py_bindings import Argument, Element, Imported, Names, read_names, returns
+from auditor.facts.py_bindings import Argument, Element, Imported, Names, innermost_class, read_names, returns
 from auditor.facts.py_modules import Package, PyModules, read_modules
 from auditor.facts.symbols import External, Missing, Site
 from auditor.facts.syntax import nodes, text_of
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from auditor.facts.symbols import Files
 
 _MAX_HOPS = 16
-
-
+_PLAIN = {"typing", "collections.abc", "builtins"}
 Meaning = Site | External | Missing | Package
 
 
@@ -30,12 +29,17 @@ class PyNames:
 
     code: Files
     _scopes: dict[tuple[str, int, int], Names] = field(default_factory=dict)
-    _functions: dict[str, list[Node]] = field(default_factory=dict)
+    _functions: dict[str, list[tuple[int, int, Node]]] = field(default_factory=dict)
+    _bases: dict[tuple[str, int, int], list[Site | External]] = field(default_factory=dict)
     _modules: PyModules | None = None
     _globals: dict[tuple[str, str], Meaning | None] = field(default_factory=dict)
 
     def paths(self) -> list[str]:
         return [path for path, language in self.code.files.items() if language == "python"]
+
+    def mentions(self, *words: str) -> bool:
+        """Whether some file has one of these words."""
+        return any(word in text for text in map(self.code.text, self.paths()) for word in words)
 
     def scope(self, path: str, node: Node) -> Names:
         """The names that a module, a class or a function binds."""
@@ -55,7 +59,7 @@ class PyNames:
         if node.type == "attribute":
             held = node.child_by_field_name("object")
             name = text_of(node.child_by_field_name("attribute"))
-            if held is not None and text_of(held) in {"self", "cls"} and (owner := self.class_around(held)):
+            if held is not None and text_of(held) in {"self", "cls"} and (owner := innermost_class(held)):
                 return self.member(Site(path, owner), name, hops - 1) or self._kept(path, owner, text_of(node), hops)
             return self.member(self.resolve(path, held, hops - 1), name, hops - 1)
         return Site(path, node)
@@ -102,7 +106,7 @@ class PyNames:
 
     def _returned(self, function: Site, hops: int) -> Site | External | None:
         found = self.resolve(function.path, function.node.child_by_field_name("return_type"), hops)
-        if isinstance(found, Site | External) and not _is_plain(found):
+        if isinstance(found, Site) or (isinstance(found, External) and found.package not in _PLAIN):
             return found
         for back in returns(function.node):
             value = self.resolve(function.path, back, hops)
@@ -110,15 +114,15 @@ class PyNames:
                 return self.made(value, hops - 1)
         return None
 
-    def class_around(self, node: Node) -> Node | None:
-        """The innermost class around a node."""
-        current = node.parent
-        while current is not None and current.type != "class_definition":
-            current = current.parent
-        return current
-
-    def bases(self, owner: Site, hops: int = 6) -> Iterator[Site | External]:
+    def bases(self, owner: Site) -> list[Site | External]:
         """The classes that a class derives from, near ones first, with their own."""
+        place = (owner.path, owner.node.start_byte, owner.node.end_byte)
+        if place not in self._bases:
+            self._bases[place] = []  # a class that derives from itself has no more
+            self._bases[place] = list(self._derived(owner))
+        return self._bases[place]
+
+    def _derived(self, owner: Site, hops: int = 6) -> Iterator[Site | External]:
         given = owner.node.child_by_field_name("superclasses")
         for each in given.named_children if given is not None and hops > 0 else ():
             each_type = each.child_by_field_name("value") if each.type == "subscript" else each
@@ -128,7 +132,7 @@ class PyNames:
             if isinstance(found, Site | External):
                 yield found
                 if isinstance(found, Site) and found.node.type == "class_definition":
-                    yield from self.bases(found, hops - 1)
+                    yield from self._derived(found, hops - 1)
 
     def text_value(self, path: str, node: Node | None, hops: int = 6) -> str | None:
         """The text that an expression stands for; parts that cannot be known are left out as `{…}`."""
@@ -196,15 +200,17 @@ class PyNames:
     def _lookup(self, path: str, name: str, at: Node, hops: int) -> Meaning | None:
         for scope in self._around(path, at):
             bound = self.scope(path, scope).bound.get(name)
-            if bound is not None and not _is(bound, at):
+            if bound is not None and (isinstance(bound, Imported | Argument | Element) or bound != at):
                 return self._follow(path, bound, hops)
         return self._in_module(path, name, hops)
 
     def _around(self, path: str, at: Node) -> list[Node]:
         """The functions around a place, innermost first, then the class whose body it stands in."""
         if path not in self._functions:
-            self._functions[path] = self.code.nodes(path, "function_definition", "class_definition")
-        around = [f for f in self._functions[path] if f.start_byte <= at.start_byte and at.end_byte <= f.end_byte]
+            found = self.code.nodes(path, "function_definition", "class_definition")
+            self._functions[path] = [(f.start_byte, f.end_byte, f) for f in found]
+        start, end = at.start_byte, at.end_byte
+        around = [f for first, last, f in self._functions[path] if first <= start and end <= last]
         inner = [f for index, f in enumerate(reversed(around)) if f.type == "function_definition" or index == 0]
         return [f for f in inner if f != at]
 
@@ -289,11 +295,3 @@ class PyNames:
         if self._modules is None:
             self._modules = read_modules(self.code.files)
         return self._modules
-
-
-def _is(bound: Bound, at: Node) -> bool:
-    return not isinstance(bound, Imported | Argument | Element) and bound == at
-
-
-def _is_plain(found: Site | External) -> bool:
-    return isinstance(found, External) and found.package in {"typing", "collections.abc", "builtins"}

@@ -14,14 +14,14 @@ _MAPPED = re.compile(r"\binstanceof\s+\w+|\bcase\s+[\w.'\"]+\s*:|[!=]==?\s*[\w.]
 _CALLER = re.compile(r"header|cookie|session|token|user|auth|api_?key|\bkey\b", re.IGNORECASE)
 # Where a middleware, or a framework, puts the caller.
 _HELD = (
-    r"(?:(?:req|request|ctx|c|context|event|res|reply)\.(?:(?:session|state|locals|var|raw|auth)(?:\(\))?\??\.)?"
+    r"(?:(?:req|request|ctx|c|context|event|res|reply|locals)\.(?:(?:session|state|locals|var|raw|auth)(?:\(\))?\??\.)?"
     r"(?:user\w{0,12}|session|auth|account|currentUser|admin|member|apiKey)|(?:req|request)\.session\??\.\w{1,30}"
     r"|(?:c|ctx|context)\.get\(\s*[\"'](?:user\w{0,20}|session|auth|account|jwtPayload|currentUser|claims|apiKey)[\"']\s*\))"
 )
 _TESTED = re.compile(rf"(?:!\s*|\bif\s*\(\s*){_HELD}")
 _KEPT = re.compile(rf"\b(?:const|let|var)\s+(\w+)(?:\s*:[^=;\n]{{1,60}})?\s*=\s*{_HELD}(?!\w)")
 _TAKEN = re.compile(
-    r"\b(?:const|let|var)\s*\{([^}]{1,80})\}\s*=\s*(?:(?:c|ctx|context)\.(?:var|state)|(?:res|c|ctx)\.locals)\b"
+    r"\b(?:const|let|var)\s*\{([^}]{1,80})\}\s*=\s*(?:(?:c|ctx|context)\.(?:var|state)|(?:(?:res|c|ctx|event|context)\.)?locals)\b"
 )
 _CREDENTIAL = re.compile(
     r"(?:\b(?:get|getHeader|header|headers|param)\s*\??\.?[(\[]\s*)[\"'`](?:authorization|[\w-]*(?:api-?key|token|secret)"

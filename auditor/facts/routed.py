@@ -126,7 +126,9 @@ class Flattened:
         for event in self._events(key) if depth < _MAX_DEPTH else ():
             path = join_paths(prefix, event.path)
             if event.kind == "use":
-                below = framework == "Express" and not path.endswith("*")  # which runs it for everything below, too
+                below = framework in {"Express", "Koa"} and not path.endswith(
+                    "*"
+                )  # which runs it for everything below, too
                 active.append(_Active(path.rstrip("/") + "/*" if below else path, event.handlers))
             elif event.kind == "param":
                 active.append(_Active("", event.handlers, parameter=event.path))

@@ -16,13 +16,27 @@ if TYPE_CHECKING:
 
     from auditor.facts.symbols import Symbols
 
-METHODS = {"get", "post", "put", "patch", "delete", "options", "head", "all"}
-CHAINED = METHODS | {"use", "on", "route", "basePath", "openapi", "mount", "onError", "notFound", "doc", "param"}
+METHODS = {"get", "post", "put", "patch", "delete", "del", "options", "head", "all"}
+CHAINED = METHODS | {
+    "use",
+    "on",
+    "route",
+    "basePath",
+    "openapi",
+    "mount",
+    "onError",
+    "notFound",
+    "doc",
+    "param",
+    "register",
+}
 _HONO_PACKAGES = {"hono", "@hono/zod-openapi", "@hono/hono"}
 _HONO = {"Hono", "OpenAPIHono", "default"}
-_TYPES = re.compile(r"\b(?:OpenAPIHono|Hono|Express|Router|IRouter|Application)\b")
+_TYPES = re.compile(r"\b(?:OpenAPIHono|Hono|Express|Router|IRouter|Application|Koa)\b")
+_KOA = {"koa", "koa-router", "@koa/router", "@koajs/router", "koa-better-router"}
+_MOUNTABLE = {"routes", "middleware"}  # `app.use(router.routes())` of Koa
 LIKE_A_ROUTER = re.compile(r"(?:^|\.)(?:app|api|router|routes|server|express|hono|r)$|(?:App|Router|Routes|Api)$")
-_OTHERS = re.compile(r"(?:Fastify|Elysia|Koa|Nest|Next|Remix|Axios|Http|Vue|Worker)\w*")
+_OTHERS = re.compile(r"(?:Fastify|Elysia|Nest|Next|Remix|Axios|Http|Vue|Worker)\w*")
 _MAX_HOPS = 12
 _MAX_CHAIN = 30
 
@@ -99,21 +113,36 @@ class Roots:
         annotation = text_of(holder.child_by_field_name("type")) if holder is not None else ""
         named = LIKE_A_ROUTER.search(parameter.key or text_of(pattern)) and not _OTHERS.search(annotation)
         likely = named or _TYPES.search(annotation)
-        framework = "Hono" if "Hono" in annotation else "Express"
+        framework = next((each for each in ("Hono", "Koa") if each in annotation), "Express")
         place = f"{parameter.index}.{parameter.key}"
         return Router(parameter.site, framework, parameter=place, likely=likely is not None)
 
     def _made(self, path: str, node: Node, hops: int) -> Router | None:
+        if (held := _mounted(node)) is not None:
+            found = self.locate(path, held, hops - 1)
+            return found if found is not None and found.framework == "Koa" else None
         target = self.symbols.called(path, node)
         if isinstance(target, Site) and node.type == "new_expression" and target.node.type in CLASSES:
             target = self._extended(target)
         if isinstance(target, External):
             framework = _framework(target, made_new=node.type == "new_expression")
             factory = self._initial(path, node) if framework else None
-            return Router(Site(path, node), framework, factory=factory) if framework else None
+            base = self._prefix(path, node) if framework == "Koa" else ""
+            return Router(Site(path, node), framework, base, factory=factory) if framework else None
         if isinstance(target, Site) and node.type == "call_expression":
             return self._returned(Site(path, node), target, hops)
         return None
+
+    def _prefix(self, path: str, made: Node) -> str:
+        """The prefix of a router of Koa: `new Router({ prefix: "/v1" })`, or `router.prefix("/v1")` below."""
+        given = arguments_of(made)
+        option = property_of(given[0], "prefix") if given and given[0].type == "object" else None
+        if option is not None:
+            return path_of("", text_at(self.symbols, Site(path, option)))
+        holder = made.parent.child_by_field_name("name") if made.parent is not None else None
+        name = re.escape(text_of(holder)) if holder is not None else ""
+        later = re.search(rf"\b{name}\.prefix\(\s*[\"'`]([^\"'`\n]+)", self.symbols.code.text(path)) if name else None
+        return path_of("", later[1]) if later else ""
 
     def _returned(self, call: Site, function: Site, hops: int) -> Router | None:
         """The router that a function of the repository gives back: a new one for each call, or the one it was given."""
@@ -163,9 +192,20 @@ def _framework(target: External, *, made_new: bool) -> str | None:
         return "Hono"
     if target.package in {"express", "express-promise-router"} and target.name in {"default", "*", "Router"}:
         return "Express"
+    if target.package in _KOA and target.name in {"default", "*", "Router"}:
+        return "Koa"
     if target.package == "next-connect" and target.name in {"default", "createRouter", "createEdgeRouter"}:
         return "Next.js"
     return None
+
+
+def _mounted(node: Node) -> Node | None:
+    """The router of `router.routes()`."""
+    called = node.child_by_field_name("function") if node.type == "call_expression" else None
+    if called is None or called.type != "member_expression" or arguments_of(node):
+        return None
+    named = text_of(called.child_by_field_name("property")) in _MOUNTABLE
+    return called.child_by_field_name("object") if named else None
 
 
 def _key(path: str, node: Node) -> tuple[str, int, int]:

@@ -10,7 +10,7 @@ from auditor.facts.bindings import FUNCTIONS, arguments_of, property_of, unwrap
 from auditor.facts.folder_routers import folder_routers
 from auditor.facts.route_paths import paths_of, text_at
 from auditor.facts.router_roots import CHAINED, METHODS, Roots, Router, path_of, path_of_chain
-from auditor.facts.symbols import Site
+from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from auditor.facts.router_roots import RouterKey
     from auditor.facts.symbols import Symbols, Target
 
-_REGISTERS = re.compile(r"\.\s*(?:get|post|put|patch|delete|all|use|on|route|openapi|mount|param)\s*\(|\]\([^()\n]*,")
+_REGISTERS = re.compile(
+    r"\.\s*(?:get|post|put|patch|del|delete|all|use|on|route|register|openapi|mount|param)\s*(?:<[^()]{0,80}>)?\(|\]\([^()\n]*,"
+)
 _MAKES = re.compile(
-    r"""\b(?:from|require\(|import\(?)\s*["'`](?:\w+:|https?://[^"'`]*/)?@?(?:express|hono|next-connect)\b"""
+    r"""\b(?:from|require\(|import\(?)\s*["'`](?:\w+:|https?://[^"'`]*/)?@?(?:express|hono|koa|next-connect)\b"""
 )
 _HANDS_OVER = re.compile(r"(?:[aA]pp|[rR]outer|[rR]outes|server|[aA]pi|express|hono)\w*[ \t]*[,)}]")
 _PASSABLE = re.compile(
@@ -140,10 +142,15 @@ class Routers:
         elif name == "on" and len(given) > 2:  # noqa: PLR2004 - methods, path, handler
             methods = tuple(re.findall(r"[A-Z]+", text_of(given[0].node).upper()))
             self._route(router, methods, at, given[1:], None)
+        elif name == "register" and len(given) > 2:  # noqa: PLR2004 - path, methods, handler
+            methods = tuple(re.findall(r"[A-Z]+", text_of(given[1].node).upper()))
+            self._route(router, methods, at, [given[0], *given[2:]], None)
         elif name in METHODS:
-            self._route(router, (name.upper(),), at, given, chained)
+            self._route(router, ("DELETE" if name == "del" else name.upper(),), at, given, chained)
 
     def _route(self, router: Router, methods: tuple[str, ...], at: At, given: list[Site], chained: Node | None) -> None:
+        if router.framework == "Koa" and len(given) > 2 and _is_path(given[1]):  # noqa: PLR2004 - name, path, handler
+            given = given[1:]
         paths = paths_of(self.symbols, given[0])
         if len(given) == 1 and chained is not None:
             paths = []
@@ -159,21 +166,29 @@ class Routers:
         handlers = self._handlers(given[1:] if paths else given)
         for path in paths or ["*"]:
             guards: list[Site] = []
-            for site in handlers:
+            for each_site in handlers:
+                place, site = self._placed(each_site, path_of(router.base, path if paths else None))
                 inner = self.roots.locate(site.path, site.node)
                 loaded = list(folder_routers(self.roots, site)) if inner is None else []
                 for each in loaded:
-                    place = path_of(router.base, path if paths else None)
                     self._add(router, Event("mount", at, place, handlers=tuple(guards), router=each))
                 if loaded:
                     continue
                 if inner is None or (inner.parameter is not None and not inner.likely):
                     guards.append(site)
                 else:
-                    place = path_of(router.base, path if paths else None)
                     self._add(router, Event("mount", at, place, handlers=tuple(guards), router=inner))
             pattern = path_of(router.base, path)
             self._add(router, Event("use", at, pattern, handlers=tuple(guards)))
+
+    def _placed(self, site: Site, place: str) -> tuple[str, Site]:
+        """Where a handler is put, and the handler: `mount("/api", api)` of koa-mount says both."""
+        given = arguments_of(site.node) if site.node.type == "call_expression" else []
+        made = self.symbols.called(site.path, site.node) if given else None
+        if not isinstance(made, External) or made.package != "koa-mount":
+            return place, site
+        below = paths_of(self.symbols, Site(site.path, given[0])) if len(given) > 1 else []
+        return path_of(place, below[0] if below else None), Site(site.path, given[-1])
 
     def _mount(self, router: Router, at: At, given: list[Site]) -> None:
         """`app.route('/v1', sub)` and `app.mount('/old', sub.fetch)`."""
@@ -249,6 +264,10 @@ def _passed(given: list[Node]) -> Iterator[tuple[str, Node]]:
 
 def _at(path: str, call: Node, function: Node) -> At:
     return At(path, function.end_byte, function.end_point[0] + 1, call.end_byte)
+
+
+def _is_path(site: Site) -> bool:
+    return site.node.type in {"string", "template_string", "regex"}
 
 
 def _plausible(name: str | Node, given: list[Node]) -> bool:

@@ -12,6 +12,7 @@ from auditor.facts.endpoints import Endpoint, join_paths
 from auditor.facts.nest_guards import guards_of, has_pipe, is_public, read_application, schemas_of
 from auditor.facts.nest_middleware import read_middleware
 from auditor.facts.route_paths import paths_of
+from auditor.facts.routes_controllers import controllers_of_others
 from auditor.facts.symbols import Site
 from auditor.facts.syntax import line_of, text_of
 from auditor.model import FileSpan
@@ -50,6 +51,7 @@ def find_nest(symbols: Symbols) -> list[Endpoint]:
     """Every route of every controller, and every query and mutation of every resolver class."""
     paths = [p for p, language in symbols.code.files.items() if language not in {"python", "javascript"}]
     paths = [p for p in paths if re.search(r"@(?:Controller|\w*Controller|Resolver)\s*\(", symbols.code.text(p))]
+    paths = [p for p in paths if not controllers_of_others(symbols.code.text(p))]
     if not any(_ASKED.search(symbols.code.text(path)) for path in paths):
         return []
     whole = read_application(symbols), read_middleware(symbols)
@@ -135,7 +137,7 @@ def _endpoint(
     if is_public(own) or (is_public(holder.decorators) and not list(guards_of(symbols, own))):
         guards = [guard for guard in guards if not guard.asks_metadata]
     validates = holder.application.validates or has_pipe(holder.decorators) or has_pipe(own)
-    schemas = schemas_of(holder.path, method, validates=validates)
+    schemas = schemas_of(symbols, Site(holder.path, method), validates=validates)
     if has_pipe(own) or what[0] == "GraphQL":
         schemas |= {"*"} if method.child_by_field_name("parameters") else set()
     name = method.child_by_field_name("name") or method

@@ -28,8 +28,13 @@ class Check:
 
 
 def read_checks(table: Table) -> list[Check]:
-    """What is refused when it is false; constraints that do not parse are left to the server."""
+    """What is refused when it is false; constraints that do not parse are left to the server. Instead of a generated
+    column they speak of those that it is generated from.
+    """
     found = [_check(name, definition, table.name) for name, definition in table.checks.items()]
+    generated = {c.name: terms_of(c.default, table.name) for c in table.columns if c.generated and c.default}
+    known = {name: term for name, term in generated.items() if term}
+    found = [_worked_out(check, known) if check and known else check for check in found]
     for column in table.columns:
         for definition in column.checks:
             if check := _check(f"{column.domain} of {column.name}", definition, table.name):
@@ -42,6 +47,17 @@ def _check(name: str, definition: str, table: str) -> Check | None:
     match = _DEFINITION.match(definition.strip())
     term = terms_of(match[1], table) if match else None
     return Check(name, term, term.own_columns) if term else None
+
+
+def _worked_out(check: Check, generated: Mapping[str, Term]) -> Check:
+    term = _put_in(check.term, generated)
+    return Check(check.name, term, term.own_columns)
+
+
+def _put_in(term: Term, generated: Mapping[str, Term]) -> Term:
+    if term.kind == "own" and term.name in generated:
+        return generated[term.name]
+    return replace(term, args=tuple(_put_in(arg, generated) for arg in term.args))
 
 
 def _renamed(term: Term, column: str) -> Term:

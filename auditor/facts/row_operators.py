@@ -145,8 +145,13 @@ def _arithmetic(work: Callable[[Decimal, Decimal], Decimal]) -> Callable[..., An
     return apply
 
 
+def _length(text: str) -> int:
+    """In characters; of bytes that are written in hexadecimal, in bytes."""
+    return (len(text) - 2) // 2 if text.startswith("\\x") else len(text)
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "length": len, "char_length": len, "character_length": len, "octet_length": lambda text: len(text.encode()),
+    "length": _length, "char_length": len, "character_length": len, "octet_length": _length,
     "lower": str.lower, "upper": str.upper, "btrim": str.strip, "ltrim": str.lstrip, "rtrim": str.rstrip,
     "abs": lambda value: abs(Decimal(value)), "jsonb_typeof": _json_type, "json_typeof": _json_type,
     "jsonb_array_length": lambda text: len(list(_json(text))), "array_length": _length_of_array, "cardinality": _count,

@@ -29,7 +29,7 @@ _PRIVATE = ("draft", "private", "pending", "inactive", "unpublished", "hidden", 
 _WORDS = ("audit", "audit-row", "abc", "a@example.com", "https://example.com/a", "#a1b2c3", "+15555550100", "USD", "US", "en",
           "12:00", "2026-01-01", "/a", "en-US", "A", "1", "", "00000000000")  # fmt: skip
 _NUMBERS = (1, 0, 2, 5, 10, 50, 100, 1000, 12, 2026, 0.5, -1)
-_DAYS = ("2026-01-{:02}", "2030-01-{:02}", "2020-01-{:02}")
+_DAYS = ("2026-01-{:02}", "2030-01-{:02}", "2020-01-{:02}", "2026-02-{:02}")
 _FIXED: dict[str, tuple[Any, ...]] = {
     "bytea": ("\\x61",), "macaddr": ("08:00:2b:01:02:{:02x}",), "macaddr8": ("08:00:2b:01:02:03:04:{:02x}",),
     "inet": ("192.0.2.{}",), "cidr": ("192.0.2.{}/32",), "interval": ("1 day", "1 hour", "30 days"),
@@ -61,8 +61,28 @@ def candidates(table: Table, column: Column, world: World, checks: Sequence[Chec
     elif _is_array(column):
         found = [*_arrays(column, asked, terms), *usual]
     else:
-        found = [*usual[:1], *(value for value in asked if isinstance(value, str)), *usual[1:]]
+        fitting = [
+            value for value in asked if isinstance(value, str) and (not _is_json(column) or _reads_as_json(value))
+        ]
+        found = [*usual[:1], *fitting, *usual[1:], *_bytes(column, terms, world)]
     return _once(found)[:_MOST]
+
+
+def _is_json(column: Column) -> bool:
+    return column.type in {"json", "jsonb"}
+
+
+def _reads_as_json(value: str) -> bool:
+    try:
+        json.loads(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _bytes(column: Column, terms: Sequence[Term], world: World) -> list[str]:
+    """As many bytes as a check asks for."""
+    return [f"\\x{0x61 + world.number:02x}" + "61" * (n - 1) for n in _sizes(terms) if n and column.type == "bytea"]
 
 
 def _once(values: Iterable[Any]) -> list[Any]:
@@ -109,8 +129,8 @@ def _by_category(column: Column, kind: str, world: World) -> list[Any]:
         case "N":
             return [*_NUMBERS, 900_100 + world.number, 1_100 + world.number, 20 + world.number]
         case "D":
-            hour = "" if kind == "date" else " 00:00:00+00"
-            return [day.format(1 + world.number) + hour for day in _DAYS]
+            days = [day.format(1 + world.number) for day in _DAYS]
+            return days if kind == "date" else [*(f"{day} 00:00:00+00" for day in days), f"{days[0]} 01:00:00+00"]
         case "R":
             return _ranges(kind, world)
         case "C":
@@ -187,7 +207,7 @@ def _of_comparison(term: Term, column: Column, world: World) -> list[Any]:
     found: list[Any] = []
     for value in constants:
         found += _around(value) if column.category in {"N", "D"} else [value]
-        if column.type in {"json", "jsonb"} and isinstance(value, str):
+        if _is_json(column) and isinstance(value, str):
             found += [json.dumps({value: ""}), json.dumps({value: {}}), json.dumps([value])]
     return [item for value in found for item in (elements(value) if term.kind in {"any", "all"} else None) or [value]]
 

@@ -9,6 +9,8 @@ from bisect import bisect_left
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from auditor.facts.secret_formats import may_hold_token
+from auditor.facts.secret_names import looks_random
 from auditor.facts.units import is_example, is_test, is_vendored
 from auditor.model import Answer, Confidence, FileSpan, Severity, State
 
@@ -43,6 +45,7 @@ _ENV = re.compile(r"(?:^|/)(?:\.env(?:[._-][\w.-]+)?|[\w-]+\.env|\.dev\.vars|\.e
 _SETTING = re.compile(
     r"\.(?:ya?ml|toml|tf|tfvars|ini|cfg|conf|properties|dockerfile)$|(?:^|/)Dockerfile[\w.-]*$", re.IGNORECASE
 )
+_OTHER_TEST = re.compile(r"_test\.go$|_spec\.rb$|Tests?\.(?:java|kt|cs)$")  # languages that only this is read of
 _ENV_TEMPLATE = re.compile(
     r"example|sample|template|dist\b|tpl|defaults?\b|schema|vault|\benc\b|encrypted|sops", re.IGNORECASE
 )
@@ -92,7 +95,8 @@ def is_prose(path: str) -> bool:
 
 def is_rehearsal(path: str) -> bool:
     """Tests, examples and documentation, where a key is more often made up."""
-    return is_test(path) or is_example(path) or is_env_template(path) or path.lower().endswith((".md", ".mdx"))
+    other = path.lower().endswith((".md", ".mdx")) or _OTHER_TEST.search(path) is not None
+    return other or is_test(path) or is_example(path) or is_env_template(path)
 
 
 def lowered(severity: Severity, path: str) -> Severity:
@@ -104,7 +108,7 @@ def lowered(severity: Severity, path: str) -> Severity:
 def looked_at(repository: Readable, chosen: Callable[[str], bool]) -> Iterator[tuple[str, str | None]]:
     """The files that are subjects, with their text; None where a file that somebody wrote cannot be read."""
     for path in repository.files:
-        if not _is_subject(path) or not chosen(path):
+        if not is_subject(path) or not chosen(path):
             continue
         text = repository.text(path)
         if text is None:
@@ -114,11 +118,12 @@ def looked_at(repository: Readable, chosen: Callable[[str], bool]) -> Iterator[t
             yield path, text
     for path, reason in sorted(repository.skipped.items()):
         lost = path not in repository.files and reason.startswith(_LOST)
-        if lost and _is_written(path) and _is_subject(path) and chosen(path):
+        if lost and _is_written(path) and is_subject(path) and chosen(path):
             yield path, None
 
 
-def _is_subject(path: str) -> bool:
+def is_subject(path: str) -> bool:
+    """Whether a file's name says that somebody may have written a secret into it."""
     place = PurePosixPath(path)
     return not (
         place.suffix.lower() in _OPAQUE or place.name in _LOCKFILES or is_vendored(path) or _GENERATED.search(path)
@@ -164,4 +169,6 @@ def name_before(text: str, start: int) -> str:
     """The name that stands before a value on its line, as in `const key = "…"`; empty where there is none."""
     line = text[max(0, start - 200) : start].rpartition("\n")[2]
     match = re.search(r"([\w.-]+)[\"'\]]*\s*(?::\s*\w+\s*)?(?:=>|[=:]|\|\||\?\?)\s*[\"'`]?\s*[^\s\"'`]{0,80}$", line)
-    return match[1].rpartition(".")[2] if match else ""
+    name = match[1].rpartition(".")[2] if match else ""
+    # What stands there may be another secret, and a name goes into the detail and the fingerprint.
+    return "" if may_hold_token(name) or looks_random(name) else name

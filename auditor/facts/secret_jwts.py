@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 import re
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ _LOCAL_SECRETS = (
     b"super-secret-jwt-token-with-at-least-32-characters-long",
     b"your-super-secret-jwt-token-with-at-least-32-characters-long",
 )
+
+_SAMPLES = {"1234567890", "test", "user", "123", "user123"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,16 @@ def find_api_keys(text: str) -> Iterator[ApiKey]:
         end = float(expires) if isinstance(expires, int | float) else None
         project = payload.get("ref")
         yield ApiKey(*match.span(), match[0], role, project if isinstance(project, str) else "", end)
+
+
+def is_private_jwt(value: str) -> bool:
+    """Whether a value is a token of somebody else's: no key of Supabase, whose role says what it is, and no sample,
+    which is mostly one that ended long ago.
+    """
+    payload = _payload(value) if _JWT.fullmatch(value) else {}
+    ends = payload.get("exp")
+    ended = isinstance(ends, int | float) and ends < time.time()
+    return bool(payload) and not ended and "role" not in payload and payload.get("sub") not in _SAMPLES
 
 
 def _payload(token: str) -> dict[str, Any]:

@@ -6,12 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from auditor.facts.secret_jwts import is_private_jwt
 from auditor.facts.secret_placeholders import entropy, is_placeholder, is_published, is_uuid, is_wordy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_QUOTED = re.compile(r"[=:|?][ \t]*[\"'`](?P<value>[A-Za-z0-9+/_.~!@#%^&*=-]{20,200})[\"'`]")
+_QUOTED = re.compile(r"[=:|?][ \t]*[\"'`](?P<value>[A-Za-z0-9+/_.~!@#%^&*=-]{20,600})[\"'`]")
 _BEFORE = re.compile(r"(?P<name>[\w.$-]{2,80})[\"'\]]*\s*(?::\s*\w+\s*)?[=:|?]*$")
 _LINE = re.compile(
     r"^[ \t]*(?:export[ \t]+|ENV[ \t]+|ARG[ \t]+|-[ \t]+)?(?P<name>[A-Za-z_][\w.]{1,80})[ \t]*[=:][ \t]*"
@@ -19,20 +20,25 @@ _LINE = re.compile(
     re.MULTILINE,
 )
 _SECRET_WORDS = re.compile(
-    r"secrets?(?![a-z])|tokens?(?![a-z])|passw(?:or)?d|passwd|api_?key|private_?key|access_?key|auth_?key|signing_?key|encryption_?key"
+    r"secrets?(?![a-z])|tokens?(?![a-z])|passw(?:or)?d|passwd|api_?key|private_?key|access_?key|auth_?key|signing_?key|encryption_?key|admin_?key|master_?key"
     r"|service_?role|credential",
 )
 _PUBLIC_WORDS = re.compile(
-    r"public|publishable|anon_|_anon|site_?key|csrf|recaptcha|turnstile|cursor|next_page|page_token"
+    r"public|publishable|anon_|_anon|site_?key|csrf|recaptcha|turnstile|search_(?:only_)?(?:api_)?key|cursor|next_page|page_token"
 )
 _NO_SECRET_ENDINGS = re.compile(
     r"(?:url|uri|id|ids|name|path|endpoint|header|hash|label|prefix|suffix|type|field|column|length|ttl|expiry|expires|message"
     r"|text|error|regex|pattern|format|description|title|placeholder|count|limit|enabled|provider|version|storage_key|algorithm"
-    r"|arn|file|dir|host|issuer|audience|scope|param|selector|testid|storage|cookie|env|var|variable|schema|table)$"
+    r"|address|addresses|mint|contract|arn|file|dir|host|issuer|audience|scope|param|selector|testid|storage|cookie|env|var|variable|schema|table)$"
 )
+# Datadog's browser token, an address on a chain, the name of a constant.
+_PUBLIC_SHAPES = re.compile(r"pub[0-9a-f]{32}|0x[0-9a-fA-F]{40}|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
+_HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
+_MIN_HEX_ENTROPY = 3.0  # of sixteen characters there are at most four bits
 _MIN_ENTROPY, _MIN_DIGITS, _MIN_LENGTH, _MAX_LINE = 3.5, 2, 20, 2000
 _PUBLIC_VALUES = (
     "pk_",
+    "pk.",
     "sb_publishable_",
     "AIza",
     "phc_",
@@ -96,9 +102,10 @@ def looks_random(value: str) -> bool:
     return (
         len(value) >= _MIN_LENGTH
         and sum(character.isdigit() for character in value) >= _MIN_DIGITS
-        and entropy(value) >= _MIN_ENTROPY
-        and not value.startswith(_PUBLIC_VALUES)
+        and entropy(value) >= (_MIN_HEX_ENTROPY if _HEX.fullmatch(value) else _MIN_ENTROPY)
+        and (not value.startswith(_PUBLIC_VALUES) or is_private_jwt(value))
         and not is_uuid(value)
+        and not _PUBLIC_SHAPES.fullmatch(value)
         and not is_published(value)
         and not is_wordy(value)
         and not is_placeholder(value)
@@ -115,6 +122,7 @@ def is_real_value(assigned: Assigned) -> bool:
         and len(value) >= 8  # noqa: PLR2004 - shorter ones are defaults such as `postgres`
         and not value.startswith(_PUBLIC_VALUES)
         and not value.isdigit()
+        and not _PUBLIC_SHAPES.fullmatch(value)
         and not is_published(value)
         and not re.search(r"[()]|[,;]$", value)  # code that calls a function
         and not is_placeholder(value)

@@ -12,7 +12,7 @@ from collections import Counter
 # What people write where a secret should go.
 _GRAMMAR = re.compile(
     r"your|example|change[_-]?(?:me|this|it)|placeholder|dummy|fake|redacted|x{4,}|\*{3}|\.{3}|…|<|>|\$\{|\$\(|\{\{|%\(|%s"
-    r"|insert|replace|goes[_-]?here|[_-]here\b|^\$|^\{.*\}$|^\[.*\]$|not[_-]?(?:a[_-]?)?real|encrypted:|todo|lorem|foobar",
+    r"|insert|replace|goes[_-]?here|[_-]here\b|^\$|^\{.*\}$|^\[.*\]$|not[_-]?(?:a[_-]?)?real|encrypted:|^ENC\[|todo|lorem|foobar",
     re.IGNORECASE,
 )
 # In the random part of a provider's key a short word may stand by chance: only these never do.
@@ -25,7 +25,18 @@ _WEAK = {
     "pgpass", "mypassword", "mysecretpassword", "yourpassword", "dev", "development", "local", "token", "null", "none",
     "undefined", "true", "false", "prisma", "docker", "default", "foo", "bar", "abc", "p", "supersecret", "hunter2",
 }  # fmt: skip
-_SEQUENCES = ("0123456789", "1234567890", "abcdefghij", "qwertyuiop", "9876543210", "fedcba98", "12345678", "abcdef12")
+_SEQUENCES = (
+    "0123456789",
+    "1234567890",
+    "abcdefghij",
+    "qwertyuiop",
+    "9876543210",
+    "fedcba98",
+    "12345678",
+    "abcdef12",
+    "a1b2c3d4",
+    "1a2b3c4d",
+)
 _REPEATED = re.compile(r"(.)\1{5,}|^(.{1,6})\2{3,}")
 _WORDS = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{4,}")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)

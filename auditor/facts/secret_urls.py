@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SCHEMES = ("postgres", "mysql", "mariadb", "mongodb", "redis", "amqp", "clickhouse")
+_NAMES = r"postgres(?:ql)?(?:\+\w+)?|mysql2?(?:\+\w+)?|mariadb(?:\+\w+)?|mongodb(?:\+srv)?|rediss?|amqps?|clickhouse"
+_SCHEME = re.compile(rf"\b(?:{_NAMES})\Z")
+_MAX_SCHEME = 40
 _URL = re.compile(
-    r"\b(?P<scheme>postgres(?:ql)?(?:\+\w+)?|mysql2?(?:\+\w+)?|mariadb(?:\+\w+)?|mongodb(?:\+srv)?|rediss?|amqps?|clickhouse)://"
+    rf"\b(?P<scheme>{_NAMES})://"
     r"(?P<user>[^\s:@/\"'`]{0,100}):(?P<password>[^\s\"'`@/]{1,200}|[^\s\"'`/]{1,200})@(?P<host>[^\s/:\"'`?,;)\]@]++)(?!@)",
 )
 _PLACEHOLDER_HOST = re.compile(
@@ -39,11 +42,16 @@ class DatabaseUrl:
     local: bool
 
 
+def may_hold_url(text: str) -> bool:
+    """A quick look: whether a URL of one of the schemes may be in a text."""
+    return "://" in text and any(scheme in text for scheme in _SCHEMES)
+
+
 def find_database_urls(text: str) -> Iterator[DatabaseUrl]:
     """URLs whose password is real: neither a reference, nor a placeholder, nor a tutorial's default."""
-    if "://" not in text or not any(scheme in text for scheme in _SCHEMES):
+    if not may_hold_url(text):
         return
-    for match in _URL.finditer(text):
+    for match in _urls(text):
         password, user, host = match["password"], match["user"], match["host"]
         local = is_local_host(host)
         if local and _TYPED.search(password):
@@ -51,6 +59,14 @@ def find_database_urls(text: str) -> Iterator[DatabaseUrl]:
         if is_weak_password(password, user) or is_blank(user) or _PLACEHOLDER_HOST.search(host):
             continue
         yield DatabaseUrl(*match.span("password"), match["scheme"], password, host, local)
+
+
+def _urls(text: str) -> Iterator[re.Match[str]]:
+    """Every URL with a password, looked for from its `://`, which is rare."""
+    for middle in re.finditer("://", text):
+        scheme = _SCHEME.search(text, max(0, middle.start() - _MAX_SCHEME), middle.start())
+        if scheme and (match := _URL.match(text, scheme.start())):
+            yield match
 
 
 def is_local_host(host: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from auditor.facts.secret_formats import find_tokens
@@ -12,6 +13,8 @@ from auditor.facts.secret_urls import find_database_urls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from auditor.facts.secret_names import Assigned
 
 _ELLIPSIS = "…"
 _MIN_SHOWN = 12
@@ -44,8 +47,20 @@ def _secret_spans(text: str) -> Iterator[tuple[int, int]]:
     for assigned in find_assigned(text):
         yield assigned.start, assigned.end
     for line in find_lines(text):
-        if line.name.isupper() and (is_real_value(line) or (is_secret_name(line.name) and looks_random(line.value))):
+        named = line.name.isupper() and is_real_value(line)
+        if named or (is_secret_name(line.name) and looks_random(line.value)):
             yield line.start, line.end
+
+
+def real_values(text: str) -> Iterator[Assigned]:
+    """The lines of an env file whose value somebody would have to rotate."""
+    secrets = [token.start for token in find_tokens(text)]
+    secrets += [url.start for url in find_database_urls(text) if not url.local]
+    secrets += [key.start for key in find_api_keys(text) if key.role != "anon"]
+    secrets.sort()
+    for line in find_lines(text):
+        if is_real_value(line) or bisect_left(secrets, line.start) < bisect_left(secrets, line.end):
+            yield line
 
 
 def _merged(spans: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:

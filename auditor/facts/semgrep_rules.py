@@ -7,7 +7,10 @@ fault, a name that ends in `.subject` lists the places that are asked about. `me
 - `words`: regular expressions; only a file in which every one of them is found can hold a match;
 - `noun`: what a subject is called in its name, of a subject rule;
 - `severity`, `confidence`: instead of the page's, for one variant;
-- `evidence`: the short normalised word for the fault.
+- `evidence`: the short normalised word for the fault;
+- `followed`: this tool follows the data itself; the engine is not asked, and the rule's words are those of the answer;
+- `everywhere`: modules that run in a browser only are looked at, too;
+- `include`, `exclude`: globs of the files that a rule of the user's looks at.
 """
 
 from __future__ import annotations
@@ -17,12 +20,14 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from pathspec import GitIgnoreSpec
+
 from auditor.model import Confidence, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-_METADATA = {"words", "noun", "severity", "confidence", "evidence"}
+_METADATA = {"words", "noun", "severity", "confidence", "evidence", "everywhere", "followed", "include", "exclude"}
 _ENDINGS = {"typescript": ".ts", "tsx": ".tsx", "javascript": ".js", "python": ".py"}
 _GRAMMARS = {"typescript": "typescript", "tsx": "typescript", "javascript": "javascript", "python": "python"}
 
@@ -46,16 +51,27 @@ class SemgrepRule:
     evidence: str = ""
     severity: Severity | None = None
     confidence: Confidence | None = None
+    everywhere: bool = False
+    followed: bool = False
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
     definition: dict[str, Any] = field(default_factory=dict, compare=False)
 
     def may_match(self, language: str, holds: Callable[[re.Pattern[str]], bool]) -> bool:
         """Whether a file could hold a match: its language is one of the rule's, and every word is in it."""
         return _GRAMMARS[language] in self.languages and all(map(holds, self.words))
 
+    def may_look_at(self, path: str) -> bool:
+        """Whether the rule's own globs let it look at a file; ours have none."""
+        if not self.include and not self.exclude:
+            return True
+        wanted = not self.include or GitIgnoreSpec.from_lines(self.include).match_file(path)
+        return wanted and not GitIgnoreSpec.from_lines(self.exclude).match_file(path)
+
 
 def read_rules(page: str, text: str) -> list[SemgrepRule]:
     """The rules of one page's file; raises RuleError."""
-    document = _parsed(text)
+    document = parsed(text)
     listed = document.get("rules") if isinstance(document, dict) else None
     if not isinstance(listed, list) or not listed:
         raise RuleError("it has no list of rules")
@@ -65,7 +81,8 @@ def read_rules(page: str, text: str) -> list[SemgrepRule]:
         raise RuleError(f"{type(error).__name__}: {error}") from error
 
 
-def _parsed(text: str) -> Any:  # noqa: ANN401 - YAML of any shape
+def parsed(text: str) -> Any:  # noqa: ANN401 - YAML of any shape
+    """A file of rules as it stands there; raises RuleError."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
@@ -91,6 +108,10 @@ def _rule(page: str, item: dict[str, Any]) -> SemgrepRule:
         message=" ".join(str(item["message"]).split()),
         noun=own.get("noun", "place"),
         evidence=own.get("evidence", ""),
+        everywhere=bool(own.get("everywhere")),
+        followed=bool(own.get("followed")),
+        include=tuple(own.get("include", ())),
+        exclude=tuple(own.get("exclude", ())),
         severity=Severity(own["severity"]) if "severity" in own else None,
         confidence=Confidence(own["confidence"]) if "confidence" in own else None,
         definition={key: value for key, value in item.items() if key not in {"metadata", "paths"}},

@@ -15,7 +15,6 @@ from auditor.facts.bindings import (
     assignments,
     bound_function,
     declared,
-    given_type,
     parameters,
     pattern_names,
     property_of,
@@ -24,6 +23,7 @@ from auditor.facts.bindings import (
     returned,
     unwrap,
 )
+from auditor.facts.class_members import given_types, members_of
 from auditor.facts.scopes import Scopes, read_scopes
 from auditor.facts.specifiers import Specifiers, package_of
 from auditor.facts.syntax import text_of
@@ -100,6 +100,8 @@ class Symbols:
     _scopes: dict[str, Scopes] = field(default_factory=dict)
     _names: dict[_Place, dict[str, Node | Binding | Parameter]] = field(default_factory=dict)
     _assigned: dict[_Place, dict[str, Node]] = field(default_factory=dict)
+    _classes: dict[_Place, tuple[dict[str, Node], dict[str, Node]]] = field(default_factory=dict)
+    _results: dict[tuple[str, int, int, str], Target | None] = field(default_factory=dict)
 
     def module(self, path: str) -> Module:
         if path not in self._modules:
@@ -249,14 +251,25 @@ class Symbols:
         return self.resolve(target.path, value, hops) if value is not None else None
 
     def _of_class(self, target: Site, key: str, hops: int) -> Target | None:
-        found = _method(target, key)
-        if found is not None:
-            return found
-        value = self.assigned(target.path, target.node, f"this.{key}") or given_type(target.node, key)
+        place = (target.path, target.node.start_byte, target.node.end_byte)
+        if place not in self._classes:
+            self._classes[place] = members_of(target.node), given_types(target.node)
+        members, types = self._classes[place]
+        if key in members:
+            return Site(target.path, members[key])
+        value = self.assigned(target.path, target.node, f"this.{key}") or types.get(key)
         return self.resolve(target.path, value, hops) if value is not None else None
 
     def _of_result(self, target: Site, key: str, hops: int) -> Target | None:
-        """A property of what a call gives: a method of the class, a property of the object that is returned."""
+        """A property of what a call gives; asked once, or functions that return each other's results never end."""
+        place = (target.path, target.node.start_byte, target.node.end_byte, key)
+        if place not in self._results:
+            self._results[place] = None  # what is made out of itself has no more
+            self._results[place] = self._of_made(target, key, hops)
+        return self._results[place]
+
+    def _of_made(self, target: Site, key: str, hops: int) -> Target | None:
+        """A method of the class that was made, or a property of the object that is returned."""
         made = self.called(target.path, target.node, hops)
         if isinstance(made, External):
             return External(made.package, f"{made.name}().{key}")
@@ -284,15 +297,3 @@ def _parameters(function: Site) -> Iterator[tuple[str, Parameter]]:
             yield text_of(pattern), Parameter(function, index)
         elif pattern.type in {"object_pattern", "array_pattern"}:
             yield from ((local, Parameter(function, index, key)) for local, key in pattern_names(pattern))
-
-
-def _method(target: Site, key: str) -> Site | None:
-    body = target.node.child_by_field_name("body")
-    for child in body.named_children if body is not None else ():
-        named = text_of(child.child_by_field_name("name") or child.child_by_field_name("property"))
-        if named == key and child.type == "method_definition":
-            return Site(target.path, child)
-        value = child.child_by_field_name("value")
-        if named == key and value is not None:
-            return Site(target.path, unwrap(value))
-    return None

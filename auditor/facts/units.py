@@ -38,6 +38,11 @@ _TEST = {
     "__mocks__",
     "cypress",
 }
+# Folders of a route's address say nothing of its code: `app/api/templates/route.ts`, `pages/api/docs/[id].ts`.
+_ADDRESS = re.compile(r"(?:^|/)(?:app/(?:.*/)?route\.[jt]sx?|pages/api/.*\.[jt]sx?)$")
+_SCAFFOLDS = re.compile(r"(?:^|[-_])(?:cli|create|generators?|scaffold\w*|plop|registry)(?:$|[-_])")
+# Below the sources of an application these are its subjects; above them, or in what makes projects, they are samples.
+_SUBJECTS = {"template", "templates", "docs", "sample", "samples"}
 _EXAMPLE = {"example", "examples", "demo", "demos", "sample", "samples", "template", "templates", "docs"}
 # npm and PyPI names that make a stack worth naming; the label is what the report prints.
 _STACK = {
@@ -68,13 +73,35 @@ def is_vendored(path: str) -> bool:
 
 
 def is_test(path: str) -> bool:
-    return not _TEST.isdisjoint(part.lower() for part in PurePosixPath(path).parts[:-1]) or bool(
+    return not _TEST.isdisjoint(_folders(path)) or bool(
         re.search(r"\.(test|spec|e2e)\.[cm]?[jt]sx?$|(^|/)(test_[^/]*|[^/]*_test|conftest)\.py$", path),
     )
 
 
 def is_example(path: str) -> bool:
-    return not _EXAMPLE.isdisjoint(part.lower() for part in PurePosixPath(path).parts[:-1])
+    folders = _folders(path)
+    named = [place for place, folder in enumerate(folders) if folder in _EXAMPLE]
+    return any(folders[place] not in _SUBJECTS or not _inside(folders[:place]) for place in named)
+
+
+def is_tool(path: str) -> bool:
+    """Whether a file is run by hand, never by a request."""
+    by_folder = not {"scripts", "seed", "seeds", "seeder"}.isdisjoint(_folders(path))
+    return by_folder or path.rsplit("/", 1)[-1] in {"seed.ts", "seed.js"}
+
+
+def _inside(above: list[str]) -> bool:
+    """Whether a folder lies among the sources of an application, and of nothing that makes projects out of samples."""
+    return not {"src", "app", "server", "api", "backend"}.isdisjoint(above) and not any(
+        _SCAFFOLDS.search(folder) for folder in above
+    )
+
+
+def _folders(path: str) -> list[str]:
+    """The folders that say what a file is for."""
+    address = _ADDRESS.search(path)
+    whole = f"{path[: address.start()]}/address" if address else path
+    return [part.lower() for part in PurePosixPath(whole).parts[:-1]]
 
 
 def find_units(paths: tuple[str, ...], manifests: Mapping[str, str | None]) -> tuple[UnitFacts, ...]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from auditor.facts.units import is_example, is_test, is_vendored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Container, Iterable
 
 # File name, what its text must name, and the server's name.
 _SERVERS = (
@@ -25,14 +25,13 @@ _SERVERS = (
     (r"mix\.exs", r":phoenix\b|:plug_cowboy\b", "Elixir"),
 )
 _FRAMEWORKS = {
-    "@remix-run/node": "Remix", "@remix-run/server-runtime": "Remix", "@react-router/node": "React Router",
-    "@react-router/serve": "React Router", "@sveltejs/kit": "SvelteKit", "nuxt": "Nuxt", "nitropack": "Nitro",
-    "koa": "Koa", "elysia": "Elysia", "@hapi/hapi": "hapi", "astro": "Astro", "@adonisjs/core": "AdonisJS",
+    "elysia": "Elysia", "@hapi/hapi": "hapi", "@adonisjs/core": "AdonisJS",
     "@tanstack/react-start": "TanStack Start", "@solidjs/start": "SolidStart", "@feathersjs/feathers": "Feathers",
     "moleculer": "Moleculer", "h3": "h3", "polka": "Polka", "starlette": "Starlette", "aiohttp": "aiohttp",
     "tornado": "Tornado", "sanic": "Sanic", "litestar": "Litestar", "falcon": "Falcon", "bottle": "Bottle",
     "quart": "Quart", "strawberry-graphql": "Strawberry", "graphene": "Graphene",
 }  # fmt: skip
+_TABLE = re.compile(r"\b(?:route|index)\(")
 _PYTHON = re.compile(r"^\s*[\"']?([A-Za-z0-9][\w.-]*)", re.MULTILINE)
 _MANIFESTS = {"pyproject.toml", "requirements.txt", "Pipfile"}
 
@@ -40,11 +39,12 @@ _MANIFESTS = {"pyproject.toml", "requirements.txt", "Pipfile"}
 def unlisted_servers(paths: Iterable[str], text: Callable[[str], str | None]) -> dict[str, str]:
     """The manifest of each such server, and what it is written in or with."""
     found: dict[str, str] = {}
-    for path in paths:
+    known = dict.fromkeys(paths)
+    for path in known:
         if is_vendored(path) or is_test(path) or is_example(path):
             continue
         name = PurePosixPath(path).name
-        label = _of_manifest(name, path, text)
+        label = _of_manifest(name, path, text) or _by_table(path, known, text)
         if label:
             found[path] = label
     return found
@@ -54,6 +54,17 @@ def unread_languages(paths: Iterable[str], text: Callable[[str], str | None]) ->
     """Those of them whose language no rule on code reads."""
     languages = {label for _, _, label in _SERVERS}
     return {path: label for path, label in unlisted_servers(paths, text).items() if label in languages}
+
+
+def _by_table(path: str, known: Container[str], text: Callable[[str], str | None]) -> str:
+    """React Router with a table of routes instead of files for addresses, where a server renders it."""
+    folder = path.removesuffix("app/routes.ts")
+    written = (text(path) or "") if folder != path else ""
+    if "@react-router/dev/routes" not in written or not _TABLE.search(written):
+        return ""
+    settings = f"{folder}react-router.config.ts"
+    alone = settings in known and re.search(r"\bssr\s*:\s*false\b", text(settings) or "")
+    return "" if alone else "React Router"
 
 
 def _of_manifest(name: str, path: str, text: Callable[[str], str | None]) -> str:

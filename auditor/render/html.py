@@ -15,7 +15,9 @@ from markupsafe import Markup
 
 from auditor.data import data_folder
 from auditor.render import labels
+from auditor.render.change_words import change_mark
 from auditor.render.html_access import ENDPOINT_CONTROLS, cell_of_endpoint, matrices, matrices_of
+from auditor.render.html_changes import changes_view
 from auditor.render.html_view import (
     fact_words,
     jump_links,
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from auditor.report import AccessCell, Report, RuleResult
+    from auditor.report import AccessCell, AccessSetup, Report, RuleResult
     from auditor.rulebook import Rulebook
 
 _GRADE_TONES = {"A": "good", "B": "good", "C": "warn", "D": "warn"}
@@ -51,10 +53,12 @@ def render(report: Report, rulebook: Rulebook) -> str:
     return template.render(_view(report, rulebook) | _inline_blocks(folder)) + "\n"
 
 
-def render_access(cells: Sequence[AccessCell], lost: Mapping[str, str], tool: str) -> str:
+def render_access(
+    cells: Sequence[AccessCell], lost: Mapping[str, str], tool: str, setups: Sequence[AccessSetup] = ()
+) -> str:
     """The access matrix as a page of its own, which needs no script."""
     folder = data_folder("reports") / "templates"
-    view = {"matrices": matrices_of(cells), "lost": lost, "tool": tool} | _inline_blocks(folder)
+    view = {"matrices": matrices_of(cells, setups), "lost": lost, "tool": tool} | _inline_blocks(folder)
     return _environment(folder).get_template("access.html.jinja").render(view) + "\n"
 
 
@@ -82,6 +86,7 @@ def _environment(folder: Path) -> Environment:
         "paths_of": paths_of,
         "subjects_of": subjects_of,
         "endpoint_cell": cell_of_endpoint,
+        "change_mark": change_mark,
     }
     return environment
 
@@ -109,6 +114,7 @@ def _view(report: Report, rulebook: Rulebook) -> dict[str, object]:
 def _summary(report: Report) -> dict[str, object]:
     score = report.score
     return {
+        **changes_view(report),
         "report": report,
         "commit": report.target.commit,
         "grade": labels.grade_words(score),

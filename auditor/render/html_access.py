@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditor.facts.access_contract import NEVER_SENT, caller_order, command_order
+from auditor.render.access_script import WHOSE, setup_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from auditor.report import AccessCell, Endpoint, EndpointControl, ProofResult, Report
+    from auditor.report import AccessCell, AccessSetup, Endpoint, EndpointControl, ProofResult, Report
 
 _WORDS = {"own-rows": "own rows"}
 _MEANS = {
@@ -48,9 +49,16 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
+    """What stands behind one cell: a `proof` that is complete by itself, or a `script` that runs after the rows and the
+    lines of its caller. `control` is what the service role got with the same command, so that a denial means something.
+    """
+
     anchor: str
     title: str
-    proof: ProofResult
+    proof: ProofResult | None
+    script: str
+    seen: str
+    control: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +69,21 @@ class Matrix:
     columns: list[Column]
     commands: list[tuple[str, str]]
     rows: list[tuple[str, list[list[Chip]]]]
-    proofs: dict[str, list[Transcript]]
+    transcripts: dict[str, list[Transcript]]
+    setup: str
+    anchor: str
 
 
 def matrices(report: Report) -> list[Matrix]:
-    return matrices_of(report.access)
+    return matrices_of(report.access, report.access_setup)
 
 
-def matrices_of(cells: Sequence[AccessCell]) -> list[Matrix]:
+def matrices_of(cells: Sequence[AccessCell], setups: Sequence[AccessSetup] = ()) -> list[Matrix]:
     """One matrix for each database, and one more for its functions."""
     groups: dict[tuple[str, str, bool], list[AccessCell]] = {}
     for cell in cells:
         groups.setdefault((cell.unit, cell.database, cell.command.upper() == "EXECUTE"), []).append(cell)
-    return [_matrix(n, *key, found) for n, (key, found) in enumerate(groups.items())]
+    return [_matrix(n, *key, found, setup_of(found[0], setups)) for n, (key, found) in enumerate(groups.items())]
 
 
 def letter_of(command: str) -> str:
@@ -91,11 +101,13 @@ def sign_of(command: str, state: str) -> str:
 _Key = tuple[str, str, str]
 
 
-def _matrix(number: int, unit: str, database: str, functions: bool, cells: list[AccessCell]) -> Matrix:
+def _matrix(
+    number: int, unit: str, database: str, functions: bool, cells: list[AccessCell], setup: AccessSetup | None
+) -> Matrix:
     callers = sorted({cell.caller for cell in cells}, key=caller_order)
     commands = sorted({cell.command for cell in cells}, key=command_order)
     known = {(cell.object, cell.caller, cell.command): cell for cell in cells}
-    anchors = {key: f"x={number}-{n}" for n, (key, cell) in enumerate(known.items()) if cell.proof}
+    anchors = {key: f"x={number}-{n}" for n, (key, cell) in enumerate(known.items()) if _shown(cell)}
     rows = [
         (name, [[_chip(known, anchors, (name, caller, command)) for command in commands] for caller in callers])
         for name in dict.fromkeys(cell.object for cell in cells)
@@ -106,8 +118,15 @@ def _matrix(number: int, unit: str, database: str, functions: bool, cells: list[
         [Column(caller, caller in _OUTSIDERS) for caller in callers],
         [(letter_of(command), command) for command in commands],
         rows,
-        _transcripts(known, anchors),
+        _transcripts(known, anchors, setup),
+        setup.rows if setup else "",
+        f"x={number}-rows",
     )
+
+
+def _shown(cell: AccessCell) -> bool:
+    """Whether anything was run that could be shown."""
+    return cell.proof is not None or any(step.statement for step in cell.steps)
 
 
 def _chip(known: dict[_Key, AccessCell], anchors: dict[_Key, str], key: _Key) -> Chip:
@@ -118,18 +137,32 @@ def _chip(known: dict[_Key, AccessCell], anchors: dict[_Key, str], key: _Key) ->
     state = known[key].state
     means = _REACHES if command.upper() == "EXECUTE" else _MEANS
     title = f"{caller}: {command} on {name}: {means.get(state, state)}"
+    if not _shown(known[key]) and known[key].steps:
+        title += f" ({known[key].steps[0].seen})"
     quiet = command.upper() in NEVER_SENT
     return Chip(sign_of(command, state), state, _WORDS.get(state, state), title, anchors.get(key), quiet)
 
 
-def _transcripts(known: dict[_Key, AccessCell], anchors: dict[_Key, str]) -> dict[str, list[Transcript]]:
+def _transcripts(
+    known: dict[_Key, AccessCell], anchors: dict[_Key, str], setup: AccessSetup | None
+) -> dict[str, list[Transcript]]:
     """The transcripts of each object."""
     found: dict[str, list[Transcript]] = {}
-    for key, cell in known.items():
-        if cell.proof:
-            title = f"{cell.caller}: {cell.command} on {cell.object}, {cell.state}"
-            found.setdefault(cell.object, []).append(Transcript(anchors[key], title, cell.proof))
+    for key, anchor in anchors.items():
+        cell = known[key]
+        title = f"{cell.caller}: {cell.command} on {cell.object}, {_WORDS.get(cell.state, cell.state)}"
+        steps = [step for step in cell.steps if step.statement]
+        acts = setup.callers.get(cell.caller, "") if setup else ""
+        script = "\n".join([acts, *(f"{step.statement};" for step in steps)])
+        seen = "\n".join(f"{WHOSE.get(step.rows, step.rows)}: {step.seen}" for step in steps)
+        control = "" if cell.state == "allowed" else _control(known, cell)
+        found.setdefault(cell.object, []).append(Transcript(anchor, title, cell.proof, script, seen, control))
     return found
+
+
+def _control(known: dict[_Key, AccessCell], cell: AccessCell) -> str:
+    service = known.get((cell.object, "service_role", cell.command))
+    return service.steps[0].seen if service and service.steps and service is not cell else ""
 
 
 ENDPOINT_CONTROLS = {

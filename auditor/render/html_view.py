@@ -102,7 +102,7 @@ def _unchecked(
 
 
 def _control_titles(report: Report) -> dict[str, str]:
-    return {control.id: control.title for control in report.controls}
+    return {"own-rules": "Rules of your own"} | {control.id: control.title for control in report.controls}
 
 
 def jump_links(report: Report) -> dict[str, list[Link]]:

@@ -11,7 +11,7 @@ from auditor.render.labels import counted, open_findings, place
 from auditor.render.safe_text import visible
 
 if TYPE_CHECKING:
-    from auditor.report import ControlResult, Finding, Report, RuleResult
+    from auditor.report import Finding, Report, RuleResult
 
 _SKIPPED = {Outcome.UNKNOWN, Outcome.NOT_APPLICABLE, Outcome.NOT_ASKED}
 _MAX_LISTED = 100
@@ -26,18 +26,22 @@ def render(report: Report) -> str:
     for rule in report.rules:
         rules[rule.control].append(rule)
     root = ET.Element("testsuites", name="backend-audit")
-    for control in report.controls:
-        _suite(root, control, rules[control.id], found)
+    titles = {control.id: control.title for control in report.controls}
+    titles |= {own: "Rules of your own" for own in rules if own not in titles}
+    for control, title in titles.items():
+        _suite(root, control, title, rules[control], found)
     for name in ("tests", "failures", "skipped"):
         root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
     ET.indent(root)
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _suite(root: ET.Element, control: ControlResult, rules: list[RuleResult], found: dict[str, list[Finding]]) -> None:
-    suite = ET.SubElement(root, "testsuite", name=f"{control.id}: {control.title}")
+def _suite(
+    root: ET.Element, control: str, title: str, rules: list[RuleResult], found: dict[str, list[Finding]]
+) -> None:
+    suite = ET.SubElement(root, "testsuite", name=f"{control}: {title}")
     for rule in rules:
-        case = ET.SubElement(suite, "testcase", classname=control.id, name=rule.id)
+        case = ET.SubElement(suite, "testcase", classname=control, name=rule.id)
         if findings := found[rule.id]:
             _failure(case, rule, findings)
         elif rule.outcome in _SKIPPED:

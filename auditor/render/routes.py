@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from auditor.report import Endpoint, EndpointControl
 
 CONTROLS = {"auth": "auth", "validation": "validation", "rate_limit": "limit", "signature": "signature"}
+FURTHER = ("ownership", "audit", "cors", "headers")
 _WORDS = {"present": "yes", "absent": "NO", "unresolved": "?", "not_applicable": "-"}
 _STYLES = {"present": "green", "absent": "red", "unresolved": "yellow", "not_applicable": "dim"}
 _WIDEST = 70
+_REACHED = ("reads", "writes", "clients", "raw_sql", "inputs_without_schema", "loose_inputs")
 _HTTP = {"GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH"}
 
 
@@ -64,15 +66,24 @@ def as_csv(endpoints: Iterable[Endpoint]) -> str:
     """Cells that a spreadsheet would run as a formula are quoted with an apostrophe."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["unit", "framework", "method", "path", *CONTROLS, "file", "line"])
+    writer.writerow(["unit", "framework", "method", "path", *CONTROLS, "file", "line", *FURTHER, *_REACHED])
     for endpoint in endpoints:
         place = endpoint.location
         states = [control(endpoint, name).state for name in CONTROLS]
         row = [endpoint.unit, endpoint.framework, endpoint.method, endpoint.path, *states]
-        writer.writerow(
-            [_harmless(cell) for cell in (*row, place.path if place else "", str(place.line) if place else "")]
-        )
+        where = [place.path if place else "", str(place.line) if place else ""]
+        further = [control(endpoint, name).state for name in FURTHER]
+        writer.writerow([_harmless(cell) for cell in (*row, *where, *further, *_reached(endpoint))])
     return text.getvalue().rstrip("\n")
+
+
+def _reached(endpoint: Endpoint) -> list[str]:
+    """The cells about the database and the input: tables, whose rights, raw SQL, sources without a schema."""
+    data = endpoint.data
+    raw = f"{data.raw_sql.path}:{data.raw_sql.line}" if data.raw_sql else ""
+    unseen = [each.source for each in endpoint.inputs if each.state == "absent"]
+    loose = [each.source for each in endpoint.inputs if each.loose]
+    return [" ".join(cell) for cell in (data.reads, data.writes, data.clients, [raw], unseen, loose)]
 
 
 def as_markdown(endpoints: Iterable[Endpoint]) -> str:
@@ -102,7 +113,7 @@ def _operation(endpoint: Endpoint, path: str) -> dict[str, Any]:
     shown = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in dict.fromkeys(names)
     ]
-    states = {name: control(endpoint, name).state for name in CONTROLS}
+    states = {name: control(endpoint, name).state for name in (*CONTROLS, *FURTHER)}
     return {
         "parameters": shown,
         "responses": {"default": {"description": ""}},

@@ -23,6 +23,10 @@ _COMPLETED = {0, 1, 4}
 _ROOT = "%SRCROOT%"
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
+_BASELINE_STATES = {
+    "new": "new", "returned": "new", "worse": "updated", "moved": "updated", "unchanged": "unchanged",
+}  # fmt: skip
+
 
 def render(report: Report, rulebook: Rulebook, prefix: str = "") -> str:
     """`prefix` is the scanned folder's path below the git top level: hosts resolve locations from there."""
@@ -101,6 +105,8 @@ def _result(finding: Finding, index: dict[str, int], prefix: str) -> dict[str, A
         result["suppressions"] = [_suppression(finding)]
     if finding.status == "baselined":
         result["baselineState"] = "unchanged"
+    elif finding.change:
+        result["baselineState"] = _BASELINE_STATES[finding.change]
     return result
 
 

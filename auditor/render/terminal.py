@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 
 from auditor.model import Verdict
-from auditor.render import labels
+from auditor.render import change_words, labels
 from auditor.render.screen import SEVERITY_STYLES, TONES, Screen
 from auditor.render.terminal_detail import write_findings, write_not_checked, write_score
 
@@ -38,9 +38,19 @@ def render(report: Report, console: Console, *, verbose: bool = False, explain_s
         write_findings(report, screen)
         write_not_checked(report, screen)
     else:
-        _top_findings(report, screen, _SCREEN - _OTHER - used)
+        _top_findings(report, screen, _SCREEN - _OTHER - used - len(_compared(report)))
         _not_checked_line(report, screen)
+    for text, tone in _compared(report):
+        screen.line((text, TONES[tone]))
     _gate(report, screen)
+
+
+def _compared(report: Report) -> list[tuple[str, str]]:
+    """What the scan was compared with, and what loosens it: a line each."""
+    lines = [(text, "mute") for text in change_words.sentences(report)]
+    weakened = change_words.weakened_sentence(report.comparison)
+    lines += [(weakened, "warn")] if weakened else []
+    return lines + [(f"note: {text}", "warn") for text in report.gate.notes]
 
 
 def _headline(report: Report, screen: Screen) -> None:
@@ -101,7 +111,9 @@ def _top_findings(report: Report, screen: Screen, room: int) -> None:
     screen.blank()
     screen.line(*_findings_head(report, found), fit="cut")
     count = max(_FEWEST, min(_TOP, room // 2))
-    for finding in _varied(found)[:count]:
+    # Where the scan is compared with another revision, what is new comes first.
+    ranked = sorted(_varied(found), key=change_words.is_fresh, reverse=True) if report.comparison else _varied(found)
+    for finding in ranked[:count]:
         _brief(finding, screen)
     if rest := len(found) - count:
         more = f"… and {rest} more: " if rest > 0 else ""
@@ -133,6 +145,7 @@ def _brief(finding: Finding, screen: Screen) -> None:
     head = [
         (f"  {finding.severity.value:<8} ", SEVERITY_STYLES[finding.severity]),
         (f"{finding.rule}  ", "bold"),
+        (f"{mark}: " if (mark := change_words.change_mark(finding)) else "", TONES["warn"]),
         (finding.subject, ""),
     ]
     where = labels.place(finding)

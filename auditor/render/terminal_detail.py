@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditor.render import labels
+from auditor.render.change_words import change_mark
 from auditor.render.frames import frame_lines
 from auditor.render.screen import SEVERITY_STYLES, TONES
 
@@ -34,7 +35,10 @@ def _finding(finding: Finding, screen: Screen) -> None:
         screen.line(*parts, fit="cut")
     screen.block(finding.detail, indent=_INDENT)
     screen.line(("confidence: ", "dim"), (_confidence(finding), ""), indent=_INDENT)
-    if finding.status != "open":
+    if mark := change_mark(finding):
+        why = f": {finding.change_reason}" if finding.change_reason else ""
+        screen.line((f"{mark}{why}", TONES["warn"]), indent=_INDENT)
+    if finding.status != "open" or finding.status_reason:
         reason = f": {finding.status_reason}" if finding.status_reason else ""
         screen.line((f"{finding.status}{reason}", TONES["warn"]), indent=_INDENT)
     screen.block(f"fix: {finding.fix}", indent=_INDENT)

@@ -1,36 +1,54 @@
 """A session that acts as one caller after the other, one savepoint for each attempt, everything rolled back.
 
 It logs in as `authenticator`, as PostgREST does, and takes a role from there: a superuser that merely sets a role could
-be talked out of it by a policy's function.
+be talked out of it by a policy's function. Attempts go out together and their answers are read together, since waiting
+for each would take longer than the server takes for all.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 from psycopg import sql
 
 from auditor.model import Unavailable
+from auditor.sources.pipeline import Group, converse
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from auditor.sources.callers import Caller
     from auditor.sources.database import Database
+    from auditor.sources.pipeline import Answer
 
 SUPABASE_LOGIN = "authenticator"
-# Released as well: thousands of savepoints inside one another would cost more with each.
-_UNDO = "rollback to savepoint attempt; release savepoint attempt"
 PLAIN_LOGIN = "backend_audit_api"
 """On a plain server: made before the history, a member of nothing until the replay role lets it be."""
+_WHO = "select current_user"
+_CHECKED = "set constraints all immediate"
+_SERVICE = "set local role service_role"
+# Released as well: thousands of savepoints inside one another would cost more with each.
+_UNDO = ("rollback to savepoint attempt", "release savepoint attempt", _WHO)
+_CANCELLED = "57014"
+_Read = TypeVar("_Read")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One statement to try; `setting` runs before it."""
+
+    statement: str
+    setting: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`count` is the rows touched; `value` the first value of the first row where one was asked for."""
+    """`count` is the rows touched; `value` the first value of the first row, as text."""
 
     count: int = 0
-    value: Any = None
+    value: str | None = None
     error: psycopg.Error | None = None
 
 
@@ -71,63 +89,78 @@ class Actor:
         if row is None or row[0]:  # every right would be granted to it, and prove nothing
             raise Unavailable(f"the caller {caller.name} acts as a superuser, not as {caller.role}")
 
-    def attempt(self, statement: str, *, reads: bool = False, setting: str = "") -> Outcome:
-        """One statement, undone again; `reads` asks for the first value that it returns, `setting` runs before it."""
-        assert self._caller
-        try:
-            with self._watchdog.watch(self.session):
-                self._still("savepoint attempt; select current_user")
-                if setting:
-                    self.session.execute(setting.encode())
-                cursor = self.session.execute(statement.encode(), binary=True)  # as in planting
-                first = cursor.fetchone() if reads else None
-                count = max(cursor.rowcount, 0)
-                self._still(f"set constraints all immediate; select current_user; {_UNDO}")
-        except psycopg.Error as error:
-            self._recover()
-            return Outcome(error=error)
-        return Outcome(count, first[0] if first else None)
+    def attempt(self, statement: str, *, setting: str = "") -> Outcome:
+        """One statement, undone again."""
+        return self.attempts([Step(statement, setting)])[0]
 
-    def differs(self, statement: str, check: str) -> tuple[Any, Any] | None:
-        """What `check` returns to the service role before and after `statement`; None where that cannot be said.
+    def attempts(self, steps: Sequence[Step]) -> list[Outcome]:
+        """Each undone before the next."""
+        return self._all([_attempting(step) for step in steps], self._outcome)
+
+    def differs(self, statement: str, check: str) -> tuple[str | None, str | None] | None:
+        """What `check` returns to the service role before and after `statement`; None where that cannot be said."""
+        return self.differences([(statement, check)])[0]
+
+    def differences(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[str | None, str | None] | None]:
+        """The same of several statements, each undone before the next.
 
         The service role sees every row: the caller may not see what its own statement did.
         """
         assert self._caller
-        role = sql.SQL("set local role {}").format(sql.Identifier(self._caller.role))
-        found = []
-        try:
-            with self._watchdog.watch(self.session):
-                self._still("savepoint attempt; select current_user")
-                for command in (None, statement):
-                    if command:
-                        self.session.execute(role)
-                        self.session.execute(command.encode(), binary=True)
-                    self.session.execute("set local role service_role")
-                    row = self.session.execute(check.encode()).fetchone()
-                    found.append(row[0] if row else None)
-                self.session.execute(_UNDO)
-        except psycopg.Error:
-            self._recover()
-            return None
-        return found[0], found[1]
+        role = sql.SQL("set local role {}").format(sql.Identifier(self._caller.role)).as_string()
+        groups: list[Group] = [
+            ("savepoint attempt", _WHO, _SERVICE, check, role, statement, _CHECKED, _SERVICE, check)
+            for statement, check in pairs
+        ]
+        return self._all(groups, self._difference)
 
-    def _still(self, command: str) -> None:
+    def _all(self, groups: list[Group], read: Callable[[Answer], _Read]) -> list[_Read]:
+        """Whoever is found to be somebody else begins anew, and so does a session that an attempt ended."""
+        assert self._caller
+        found: list[_Read] = []
+        together = len(groups)
+        while waiting := groups[len(found) : len(found) + together]:
+            with self._watchdog.watch(self.session):
+                answers = converse(self.session, waiting, _UNDO)
+            together = len(groups)
+            for answer in answers:
+                if answer.state == _CANCELLED and len(waiting) > 1:  # perhaps for the time that others took
+                    together = 1
+                    break
+                found.append(read(answer))
+                if answer.lost or self._is_another(answer.after):
+                    self.become(self._caller)
+                    break
+        return found
+
+    def _outcome(self, answer: Answer) -> Outcome:
         """A probe that slipped out of its role proves nothing."""
         assert self._caller
-        cursor = self.session.execute(command.encode())
-        cursor.nextset()
-        row = cursor.fetchone()
-        if not row or row[0] != self._caller.role:
-            raise psycopg.errors.InvalidRoleSpecification(f"the session is no longer {self._caller.role}")
+        if self._is_another(answer.values[1:2]):
+            return self._slipped()
+        if answer.error is not None:
+            return Outcome(error=answer.error)
+        if self._is_another(answer.values[-1:]):
+            return self._slipped()
+        return Outcome(answer.counts[-3], answer.values[-3])
 
-    def _recover(self) -> None:
-        """Back to before the attempt; a session that it ended is begun anew."""
+    def _slipped(self) -> Outcome:
         assert self._caller
-        try:
-            self.session.execute(_UNDO)
-        except psycopg.Error:
-            self.become(self._caller)
+        return Outcome(error=psycopg.errors.InvalidRoleSpecification(f"the session is no longer {self._caller.role}"))
+
+    def _difference(self, answer: Answer) -> tuple[str | None, str | None] | None:
+        if answer.error is not None or self._is_another(answer.values[1:2]):
+            return None
+        return answer.values[3], answer.values[-1]
+
+    def _is_another(self, who: Sequence[str | None]) -> bool:
+        assert self._caller
+        return bool(who) and who[0] != self._caller.role
+
+
+def _attempting(step: Step) -> Group:
+    first = (step.setting,) if step.setting else ()
+    return ("savepoint attempt", _WHO, *first, step.statement, _CHECKED, _WHO)
 
 
 def first_line(error: psycopg.Error) -> str:

@@ -19,6 +19,7 @@ from auditor.sources.advisory_http import HINT, Budget, Unanswered, ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
 NPM_BULK = f"https://{NPM_HOST}/-/npm/v1/security/advisories/bulk"
 OSV = "https://api.osv.dev"
@@ -32,10 +33,11 @@ _UNSHAPED = (TypeError, AttributeError, KeyError, ValueError)
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Where the services are; tests name a server on the loopback."""
+    """Where the services are, and where their answers are kept; tests name a server on the loopback."""
 
     npm: str = NPM_BULK
     osv: str = OSV
+    cache: Path | None = None
 
 
 def ask_npm(packages: Iterable[Package], endpoint: str = NPM_BULK, seconds: float = _SECONDS) -> Answers:

@@ -7,20 +7,23 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from auditor.facts.code_flow import follow
+from auditor.facts.code_modules import read_code_modules
+from auditor.facts.code_requests import ENTERS
 from auditor.facts.literals import may_match
+from auditor.facts.sites import is_client_module
 from auditor.facts.syntax import is_broken, is_minified, language_of, nodes, parse
 from auditor.facts.type_arguments import without_type_arguments
-from auditor.facts.units import is_example, is_test
+from auditor.facts.units import is_example, is_test, is_tool
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tree_sitter import Node, Tree
 
-    from auditor.facts.code_values import Flow
+    from auditor.facts.code_modules import Modules
+    from auditor.facts.code_values import Event, Flow
     from auditor.sources.repository import Repository
 
-_TOOLS = re.compile(r"(?:^|/)(?:scripts|seeds?|seeder)/|(?:^|/)seed\.[jt]s$")  # run by hand, never by a request
 _MAX_BYTES = 1_500_000
 _ENDLESS = re.compile(r"[A-Za-z0-9+/=_-]{600,}")
 _WORD = re.compile(r"\w+")
@@ -45,6 +48,8 @@ class Code:
     _trees: dict[str, Tree] = field(default_factory=dict)
     _texts: dict[str, str] = field(default_factory=dict)
     _flows: dict[str, Flow | None] = field(default_factory=dict)
+    _modules: Modules | None = None
+    _arrivals: dict[str, list[tuple[str, Event]]] | None = None
     _folded: dict[str, tuple[str, frozenset[str]]] = field(default_factory=dict)
     _held: dict[tuple[str, re.Pattern[str]], bool] = field(default_factory=dict)
 
@@ -86,8 +91,31 @@ class Code:
         """What happens to request data in one of `files`; None where that is too long or too deep to follow."""
         self.touched.add(path)
         if path not in self._flows:
-            self._flows[path] = follow(self.files[path], self.tree(path).root_node)
+            self._flows[path] = follow(self.files[path], self._root(path), path, self._read_modules().value)
         return self._flows[path]
+
+    def arrivals(self, path: str) -> list[tuple[str, Event]]:
+        """What happens in one of `files` with the request data that others hand to it, each with the other's path."""
+        if self._arrivals is None:
+            self._arrivals = {}
+            for other in self.files:
+                flow = self.flow(other) if self.is_entered(other) else None
+                for event in flow.away if flow else ():
+                    self._arrivals.setdefault(event.path, []).append((other, event))
+        return self._arrivals.get(path, [])
+
+    def is_entered(self, path: str) -> bool:
+        """Whether request data may enter one of `files`."""
+        return self.holds(path, ENTERS) and not is_client_module(self.text(path))
+
+    def _root(self, path: str) -> Node:
+        return self.tree(path).root_node
+
+    def _read_modules(self) -> Modules:
+        if self._modules is None:
+            repository = self.repository
+            self._modules = read_code_modules(self.files, repository.files, repository.text, self._root)
+        return self._modules
 
     def holds(self, path: str, pattern: re.Pattern[str]) -> bool:
         """Whether a pattern is found in one of `files`; each is looked for once."""
@@ -118,7 +146,7 @@ def list_code(repository: Repository) -> Code:
     code = Code(repository)
     for path in (*repository.files, *sorted(repository.skipped)):
         language = language_of(path)
-        if language is None or is_test(path) or is_example(path) or _TOOLS.search(path):
+        if language is None or is_test(path) or is_example(path) or is_tool(path):
             continue
         text = repository.text(path)
         if text is None:

@@ -5,26 +5,31 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
 from auditor.sources.acting import first_line
 from auditor.sources.attempts import Attempt
+from auditor.sources.call_arguments import TEXTS, distance, named_after, read_types, spoken_of, takes
+from auditor.sources.readings import refuses
 
 if TYPE_CHECKING:
+    import psycopg
+
     from auditor.facts.ownership import Owned
     from auditor.facts.rows import World
-    from auditor.facts.schema import Schema, Table
+    from auditor.facts.schema import Schema
     from auditor.sources.acting import Actor
+    from auditor.sources.call_arguments import Types
     from auditor.sources.callers import Caller
     from auditor.sources.database import Database
     from auditor.sources.planting import Planted
     from auditor.sources.transcripts import Transcripts
 
 _FUNCTIONS = """
-select f.identity, f.schema, f.name, f.oid::bigint as oid, p.provolatile::text as volatility, p.pronargdefaults as defaults,
+select f.identity, f.schema, f.name, f.oid::bigint as oid, p.prosrc as body, p.provolatile::text as volatility, p.pronargdefaults as defaults,
   coalesce(p.proargnames, '{}') as names, coalesce(p.proargmodes::text[], '{}') as modes,
   (select array_agg(format_type(u.type, null) order by u.n) from unnest(p.proargtypes) with ordinality u(type, n)) as types,
   (select array_agg(a.name order by a.name) from api_role a where has_function_privilege(a.oid, f.oid, 'EXECUTE')
@@ -37,12 +42,17 @@ order by f.identity
 """
 _MAX_FUNCTIONS = 80
 _MAX_ROWS = 1000
-_SHORT = 3
 _RETURNED = "select audited.* from {call} audited"
 _COUNTED = "select count(*) from (select audited from {call} audited limit {rows}) l"
+_NUMBERED = "select pg_catalog.pg_current_xact_id_if_assigned() is not null"
 _USER = re.compile(r"user|uid|profile|member|account_owner|owner|author|creator|actor|customer", re.IGNORECASE)
-_NUMBERS = {"bigint", "integer", "smallint", "numeric"}
-_TEXTS = {"text", "character varying", "citext"}
+_NUMBERS = {"bigint", "integer", "smallint", "numeric", "real", "double precision"}
+_PLAIN: dict[str, Any] = {
+    "boolean": True, "jsonb": "{}", "json": "{}", "date": "2026-01-01", "timestamp with time zone": "2026-01-01",
+    "timestamp without time zone": "2026-01-01", "time without time zone": "12:00", "time with time zone": "12:00+00",
+    "interval": "1 day", "bytea": "\\x61", "inet": "192.0.2.1", "cidr": "192.0.2.0/24", "money": "1", "xml": "<a/>",
+    "tsquery": "a", "point": "(0,0)", "regclass": "pg_class",
+}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -61,44 +71,46 @@ class _World:
     schema: Schema
     owned: dict[int, Owned]
     planted: Planted
+    types: Types
 
     @property
     def owner(self) -> World:
         return self.planted.worlds[0]
 
-    def argument(self, name: str, kind: str, user: str) -> Any:  # noqa: ANN401 - any SQL value
+    def argument(self, name: str, kind: str, user: str, body: str) -> Any:  # noqa: ANN401 - any SQL value
         """A value for an argument; LookupError where none can be thought of."""
-        if kind == "uuid" or (kind in {*_TEXTS, *_NUMBERS} and name.endswith("id")):
-            found = self._row_id(name, kind)
+        return self.types.value(name, kind, lambda named, of: self._plain(named, of, user, body))
+
+    def _plain(self, name: str, kind: str, user: str, body: str) -> Any:  # noqa: ANN401 - any SQL value
+        if kind == "uuid" or (kind in {*TEXTS, *_NUMBERS} and name.endswith("id")):
+            found = self._row_id(name, kind, body)
             return found if found is not None else user if kind not in _NUMBERS else 1
-        if kind in _TEXTS:
+        if kind in TEXTS:
             return self.owner.email if "mail" in name else "audit"
-        plain = {
-            "boolean": True,
-            "jsonb": "{}",
-            "json": "{}",
-            "date": "2026-01-01",
-            "timestamp with time zone": "2026-01-01",
-        }
         if kind in _NUMBERS:
             return 1
-        if kind in plain:
-            return plain[kind]
-        raise LookupError(kind)
+        return _PLAIN[kind]
 
-    def _row_id(self, name: str, kind: str) -> Any:  # noqa: ANN401 - any SQL value
-        """The id of the owner's row in the table that an argument is named after, `p_team_id` after teams."""
+    def _row_id(self, name: str, kind: str, body: str) -> Any:  # noqa: ANN401 - any SQL value
+        """The id of the owner's row in the table that an argument is named after, `p_team_id` after teams; an `id` is of
+        the table that the function speaks of first.
+        """
         stem = re.sub(r"^(?:p|in|arg|_|v|target)_|^_|_?u?u?ids?$|_?in$", "", name.lower())
-        if not stem or _USER.search(stem):
+        if _USER.search(stem):
             return None
-        for table in self.schema.tables.values():
-            row = self.owner.rows.get(table.oid)
-            if row and len(table.primary_key) == 1 and _named_after(table, stem):
-                value = row.get(table.primary_key[0])
-                column = table.column(table.primary_key[0])
-                if column and (column.type == kind or {column.type, kind} <= {"uuid", *_TEXTS}):
+        if stem:
+            tables = [table for table in self.schema.tables.values() if named_after(table, stem)]
+            tables.sort(key=lambda table: distance(table, stem))
+        else:
+            tables = spoken_of(body, self.schema.tables.values())
+        for table in tables:
+            row = self.owner.rows.get(table.oid) or {}
+            singles = [key[0] for key in (table.primary_key, ("id",), *table.unique) if len(key) == 1]
+            for single in dict.fromkeys(singles):
+                column, value = table.column(single), row.get(single)
+                if column and value is not None and takes(kind, column.type, value):
                     return value
-        return self._tenant_id() if kind == "uuid" else None
+        return self._tenant_id() if kind == "uuid" and stem else None
 
     def _tenant_id(self) -> Any:  # noqa: ANN401 - any SQL value
         """The owner's tenant, where a schema has one: what an argument that is not named after a user may mean."""
@@ -139,12 +151,6 @@ class _World:
         return sql.SQL("select {}").format(sql.SQL(" + ").join(parts) if parts else sql.SQL("0")).as_string()
 
 
-def _named_after(table: Table, stem: str) -> bool:
-    name = table.name.lower()
-    short = len(stem) >= _SHORT and name.startswith(stem)  # org, after organizations
-    return short or name in {stem, f"{stem}s", f"{stem}es", f"{stem.removesuffix('y')}ies"}
-
-
 def probe_functions(
     database: Database,
     planted: Planted,
@@ -158,7 +164,7 @@ def probe_functions(
     """
     if not database.supabase or "a" not in planted.users:
         return []
-    world = _World(database.schema, owned, planted)
+    world = _World(database.schema, owned, planted, read_types(database))
     rows = database.select(_FUNCTIONS)[:_MAX_FUNCTIONS]
     found = {row["oid"]: FunctionProbe(row["oid"], row["identity"]) for row in rows if row["callers"]}
     for caller in callers:
@@ -181,12 +187,13 @@ def _calls(row: dict[str, Any], caller: Caller, world: _World, actor: Actor, tra
             return [Attempt(caller.name, "EXECUTE", "unknown", "no argument of such a type can be made", "", "reads")]
         call = _call(row, values)
         attempt = _read(call, values, caller, world, actor)
-        if attempt.state != "allowed" and row["volatility"] == "v":
-            changed = _written(call, caller, world, actor)
-            attempt = changed or attempt
+        shown = attempt.statement
+        if attempt.state in {"denied", "unknown"} and row["volatility"] == "v" and _may_have_written(attempt, actor):
+            attempt = _written(call, caller, world, actor) or attempt
+            actor.become(caller)
         if attempt.state == "allowed":
             script = transcripts.write(tables, caller, _shown(call))
-            attempt = Attempt(caller.name, "EXECUTE", "allowed", attempt.seen, script, attempt.aim)
+            attempt = replace(attempt, script=script, statement=shown if attempt.aim == "reads" else _shown(call))
         attempts.append(attempt)
     return attempts
 
@@ -196,7 +203,7 @@ def _values(row: dict[str, Any], world: _World, user: str) -> dict[str, Any]:
     required = len(row["types"]) - row["defaults"]
     names = [*row["names"], *[""] * len(row["types"])]
     return {
-        f"{n}:{names[n]}": world.argument(names[n] or "id", kind, user)
+        f"{n}:{names[n]}": world.argument(names[n] or "id", kind, user, row["body"])
         for n, kind in enumerate(row["types"][:required])
     }
 
@@ -220,36 +227,53 @@ def _read(call: str, values: dict[str, Any], caller: Caller, world: _World, acto
     marks = sorted(_marks(world.owner) - given)
     pattern = "|".join(re.escape(mark) for mark in marks)
     query = sql.SQL(
-        "select count(*) from (select audited::text as line from {} audited limit {}) l where line ~ {}"
+        "select count(*) from (select audited::text as line from {} audited limit {}) l where line ~ ({})"
     ).format(
         sql.SQL(call),  # written by this module, its values as literals
         sql.Literal(_MAX_ROWS),
         sql.Literal(pattern),
     )
-    outcome = actor.attempt(query.as_string(), reads=True) if marks else None
-    if outcome is None:
+    if not marks:
         return Attempt(caller.name, "EXECUTE", "unknown", "nothing tells the planted rows from others", "", "reads")
+    text = query.as_string()
+    outcome = actor.attempt(text)
     if outcome.error is not None:
         seen = f"ERROR {outcome.error.sqlstate}: {first_line(outcome.error)}"
-        refused = outcome.error.sqlstate in {"42501", "P0001"}
-        return Attempt(caller.name, "EXECUTE", "denied" if refused else "error", seen, "", "reads")
+        return Attempt(caller.name, "EXECUTE", _state(outcome.error), seen, "", "reads", statement=text)
     count = int(outcome.value or 0)
     seen = f"{count} row{'' if count == 1 else 's'} naming what belongs to somebody else"
-    return Attempt(caller.name, "EXECUTE", "allowed" if count else "denied", seen, "", "reads")
+    return Attempt(caller.name, "EXECUTE", "allowed" if count else "denied", seen, "", "reads", statement=text)
+
+
+def _may_have_written(attempt: Attempt, actor: Actor) -> bool:
+    """A call that fails changes nothing, and one that writes has its transaction given a number, also once undone."""
+    if attempt.seen.startswith("ERROR "):
+        return False
+    return not attempt.statement or actor.attempt(_NUMBERED).value != "f"
+
+
+def _state(error: psycopg.Error) -> str:
+    """An argument that its type does not take never reached the function: nothing is known of it then."""
+    if refuses(error):
+        return "denied"
+    unread = (error.sqlstate or "")[:2] in {"22", "23"} and not error.diag.context
+    return "unknown" if unread else "error"
 
 
 def _written(call: str, caller: Caller, world: _World, actor: Actor) -> Attempt | None:
     """Whether the call made the caller a member, or changed the owner's rows."""
     text = _COUNTED.format(call=call, rows=_MAX_ROWS)
-    if caller.user:
-        joined = actor.differs(text, world.memberships(caller.user))
-        if joined is not None and int(joined[1]) > int(joined[0]):
-            seen = "the caller is named beside the tenant of somebody else afterwards"
-            return Attempt(caller.name, "EXECUTE", "allowed", seen, "", "joins")
-    changed = actor.differs(text, world.fingerprint())
-    if changed is not None and changed[0] != changed[1]:
-        return Attempt(caller.name, "EXECUTE", "allowed", "a row of somebody else is changed afterwards", "", "changes")
-    return None
+    members = world.memberships(caller.user) if caller.user else "select 0"
+    seen = actor.differs(text, f"select concat(({members}), '|', ({world.fingerprint()}))")
+    if seen is None or seen[0] == seen[1]:
+        return None
+    (was, before), (now, after) = (value.split("|") for value in (seen[0] or "0|", seen[1] or "0|"))
+    if int(now) > int(was):
+        words = "the caller is named beside the tenant of somebody else afterwards"
+        return Attempt(caller.name, "EXECUTE", "allowed", words, "", "joins")
+    if before == after:
+        return None
+    return Attempt(caller.name, "EXECUTE", "allowed", "a row of somebody else is changed afterwards", "", "changes")
 
 
 def _marks(world: World) -> set[str]:

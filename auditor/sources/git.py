@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditor.sources.git_folder import GitError
+from auditor.sources.git_folder import GitError, git_top, private_git
 
 if TYPE_CHECKING:
     from auditor.sources.git_folder import GitFolder
@@ -44,22 +45,23 @@ _BRANCHES = (
 )
 
 
-def run_git(folder: GitFolder, *arguments: str, given: bytes = b"") -> bytes:
+def run_git(folder: GitFolder, *arguments: str, given: bytes = b"", seconds: float | None = None) -> bytes:
     """The output of one git command that reads, and is told what is `given`; raises GitError."""
     safe = (part for key in (*_SAFE, f"safe.directory={folder.top}") for part in ("-c", key))
     places = (f"--git-dir={folder.private}", f"--work-tree={folder.top}")
+    most = _SECONDS if seconds is None else seconds
     try:
         answer = subprocess.run(
             [_program(folder.top), *safe, "--no-optional-locks", "--no-pager", *places, *arguments],
             capture_output=True,
             check=False,
-            timeout=_SECONDS,
+            timeout=most,
             env=_ENVIRONMENT | {"GIT_INDEX_FILE": str(folder.index)},
             cwd=folder.top,
             input=given,
         )
     except subprocess.TimeoutExpired as error:
-        raise GitError(f"git did not answer within {_SECONDS} s") from error
+        raise GitError(f"git did not answer within {most:.0f} s") from error
     except OSError as error:
         raise GitError(f"git could not be started: {error.strerror}") from error
     if answer.returncode:
@@ -117,3 +119,15 @@ def paths_on_default_branch(folder: GitFolder, root: Path) -> frozenset[str] | N
 def _names(raw: bytes, inside: str) -> list[str]:
     prefix = "" if inside == "." else inside + "/"
     return [name.decode("utf-8", "surrogateescape").removeprefix(prefix) for name in raw.split(b"\0") if name]
+
+
+def refs_id(root: Path) -> str:
+    """A hash of everything that git's history of a folder starts from; empty where it cannot be had."""
+    try:
+        top = git_top(root)
+        if top is None:
+            return ""
+        with private_git(top) as folder:
+            return hashlib.sha256(f"{folder.tips()} {(folder.private / 'shallow').exists()}".encode()).hexdigest()
+    except (GitError, OSError):
+        return ""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _SMALL, _LARGE = 100_000, 100_000_000
 _MAX_SYMREFS = 5
+_TIPS = ("refs/heads/", "refs/remotes/", "refs/tags/")
 
 
 class GitError(Exception):
@@ -51,6 +52,22 @@ class GitFolder:
             if not name.startswith("refs/") or ".." in name or "\0" in name:
                 return None
         return None
+
+    def tips(self) -> list[str]:
+        """What `HEAD`, the branches and the tags lead to, each once; the order is that of their names."""
+        named = {ref: oid for oid, ref in self._packed_refs() if ref.startswith(_TIPS)}
+        for kind in _TIPS:
+            for folder, _, files in os.walk(self.real / kind) if _is_folder(self.real / kind) else ():
+                names = (Path(folder, file).relative_to(self.real).as_posix() for file in files)
+                named |= {name: found for name in names if (found := self.ref(name))}
+        head = self.ref("HEAD")
+        return list(dict.fromkeys(([head] if head else []) + [named[name] for name in sorted(named)]))
+
+    def _packed_refs(self) -> Iterator[tuple[str, str]]:
+        for line in (read_plain(self.real / "packed-refs", _LARGE) or b"").splitlines():
+            oid, _, ref = line.decode("utf-8", "replace").partition(" ")
+            if _OID.fullmatch(oid):
+                yield oid, ref
 
     def _packed(self, name: str) -> str:
         for line in (read_plain(self.real / "packed-refs", _LARGE) or b"").splitlines():

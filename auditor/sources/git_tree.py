@@ -33,7 +33,9 @@ _MOST = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Blob:
+class Blob:
+    """A file's content among git's objects, and where it goes."""
+
     oid: bytes
     size: int
     path: str
@@ -49,7 +51,7 @@ def tree_at(root: Path, ref: str) -> Iterator[tuple[Path, str]]:
     with private_git(top) as folder, tempfile.TemporaryDirectory(prefix="backend-audit-tree-") as name:
         commit = resolve(folder, ref)
         inside = root.relative_to(top).as_posix()
-        _write(folder, _blobs(folder, commit, inside), Path(name))
+        write_blobs(folder, _blobs(folder, commit, inside), Path(name))
         yield Path(name), commit
 
 
@@ -76,7 +78,7 @@ def _start(folder: GitFolder, base: str) -> str | None:
     return next((oid for oid in found if oid), base if _HEX.fullmatch(base) else None)
 
 
-def _blobs(folder: GitFolder, commit: str, inside: str) -> list[_Blob]:
+def _blobs(folder: GitFolder, commit: str, inside: str) -> list[Blob]:
     """The regular files below a folder, with their paths relative to it."""
     prefix = "" if inside == "." else inside + "/"
     raw = run_git(folder, "ls-tree", "-r", "-l", "-z", commit, *(("--", prefix) if prefix else ()))
@@ -85,20 +87,21 @@ def _blobs(folder: GitFolder, commit: str, inside: str) -> list[_Blob]:
         facts, _, name = entry.partition(b"\t")
         mode, kind, oid, size = facts.split() if name else (b"", b"", b"", b"")
         path = name.decode("utf-8", "surrogateescape").removeprefix(prefix)
-        if mode in _REGULAR and kind == b"blob" and size.isdigit() and _harmless(path) and int(size) <= MAX_BYTES:
-            found.append(_Blob(oid, int(size), path))
+        if mode in _REGULAR and kind == b"blob" and size.isdigit() and is_harmless(path) and int(size) <= MAX_BYTES:
+            found.append(Blob(oid, int(size), path))
     if sum(blob.size for blob in found) > _MOST:
         raise GitError(f"the files of that commit are larger than {_MOST // 1_000_000_000} GB")
     return found
 
 
-def _harmless(path: str) -> bool:
+def is_harmless(path: str) -> bool:
     """Whether a name of a tree, which anybody may have written, stays below the folder and is worth reading."""
     parts = path.split("/")
     return not {"", ".", ".."} & set(parts) and ".git" not in {p.lower() for p in parts} and not is_vendored(path)
 
 
-def _write(folder: GitFolder, blobs: list[_Blob], target: Path) -> None:
+def write_blobs(folder: GitFolder, blobs: list[Blob], target: Path) -> None:
+    """Write the contents below a folder of our own; raises GitError."""
     for chunk in _chunks(blobs):
         raw = run_git(folder, "cat-file", "--batch", given=b"".join(blob.oid + b"\n" for blob in chunk))
         start = 0
@@ -110,8 +113,8 @@ def _write(folder: GitFolder, blobs: list[_Blob], target: Path) -> None:
             start = end + blob.size + 2
 
 
-def _chunks(blobs: list[_Blob]) -> Iterator[list[_Blob]]:
-    chunk: list[_Blob] = []
+def _chunks(blobs: list[Blob]) -> Iterator[list[Blob]]:
+    chunk: list[Blob] = []
     total = 0
     for blob in blobs:
         if chunk and total + blob.size > _CHUNK:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from auditor.sources.attempts import Attempt
     from auditor.sources.probes import Probed
@@ -17,7 +17,9 @@ _NO_CELL = {"move", "raise"}
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """`state` is allowed (also rows of somebody else), own-rows, denied, error or unknown."""
+    """`state` is allowed (also rows of somebody else), own-rows, denied, error or unknown; `steps` are the attempts
+    that it stands for: whose row, statement, and what was seen.
+    """
 
     object: str
     caller: str
@@ -25,30 +27,34 @@ class Cell:
     state: str
     seen: str
     script: str
+    steps: tuple[tuple[str, str, str], ...] = ()
 
 
 def cells(probed: Probed) -> Iterator[Cell]:
     """One cell for everything that was asked, tables first."""
+    shown = probed.setup.shown
     for table in probed.tables.values():
-        yield from _cells(table.table.identity, [a for a in table.attempts if a.aim not in _NO_CELL])
+        yield from _cells(table.table.identity, [a for a in table.attempts if a.aim not in _NO_CELL], shown)
     for bucket in probed.buckets:
-        yield from _cells(bucket.identity, bucket.attempts)
+        yield from _cells(bucket.identity, bucket.attempts, shown)
     for channel in probed.channels:
-        yield from _cells(channel.identity, channel.attempts)
+        yield from _cells(channel.identity, channel.attempts, shown)
     for function in probed.functions:
-        yield from _cells(function.identity, function.attempts)
+        yield from _cells(function.identity, function.attempts, shown)
     for view in probed.views:
         for sight in view.sights:
-            yield Cell(view.identity, sight.caller, "SELECT", sight.state, sight.seen, sight.script)
+            steps = (("others", shown(sight.statement), sight.seen),)
+            yield Cell(view.identity, sight.caller, "SELECT", sight.state, sight.seen, sight.script, steps)
 
 
-def _cells(identity: str, attempts: list[Attempt]) -> Iterator[Cell]:
+def _cells(identity: str, attempts: list[Attempt], shown: Callable[[str], str]) -> Iterator[Cell]:
     groups: dict[tuple[str, str], list[Attempt]] = {}
     for attempt in attempts:
         groups.setdefault((attempt.caller, attempt.command), []).append(attempt)
     for (caller, command), found in groups.items():
         state, attempt = _reduced(found)
-        yield Cell(identity, caller, command, state, attempt.seen, attempt.script)
+        steps = tuple((a.aim, shown(a.statement), a.seen) for a in found)
+        yield Cell(identity, caller, command, state, attempt.seen, attempt.script, steps)
 
 
 def _reduced(attempts: list[Attempt]) -> tuple[str, Attempt]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,8 @@ class Packages:
     imports: Imports = field(default_factory=Imports)
     complete: bool = False
     today: date = date.min
+    denied: tuple[str, ...] = ()
+    yanked: Answers | None = None
 
     def counted(self) -> tuple[int, int]:
         """How many packages some source answered for, and how many there are."""
@@ -264,18 +267,21 @@ def _asked(
     if offline:
         kept.unanswered |= dict.fromkeys(sent, f"not audited: --offline forbids to ask {name}; {HINT}")
         return [kept]
-    found = [kept] if kept.unanswered else []
-    return found + (_services(ecosystem, public, stack, endpoints) if public else [])
+    return ([kept] if kept.unanswered else []) + (_services(ecosystem, public, stack, endpoints) if public else [])
 
 
 def _services(ecosystem: str, public: list[Package], stack: ExitStack, endpoints: Endpoints | None) -> list[Answers]:
     """The ecosystem's own service first, OSV where that one answered nothing."""
+    from auditor.sources.advisory_cache import kept
     from auditor.sources.advisory_online import Endpoints as Defaults
     from auditor.sources.advisory_online import ask_npm, ask_osv
 
     places = endpoints or Defaults()
-    own = ask_npm(public, places.npm) if ecosystem == NPM else _pip_audit(public, stack)
-    return [own] if own.answered else [own, ask_osv(public, places.osv)]
+    ask = partial(ask_npm, public, places.npm) if ecosystem == NPM else partial(_pip_audit, public, stack)
+    own = kept(places.cache, places.npm if ecosystem == NPM else "pip-audit", public, ask)
+    if own.answered:
+        return [own]
+    return [own, kept(places.cache, places.osv, public, partial(ask_osv, public, places.osv))]
 
 
 def _pip_audit(public: list[Package], stack: ExitStack) -> Answers:

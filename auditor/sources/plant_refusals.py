@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from auditor.facts.row_solver import solve
@@ -54,8 +55,17 @@ def blamed(draft: Draft, error: psycopg.Error) -> tuple[str, ...]:
     if state in {"23514", "23505", "23P01", "23503"} and diag.table_name == table.name:
         return _of_constraint(table, name)
     if triggers_of(table, error):
-        return () if state.startswith("42") else _listed(draft)  # a mistake in the function, whatever the row
+        if state.startswith("42"):  # a mistake in the function, whatever the row
+            return ()
+        twins = _twins(draft)
+        return twins if twins and state == "23505" else _listed(draft) or twins
     return _of_value(draft, diag.message_primary or "") if state[:2] == "22" else ()
+
+
+def emptied(draft: Draft, error: psycopg.Error) -> bool:
+    """Whether a trigger took a value away that was there, as one does that writes `auth.uid()` over it."""
+    given = error.diag.table_name == draft.table.name and draft.values.get(error.diag.column_name or "") is not None
+    return error.sqlstate == "23502" and given and bool(draft.table.triggers)
 
 
 def triggers_of(table: Table, error: psycopg.Error) -> list[str]:
@@ -71,6 +81,17 @@ def _listed(draft: Draft) -> tuple[str, ...]:
     free = [c for c in draft.table.columns if c.name not in draft.fixed and not c.generated]
     checked = {name for check in draft.checks for name in check.columns}
     return tuple(c.name for c in free if c.elements or c.category == "B" or (c.category == "S" and c.name in checked))
+
+
+def _twins(draft: Draft) -> tuple[str, ...]:
+    """Two keys that lead to the same row, as if somebody played a match against themselves."""
+    keys = [key for key in draft.table.foreign_keys if len(key.columns) == 1]
+    for one, other in combinations(keys, 2):
+        pair = (one.columns[0], other.columns[0])
+        values = [draft.values.get(name) for name in pair]
+        if one.target == other.target and pair[0] != pair[1] and values[0] is not None and values[0] == values[1]:
+            return pair
+    return ()
 
 
 def _of_constraint(table: Table, name: str) -> tuple[str, ...]:

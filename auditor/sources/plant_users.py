@@ -35,3 +35,14 @@ def signed_in(world: World) -> str:
     """The statement that sets the claims of a world's user for the rest of the transaction, as PostgREST does."""
     claims = json.dumps({"sub": world.user, "role": "authenticated", "email": world.email, "aud": "authenticated"})
     return sql.SQL("select pg_catalog.set_config('request.jwt.claims', {}, true)").format(claims).as_string()
+
+
+def signed_out() -> str:
+    """The same undone: what follows in a transcript is done by nobody."""
+    return "select pg_catalog.set_config('request.jwt.claims', '', true)"
+
+
+def without_triggers(text: str) -> str:
+    """As a transcript shows what was carried out in a transaction of its own."""
+    setting = "set local session_replication_role"
+    return f"{setting} = replica;\n{text};\n{setting} = origin"

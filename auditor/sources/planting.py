@@ -14,15 +14,17 @@ from auditor.facts.ownership import Owned
 from auditor.facts.row_solver import solve
 from auditor.facts.rows import World, draft_row, order_tables
 from auditor.sources.cluster import REPLAY_ROLE
+from auditor.sources.plant_cycles import find_cycles, plant_cycle
 from auditor.sources.plant_members import plant_members
-from auditor.sources.plant_refusals import learn, reason_of, triggers_of
-from auditor.sources.plant_users import signed_in, user_text
+from auditor.sources.plant_needs import needs_of, target_of
+from auditor.sources.plant_refusals import emptied, learn, reason_of, triggers_of
+from auditor.sources.plant_users import signed_in, signed_out, user_text, without_triggers
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from auditor.facts.row_solver import Draft
-    from auditor.facts.schema import ForeignKey, Schema, Table
+    from auditor.facts.schema import Table
     from auditor.sources.database import Database
 
 _MAX_TRIES = 80
@@ -79,7 +81,12 @@ class Planter:
             rows = [(t, w) for t in order_tables(self._schema) if not t.partition for w in self.planted.worlds]
             # A trigger may look for rows that no foreign key leads to: what it refused is tried again after all others.
             left = [(table, world) for table, world in rows if self._plant(table, world)]
+            for group in find_cycles([table for table, _ in left], self._schema):
+                for world in self.planted.worlds:
+                    plant_cycle(self, group, world)
             for table, world in left:
+                if table.oid in world.rows:
+                    continue
                 if reason := self._plant(table, world):
                     self._second_try(table, world, reason)
             plant_members(self, self._schema, self._owned)
@@ -91,6 +98,7 @@ class Planter:
         text = user_text(world, self.session)
         self.planted.users[world.name] = text
         if self.execute(text) is not None:  # a trigger on auth.users refused: the user is needed all the same
+            self.planted.users[world.name] = without_triggers(text)
             self.execute(text, replica=True)
 
     def _plant(self, table: Table, world: World) -> str | None:
@@ -143,11 +151,21 @@ class Planter:
             return None
         return dict(found[0]) if found else None
 
+    def row(self, draft: Draft) -> dict[str, Any] | None:
+        """What the server made of a draft, found by its primary key."""
+        tests = [sql.SQL("{} = {}").format(sql.Identifier(name), literal(draft.table, name, draft.values.get(name)))
+                 for name in draft.table.primary_key]  # fmt: skip
+        query = sql.SQL("select pg_catalog.to_jsonb(t.*) from {} t where {}")
+        return self._read(query.format(_name(draft.table), sql.SQL(" and ").join(tests))) if tests else None
+
+    def insert_of(self, draft: Draft) -> str:
+        return insert_text(draft.table, draft.values, self.session)
+
     def tenant_of(self, column: str, table: Table) -> Any:  # noqa: ANN401 - any SQL value
         """World a's tenant, as a column of a table would hold it."""
         first = self.planted.worlds[0]
         keys = [key for key in table.foreign_keys if key.columns == (column,)]
-        found = [_target(first, key, self._schema) for key in keys]
+        found = [target_of(first, key, self._schema) for key in keys]
         return found[0] if found else first.rows.get(table.oid, {}).get(column)
 
     def attempt(self, draft: Draft, *, widen: bool = True) -> str | None:
@@ -160,7 +178,7 @@ class Planter:
             by_trigger = triggers_of(draft.table, error)
             if not claims:
                 reason = reason_of(draft.table, error)
-            if by_trigger and not claims:  # it may ask who is signed in
+            if (by_trigger or emptied(draft, error)) and not claims:  # it may ask who is signed in
                 claims = signed_in(draft.world)
                 continue
             if learn(draft, error):
@@ -188,7 +206,7 @@ class Planter:
         others = [world for world in self.planted.worlds if world.name != draft.world.name]
         for key in draft.table.foreign_keys:
             if len(key.columns) == 1:
-                found = [_target(world, key, self._schema) for world in others]
+                found = [target_of(world, key, self._schema) for world in others]
                 draft.fixed[key.columns[0]] = [value for value in found if value is not None]
         return solve(draft)
 
@@ -203,33 +221,12 @@ class Planter:
         row_text = f"{text} returning pg_catalog.to_jsonb({_name(draft.table).as_string(self.session)}.*)"
         error = self.execute(row_text, draft, before=claims, replica=replica)
         if error is None:
-            made = f"{claims};\n{text}" if claims else text
+            made = f"{claims};\n{text};\n{signed_out()}" if claims else text
+            made = without_triggers(made) if replica else made
             self.planted.statements[draft.world.name, draft.table.oid] = made
-            if needs := self._needs(draft):
+            if needs := needs_of(draft, self.planted, self._schema):
                 self.planted.needs[draft.world.name, draft.table.oid] = needs
         return error
-
-    def _needs(self, draft: Draft) -> list[str]:
-        """Statements of the other world that the row's keys lead to."""
-        found: list[str] = []
-        for key in draft.table.foreign_keys:
-            value = draft.values.get(key.columns[0])
-            for world in self.planted.worlds:
-                strange = world.name != draft.world.name and _target(draft.world, key, self._schema) != value
-                if strange and value is not None and _target(world, key, self._schema) == value:
-                    found += [self.planted.users[world.name]] if world.name in self.planted.users else []
-                    found += self._ancestry(world, key.target)
-        return list(dict.fromkeys(found))
-
-    def _ancestry(self, world: World, oid: int) -> list[str]:
-        wanted: set[int] = set()
-        waiting = [oid]
-        while waiting:
-            oid = waiting.pop()
-            if oid not in wanted and oid in self._schema.tables:
-                wanted.add(oid)
-                waiting += [key.target for key in self._schema.tables[oid].foreign_keys]
-        return [text for (name, oid), text in self.planted.statements.items() if name == world.name and oid in wanted]
 
     def execute(
         self, text: str, draft: Draft | None = None, *, before: str = "", replica: bool = False
@@ -260,14 +257,9 @@ class Planter:
                 cursor.execute(text.encode())
                 return None
             with contextlib.closing(cast("Generator[tuple[Any, ...]]", cursor.stream(text.encode()))) as rows:
-                return next(rows, None)
-
-
-def _target(world: World, key: ForeignKey, schema: Schema) -> Any:  # noqa: ANN401 - any SQL value
-    """What a key of one column leads to in a world."""
-    if key.target == schema.users:
-        return world.user
-    return world.rows.get(key.target, {}).get(key.target_columns[0])
+                first = next(rows, None)
+                next(rows, None)  # there is none as a rule: what is read to its end need not be cancelled
+                return first
 
 
 def _name(table: Table) -> sql.Identifier:

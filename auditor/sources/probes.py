@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
 
 from auditor.facts.ownership import find_owned
 from auditor.facts.rows import World
-from auditor.sources.acting import PLAIN_LOGIN, Actor, Outcome, first_line
-from auditor.sources.attempts import Attempt, Statements, Try
+from auditor.sources.acting import PLAIN_LOGIN, Actor, Step, first_line
+from auditor.sources.attempts import Attempt, Statements
 from auditor.sources.callers import SERVICE, find_callers
 from auditor.sources.cluster import REPLAY_ROLE
 from auditor.sources.function_probes import FunctionProbe, probe_functions
 from auditor.sources.plant_users import user_text
 from auditor.sources.planting import Planter
+from auditor.sources.readings import passed_by, reading, recursion, settled
 from auditor.sources.realtime_probes import ChannelProbe, probe_realtime
 from auditor.sources.storage_probes import BucketProbe, probe_storage
-from auditor.sources.transcripts import Transcripts
+from auditor.sources.transcripts import Setup, Transcripts
 from auditor.sources.view_probes import ViewProbe, probe_views
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from auditor.facts.ownership import Owned
     from auditor.facts.schema import Table
+    from auditor.sources.acting import Outcome
+    from auditor.sources.attempts import Try
     from auditor.sources.callers import Caller
     from auditor.sources.database import Database
     from auditor.sources.planting import Planted
+    from auditor.sources.readings import Settled
 
 COMMANDS = ("SELECT", "INSERT", "UPDATE", "DELETE")
-_CONSTRAINTS = {"23502", "23503", "23505", "23514", "23P01"}
-_REFUSALS = {"42501", "P0001"}  # no privilege or policy, and a trigger that raises an exception of its own
-_REFERENCED = "0A000"  # TRUNCATE of a table that a foreign key points to
 _NOTHING = "no table is exposed to an API role: nothing to try"
 _TELLS = {"allowed", "error"}
 
@@ -59,6 +62,7 @@ class Probed:
     buckets: list[BucketProbe] = field(default_factory=list)
     functions: list[FunctionProbe] = field(default_factory=list)
     channels: list[ChannelProbe] = field(default_factory=list)
+    setup: Setup = field(default_factory=lambda: Setup("", {}, {}))
 
 
 def probe(database: Database) -> Probed:
@@ -77,7 +81,9 @@ def probe(database: Database) -> Probed:
         channels = probe_realtime(database, planted, owned, prober.callers, prober.actor)
     finally:
         prober.actor.close()
-    return Probed(tables, _summary(tables, prober.callers), views, buckets, functions, channels)
+    objects = [*(bucket.planted for bucket in buckets), *(channel.planted for channel in channels)]
+    setup = prober.transcripts.setup(prober.callers, objects)
+    return Probed(tables, _summary(tables, prober.callers), views, buckets, functions, channels, setup)
 
 
 def _summary(tables: dict[int, TableProbe], callers: list[Caller]) -> list[str]:
@@ -106,7 +112,7 @@ class _Prober:
             _let_in(database)
         self.actor = Actor(database)
         self._shown: dict[tuple[int, str], str] = {}
-        self._truncated: dict[tuple[int, str], Attempt] = {}
+        self._truncated: dict[tuple[int, str], Outcome] = {}
 
     def run(self, tables: list[Table]) -> dict[int, TableProbe]:
         lost = self._lost(tables)
@@ -118,6 +124,7 @@ class _Prober:
             found[table.oid] = TableProbe(table, self._owned.get(table.oid), reason, table.oid in self._planted.forced)
         for caller in self.callers:
             self.actor.become(caller)
+            self._truncate(tables, caller)
             for result in found.values():
                 self._table(result, caller)
         return found
@@ -146,65 +153,101 @@ class _Prober:
     def _table(self, result: TableProbe, caller: Caller) -> None:
         table = result.table
         granted = table.privileges.get(caller.role, () if caller.role in self._database.api_roles else COMMANDS)
-        if table.policies and table.rls and caller.name in {"anon", "stranger", caller.role}:
-            result.plans += [self._plan(table, caller, command) for command in granted]
+        tries = list(self._statements.of(table, caller, self.actor.session))
         for command in COMMANDS:
             if command not in granted:
                 seen = f"{caller.role} holds no privilege for {command}"
-                result.attempts.append(Attempt(caller.name, command, "denied", seen, ""))
+                statement = next((t.statement for t in tries if t.command == command), "")
+                result.attempts.append(Attempt(caller.name, command, "denied", seen, "", statement=statement))
             elif result.unplanted and command != "INSERT":
                 result.attempts.append(Attempt(caller.name, command, "unknown", "no row to try it on", ""))
-        for attempt in self._statements.of(table, caller, self.actor.session):
-            worth = not result.unplanted or attempt.command in {"INSERT", "TRUNCATE"}
-            if worth and attempt.command in {*granted, "TRUNCATE"}:
-                result.attempts.append(self._once(table, caller, attempt))
+        possible = {"INSERT", "TRUNCATE"} if result.unplanted else {*COMMANDS, "TRUNCATE"}
+        worth = [t for t in tries if t.command in possible & {*granted, "TRUNCATE"}]
+        found = self._attempts(table, caller, worth)
+        result.attempts += found
+        if table.policies and table.rls and caller.name in {"anon", "stranger", caller.role} - {SERVICE}:
+            result.plans += self._plans(table, caller, granted, found)
 
-    def _plan(self, table: Table, caller: Caller, command: str) -> Attempt:
-        if command == "UPDATE" and not table.columns:
-            return Attempt(caller.name, command, "denied", "there is nothing to set", "")
-        statement = self._statements.plan(table, command, self.actor.session)
-        outcome = self.actor.attempt(statement)
-        if outcome.error is None:
-            return Attempt(caller.name, command, "allowed", f"{outcome.count} lines of plan", "")
-        state = "error" if outcome.error.sqlstate == "42P17" else "denied"
-        script = self.transcripts.write([table.oid], caller, statement, rows=False) if state == "error" else ""
-        return Attempt(caller.name, command, state, _words(outcome.error), script)
+    def _plans(self, table: Table, caller: Caller, commands: Sequence[str], done: list[Attempt]) -> list[Attempt]:
+        """What was carried out was planned before: only what was not, or failed there, is planned by itself."""
+        fine = {a.command for a in done} - {a.command for a in done if a.state == "error"}
+        known = [Attempt(caller.name, c, "allowed", "it was planned", "") for c in commands if c in fine]
+        planned = [c for c in commands if c not in fine and (c != "UPDATE" or table.columns)]
+        statements = [self._statements.plan(table, command, self.actor.session) for command in planned]
+        outcomes = self.actor.attempts([Step(statement) for statement in statements])
+        found = known
+        for command, statement, outcome in zip(planned, statements, outcomes, strict=True):
+            state, seen = ("allowed", "it can be planned") if outcome.error is None else recursion(outcome.error)
+            script = self.transcripts.write([table.oid], caller, statement, rows=False) if state == "error" else ""
+            found.append(Attempt(caller.name, command, state, seen, script))
+        return found
 
-    def _once(self, table: Table, caller: Caller, attempt: Try) -> Attempt:
-        """TRUNCATE asks for the role's privilege alone and is slow: once for each role will do."""
-        if attempt.command != "TRUNCATE":
-            return self._attempt(table, caller, attempt)
-        key = (table.oid, caller.role)
-        if key not in self._truncated:
-            self._truncated[key] = self._attempt(table, caller, attempt)
-        return replace(self._truncated[key], caller=caller.name)
+    def _attempts(self, table: Table, caller: Caller, tries: list[Try]) -> list[Attempt]:
+        emptied = self._truncated.get((table.oid, caller.role))
+        outcomes = self.actor.attempts([Step(t.statement) for t in tries if t.command != "TRUNCATE" or not emptied])
+        outcomes += [emptied] if emptied else []  # it is the last of them
+        readings = [reading(t, outcome) for t, outcome in zip(tries, outcomes, strict=True)]
+        changes = self._changes(tries, outcomes, readings)
+        found = []
+        for n, attempt in enumerate(tries):
+            passed = passed_by(outcomes[n], table)
+            found.append(self._written(table, caller, settled(attempt, readings[n], changes.get(n), passed=passed)))
+            if attempt.command == "TRUNCATE":
+                self._truncated[table.oid, caller.role] = outcomes[n]
+        return found
 
-    def _attempt(self, table: Table, caller: Caller, attempt: Try) -> Attempt:
-        statement = attempt.statement
-        outcome = self.actor.attempt(statement, reads=attempt.command == "SELECT" or attempt.aim in {"move", "raise"})
-        state, seen = _reading(attempt, outcome)
-        if (
-            state == "denied"
-            and outcome.error is None
-            and attempt.blind
-            and self._changes(attempt.blind, attempt.check)
-        ):
-            statement, state, seen = attempt.blind, "allowed", f"{attempt.command} of rows without a WHERE"
-        elif state == "allowed" and self._is_anothers(attempt):
-            state, seen = "denied", f"{seen}, but it belongs to another than the statement names"
-        passed = _passed(outcome, table)
-        worth = (state in _TELLS or passed) and self._worth_showing(table, caller, attempt)
-        script = self.transcripts.write([table.oid], caller, statement) if worth else ""
+    def _truncate(self, tables: list[Table], caller: Caller) -> None:
+        """TRUNCATE asks for the role's privilege alone and is slow: once for each role will do, on all at once that it
+        may empty. Where one stands in the way of the others, they are halved; by itself it is tried later.
+        """
+        if not tables or any(role == caller.role for _, role in self._truncated):
+            return
+        oids = ",".join(str(table.oid) for table in tables)
+        held = f"select string_agg(t::text, ',') from unnest('{{{oids}}}'::oid[]) t where has_table_privilege(t, 'TRUNCATE')"  # noqa: S608, E501 - numbers
+        own = {int(oid) for oid in (self.actor.attempt(held).value or "").split(",") if oid}
+        waiting = [[table for table in tables if table.oid in own]] if own else []
+        while waiting:
+            some = waiting.pop()
+            names = sql.SQL(", ").join(sql.Identifier(table.schema, table.name) for table in some)
+            outcome = self.actor.attempt(sql.SQL("truncate table {} cascade").format(names).as_string())
+            if outcome.error is None:
+                self._truncated |= {(table.oid, caller.role): outcome for table in some}
+            elif len(some) > 1:
+                waiting += [some[: len(some) // 2], some[len(some) // 2 :]]
+
+    def _changes(
+        self, tries: list[Try], outcomes: list[Outcome], readings: list[tuple[str, str]]
+    ) -> dict[int, bool | None]:
+        """By number: whether a statement without WHERE changes the row after all, and whether a new row is there under
+        the owner that it names. Only a service role sees that.
+        """
+        asked: dict[int, tuple[str, str]] = {}
+        for n, attempt in enumerate(tries):
+            state = readings[n][0]
+            if state == "denied" and outcomes[n].error is None and attempt.blind:
+                asked[n] = (attempt.blind, attempt.check)
+            elif state == "allowed" and attempt.command == "INSERT" and attempt.check:
+                asked[n] = (attempt.statement, attempt.check)
+        if not asked or not self._database.supabase:
+            return {}
+        seen = self.actor.differences(list(asked.values()))
+        return {n: None if pair is None else pair[0] != pair[1] for n, pair in zip(asked, seen, strict=True)}
+
+    def _written(self, table: Table, caller: Caller, settled: Settled) -> Attempt:
+        attempt = settled.attempt
+        worth = (settled.state in _TELLS or settled.passed) and self._worth_showing(table, caller, attempt)
+        script = self.transcripts.write([table.oid], caller, settled.statement) if worth else ""
         return Attempt(
             caller.name,
             attempt.command,
-            state,
-            seen,
+            settled.state,
+            settled.seen,
             script,
             attempt.aim,
             attempt.column,
-            passed,
-            statement != attempt.statement,
+            settled.passed,
+            settled.statement != attempt.statement,
+            settled.statement,
         )
 
     def _worth_showing(self, table: Table, caller: Caller, attempt: Try) -> bool:
@@ -215,16 +258,6 @@ class _Prober:
             return attempt.aim != "own"
         shown = self._shown.setdefault((table.oid, attempt.command), caller.name)
         return caller.name != SERVICE and (not caller.home or shown == caller.name)
-
-    def _is_anothers(self, attempt: Try) -> bool:
-        """Whether a trigger gave a new row another owner than the statement did."""
-        asks = attempt.command == "INSERT" and attempt.check
-        return bool(asks) and self._changes(attempt.statement, attempt.check) is False
-
-    def _changes(self, statement: str, check: str) -> bool | None:
-        """Whether a statement makes `check` return another value, which only a service role sees; None if unknown."""
-        seen = self.actor.differs(statement, check) if self._database.supabase else None
-        return None if seen is None else seen[0] != seen[1]
 
 
 def _sign_up(database: Database, planted: Planted, callers: list[Caller]) -> None:
@@ -253,47 +286,3 @@ def _let_in(database: Database) -> None:
                 session.execute(sql.SQL("grant {} to {}").format(sql.Identifier(role), sql.Identifier(PLAIN_LOGIN)))
             except psycopg.Error:  # not its own to give: nobody can act as that role, which is said then
                 continue
-
-
-def _reading(attempt: Try, outcome: Outcome) -> tuple[str, str]:
-    """State and words for what came back."""
-    if outcome.error is not None:
-        return _refusal(attempt, outcome.error)
-    if attempt.command == "TRUNCATE":
-        return "allowed", "TRUNCATE of all rows"
-    count = int(outcome.value or 0) if attempt.command == "SELECT" else outcome.count
-    rows = f"{attempt.command} of {count} row{'' if count == 1 else 's'}"
-    if count and attempt.aim in {"move", "raise"} and not _same(outcome.value, attempt.value):
-        return "denied", f"{rows}, and {attempt.column} is {outcome.value} afterwards, not {attempt.value}"
-    return ("allowed" if count else "denied"), rows
-
-
-def _refusal(attempt: Try, error: psycopg.Error) -> tuple[str, str]:
-    seen = _words(error)
-    if error.sqlstate in _CONSTRAINTS and (error.diag.constraint_name or error.diag.column_name):
-        return "unknown", f"{seen} (row level security let it pass, a constraint stopped it)"
-    if error.sqlstate == _REFERENCED and attempt.command == "TRUNCATE":
-        return "unknown", f"{seen} (the privilege is held, a foreign key stopped it)"
-    # A constraint's code without a constraint was raised by a function, in its own words.
-    return ("denied" if error.sqlstate in _REFUSALS | _CONSTRAINTS else "error"), seen
-
-
-def _passed(outcome: Outcome, table: Table) -> bool:
-    """Whether a constraint of this very table spoke: WITH CHECK comes before; a trigger's own tables do not count."""
-    error = outcome.error
-    if error is None or error.sqlstate not in _CONSTRAINTS:
-        return False
-    return error.diag.table_name == table.name and "PL/pgSQL" not in (error.diag.context or "")
-
-
-def _same(seen: Any, wanted: Any) -> bool:  # noqa: ANN401 - any SQL value
-    """Whether a column holds what was written, as text."""
-    if isinstance(wanted, bool):
-        return str(seen).lower() in {"true", "t"} if wanted else str(seen).lower() in {"false", "f"}
-    if isinstance(wanted, int | float):
-        return float(seen) == float(wanted)
-    return str(seen) == str(wanted) or (len(str(wanted)) > 4 and str(seen)[:4] == str(wanted)[:4] == "2099")  # noqa: PLR2004 - a year
-
-
-def _words(error: psycopg.Error) -> str:
-    return f"ERROR {error.sqlstate}: {first_line(error)}"

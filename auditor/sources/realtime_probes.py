@@ -18,6 +18,7 @@ from auditor.sources.acting import first_line
 from auditor.sources.attempts import Attempt
 from auditor.sources.callers import SERVICE
 from auditor.sources.cluster import REPLAY_ROLE
+from auditor.sources.readings import refuses
 
 if TYPE_CHECKING:
     from auditor.facts.ownership import Owned
@@ -40,10 +41,13 @@ _SELECT = "select count(*) from realtime.messages where topic = {topic}"
 
 @dataclass(slots=True)
 class ChannelProbe:
-    """One channel; `identity` has the kind of id that its topic ends with, not the id."""
+    """One channel; `identity` has the kind of id that its topic ends with, not the id. `planted` is
+    the statement that made its message.
+    """
 
     identity: str
     topic: str
+    planted: str
     attempts: list[Attempt] = field(default_factory=list)
 
 
@@ -93,10 +97,10 @@ def _planted(database: Database, topics: list[tuple[str, str]]) -> list[ChannelP
         for label, topic in topics:
             try:
                 with database.watchdog.watch(session):
-                    session.execute(_filled(_INSERT, topic).encode())
+                    session.execute((made := _filled(_INSERT, topic)).encode())
             except psycopg.Error:
                 return found
-            found.append(ChannelProbe(f"realtime.messages on {label}", topic))
+            found.append(ChannelProbe(f"realtime.messages on {label}", topic, made))
     return found
 
 
@@ -106,19 +110,19 @@ def _filled(text: str, topic: str) -> str:
 
 def _attempt(caller: Caller, command: str, topic: str, statement: str, actor: Actor) -> Attempt:
     setting = sql.SQL("select set_config('realtime.topic', {}, true)").format(sql.Literal(topic)).as_string()
-    outcome = actor.attempt(statement, reads=command == "SELECT", setting=setting)
+    outcome, both = actor.attempt(statement, setting=setting), f"{setting};\n{statement}"
     if outcome.error is not None:
-        refused = outcome.error.sqlstate in {"42501", "P0001"}
+        refused = refuses(outcome.error)
         seen = f"ERROR {outcome.error.sqlstate}: {first_line(outcome.error)}"
-        return Attempt(caller.name, command, "denied" if refused else "error", seen, "", _aim(caller))
+        return Attempt(caller.name, command, "denied" if refused else "error", seen, "", _aim(caller), statement=both)
     count = int(outcome.value or 0) if command == "SELECT" else outcome.count
     seen = f"{command} of {count} row{'' if count == 1 else 's'}"
     if not count or caller.name == SERVICE or caller.home:
-        return Attempt(caller.name, command, "allowed" if count else "denied", seen, "", _aim(caller))
+        return Attempt(caller.name, command, "allowed" if count else "denied", seen, "", _aim(caller), statement=both)
     claims = sql.Literal(caller.claims).as_string()
     lines = ["begin;", f"{_filled(_INSERT, topic)};", f"set local role {caller.role};"]
     lines += [f"select set_config('request.jwt.claims', {claims}, true);", f"{setting};", f"{statement};", "rollback;"]
-    return Attempt(caller.name, command, "allowed", seen, "\n".join(lines), _aim(caller))
+    return Attempt(caller.name, command, "allowed", seen, "\n".join(lines), _aim(caller), statement=both)
 
 
 def _aim(caller: Caller) -> str:

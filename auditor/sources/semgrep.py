@@ -93,7 +93,7 @@ def _rules(pages: Iterable[Page]) -> tuple[dict[str, PageMatches], list[SemgrepR
             continue
         found[page.id].has_subjects = any(rule.is_subject for rule in listed)
         found[page.id].rules = tuple(listed)
-        rules += listed
+        rules += [rule for rule in listed if not rule.followed]
     return found, named(rules)
 
 
@@ -102,8 +102,10 @@ def _choose(rules: list[SemgrepRule], code: Code, found: dict[str, PageMatches])
     targets: dict[str, list[SemgrepRule]] = {}
     for path, language in code.files.items():
         holds = partial(code.holds, path)  # the rules of a page share their words
-        asking = [rule for rule in rules if rule.may_match(language, holds)]
-        if asking and not _CLIENT.match(code.text(path)):
+        asking = [rule for rule in rules if rule.may_match(language, holds) and rule.may_look_at(path)]
+        if asking and _CLIENT.match(code.text(path)):
+            asking = [rule for rule in asking if rule.everywhere]
+        if asking:
             targets[path] = asking
             for page in {rule.page for rule in asking}:
                 found[page].files += (path,)
@@ -164,6 +166,11 @@ def _environment(folder: Path) -> dict[str, str]:
         "SEMGREP_SEND_METRICS": "off",
         "SEMGREP_ENABLE_VERSION_CHECK": "0",
     }
+
+
+def run_engine(command: list[str], folder: Path, seconds: float, stack: ExitStack) -> tuple[int, bytes, bytes]:
+    """The engine's exit code and what it wrote; it sees `folder` alone."""
+    return _run(command, folder, time.monotonic() + seconds, stack)
 
 
 def _run(command: list[str], folder: Path, until: float, stack: ExitStack) -> tuple[int, bytes, bytes]:

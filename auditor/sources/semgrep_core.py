@@ -59,6 +59,13 @@ def lay_out(folder: Path, targets: str, languages: Mapping[str, str]) -> None:
     (folder / _LIST).write_text(json.dumps(["Targets", listed]), "utf-8")
 
 
+def lay_out_rules(folder: Path, rules: str) -> None:
+    """Rules alone, for the engine to read and to complain about."""
+    (folder / "home").mkdir()
+    (folder / _RULES).write_text(rules, "utf-8")
+    (folder / _LIST).write_text(json.dumps(["Targets", []]), "utf-8")
+
+
 def clear(folder: Path, targets: str) -> None:
     """Take the lines out again: the command line looks at every file of the folder."""
     for name in _LINES:

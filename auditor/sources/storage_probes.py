@@ -12,6 +12,7 @@ from auditor.sources.acting import first_line
 from auditor.sources.attempts import Attempt
 from auditor.sources.callers import SERVICE
 from auditor.sources.cluster import REPLAY_ROLE
+from auditor.sources.readings import refuses
 
 if TYPE_CHECKING:
     from auditor.sources.acting import Actor
@@ -34,10 +35,13 @@ _STATEMENTS = {
 
 @dataclass(slots=True)
 class BucketProbe:
-    """One bucket. `public` ones serve every object by its URL, whatever the policies say."""
+    """One bucket. `public` ones serve every object by its URL, whatever the policies say. `planted` is the statement
+    that put the object there.
+    """
 
     bucket: str
     public: bool
+    planted: str
     attempts: list[Attempt] = field(default_factory=list)
 
     @property
@@ -78,7 +82,7 @@ def _planted(database: Database, user: str) -> list[tuple[BucketProbe, str]]:
                 statement = _filled(_PLANT, str(name), user)
                 with database.watchdog.watch(session):
                     session.execute(statement.encode())
-                found.append((BucketProbe(str(name), bool(public)), statement))
+                found.append((BucketProbe(str(name), bool(public), statement), statement))
         except psycopg.Error:
             return found
     return found
@@ -90,18 +94,18 @@ def _filled(text: str, bucket: str, user: str) -> str:
 
 
 def _attempt(caller: Caller, command: str, query: str, statement: str, actor: Actor, owner: str) -> Attempt:
-    outcome = actor.attempt(query, reads=command == "SELECT")
+    outcome = actor.attempt(query)
     if outcome.error is not None:
-        refused = outcome.error.sqlstate in {"42501", "P0001"}
+        refused = refuses(outcome.error)
         seen = f"ERROR {outcome.error.sqlstate}: {first_line(outcome.error)}"
-        return Attempt(caller.name, command, "denied" if refused else "error", seen, "")
+        return Attempt(caller.name, command, "denied" if refused else "error", seen, "", statement=query)
     count = int(outcome.value or 0) if command == "SELECT" else outcome.count
     seen = f"{command} of {count} row{'' if count == 1 else 's'}"
     if not count:
-        return Attempt(caller.name, command, "denied", seen, "")
+        return Attempt(caller.name, command, "denied", seen, "", statement=query)
     if caller.name == SERVICE:
-        return Attempt(caller.name, command, "allowed", seen, "")
+        return Attempt(caller.name, command, "allowed", seen, "", statement=query)
     claims = sql.Literal(caller.claims).as_string()
     lines = ["begin;", f"{owner};", f"{statement};", f"set local role {caller.role};"]
     lines += [f"select set_config('request.jwt.claims', {claims}, true);", f"{query};", "rollback;"]
-    return Attempt(caller.name, command, "allowed", seen, "\n".join(lines))
+    return Attempt(caller.name, command, "allowed", seen, "\n".join(lines), statement=query)

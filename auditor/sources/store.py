@@ -16,11 +16,11 @@ import threading
 import time
 import zlib
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
     from typing import Self
 
 FILE_NAME = "answers.sqlite"
@@ -29,16 +29,6 @@ _KEPT = 0.7  # the share that is left when the file grew too large
 _BUSY_SECONDS = 5.0
 _DAY = 86_400
 _TABLE = "create table if not exists entry (key blob primary key, value blob not null, used integer not null)"
-
-
-def default_folder() -> Path | None:
-    """`backend-audit` in the user's cache folder; None where the user has no home."""
-    named = os.environ.get("XDG_CACHE_HOME", "")
-    if Path(named).is_absolute():
-        return Path(named) / "backend-audit"
-    with contextlib.suppress(RuntimeError):
-        return Path.home() / ".cache" / "backend-audit"
-    return None
 
 
 def key_of(*parts: Any) -> bytes:  # noqa: ANN401 - whatever JSON knows

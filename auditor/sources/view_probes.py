@@ -41,6 +41,7 @@ class Sight:
     state: str
     seen: str
     script: str
+    statement: str = ""
 
 
 @dataclass(slots=True)
@@ -73,7 +74,7 @@ def probe_views(
                 found[row["identity"]].sights.append(Sight(caller.name, "unknown", "filled before the rows came", ""))
                 continue
             query = _query(row["schema"], row["name"], marks).as_string(actor.session)
-            outcome = actor.attempt(query, reads=True)
+            outcome = actor.attempt(query)
             if outcome.error is not None:
                 state, seen = ("denied" if outcome.error.sqlstate == "42501" else "error"), str(outcome.error.sqlstate)
             else:
@@ -87,7 +88,7 @@ def probe_views(
                 if state == "allowed" and caller.name != SERVICE
                 else ""
             )
-            found[row["identity"]].sights.append(Sight(caller.name, state, seen, script))
+            found[row["identity"]].sights.append(Sight(caller.name, state, seen, script, query))
     for view in found.values():
         _controlled(view)
     return list(found.values())
@@ -98,7 +99,7 @@ def _controlled(view: ViewProbe) -> None:
     if any(sight.state == "allowed" for sight in view.sights):
         return
     view.sights = [
-        Sight(s.caller, "unknown", "none of the planted rows shows in it", "")
+        Sight(s.caller, "unknown", "none of the planted rows shows in it", "", s.statement)
         if s.state == "denied" and "privilege" not in s.seen
         else s
         for s in view.sights
@@ -119,5 +120,5 @@ def _own_ids(world: World) -> set[str]:
 def _query(schema: str, name: str, marks: list[str]) -> sql.Composed:
     pattern = "|".join(re.escape(mark) for mark in marks)
     return sql.SQL(
-        "select count(*) from (select audited::text as line from {} audited limit {}) lines where line ~ {}"
+        "select count(*) from (select audited::text as line from {} audited limit {}) lines where line ~ ({})"
     ).format(sql.Identifier(schema, name), sql.Literal(_MAX_ROWS), sql.Literal(pattern))

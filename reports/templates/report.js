@@ -32,7 +32,7 @@
     const [, key, value] = /^([a-z]+):(.*)$/.exec(part) || [];
     const field = Object.hasOwn(fields, key || "") ? fields[key] : null;
     if (!field) return (item) => textOf(item).includes(part);
-    if (exact.has(field)) return (item) => !value || value.split(",").includes(item.dataset[field]);
+    if (exact.has(field)) return (item) => !value || item.dataset[field].split(",").some((word) => value.split(",").includes(word));
     return (item) => item.dataset[field].toLowerCase().includes(value);
   };
   const filter = () => {

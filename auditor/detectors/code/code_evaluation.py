@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from auditor.detectors.code_answers import ENTERS, Judged, answers, named
+from auditor.detectors.code_answers import Judged, answers, named
+from auditor.facts.code_requests import ENTERS
 from auditor.facts.code_values import Value, content
 from auditor.model import Severity
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from auditor.sources.repository import Repository
 
 _WORDS = re.compile(
-    r"\beval\b|\bFunction\(|\bvm2?\b|setTimeout|setInterval|\bexec\(|\bcompile\(|__import__|import_module|safeEval|isolated-vm"
+    r"\beval\b|\bFunction\(|\bvm2?\b|setTimeout|setInterval|getattr\(|\bglobals\(\)|\blocals\(\)|sys\.modules|\bexec\(|\bcompile\(|__import__|import_module|safeEval|isolated-vm"
     r"|\b(?:require|import)\(\s*(?:[^\"'\s)]|[\"'][^\"'\n]*[\"']\s*\+)|execScript"
 )
 _EVALUATES = re.compile(
@@ -28,6 +29,7 @@ _EVALUATES = re.compile(
     r"|\b(?:VM|NodeVM|VMScript|InteractiveInterpreter|Interpreter)\(\)\.(?:run|runcode|runsource|eval)$"
 )
 _LATER = re.compile(r"^(?:window\.|global\.)?(?:setTimeout|setInterval|setImmediate)$")
+_NAMESPACES = re.compile(r"^(?:globals|locals|vars)\(\)$|^sys\.modules$")
 _LOADS = re.compile(r"^(?:require|import)$")
 
 PER_FILE = True
@@ -40,6 +42,8 @@ def ask(repository: Repository, code: Code) -> Iterator[Answer]:
 
 def _judge(event: Event, text: str) -> Judged | None:
     del text
+    if (name := _chosen_name(event)) is not None:
+        return _reflected(event, name)
     if event.kind not in {"call", "new"} or not event.args:
         return None
     if _EVALUATES.match(event.name) or _EVALUATES.search(event.name):
@@ -50,6 +54,22 @@ def _judge(event: Event, text: str) -> Judged | None:
         data = event.data(event.args[0], "path")
         return Judged(f"{named(data)} names the module that is loaded", "module", Severity.HIGH) if data else None
     return None
+
+
+def _chosen_name(event: Event) -> Value | None:
+    """The name by which a function or a class is looked up that is then called."""
+    if event.kind == "index" and _NAMESPACES.match(event.name):
+        return event.args[0]
+    called = event.func if event.kind == "call" else None
+    return Value(items=list(called.args[1:2])) if called is not None and called.name == "getattr()" else None
+
+
+def _reflected(event: Event, name: Value) -> Judged | None:
+    """A function or a class by a name that the request chooses."""
+    data = event.data(content(name), "code")
+    detail = f"{named(data)} names the function or class that is called" if data else ""
+    severity = Severity.HIGH if event.kind == "index" else Severity.MEDIUM  # of everything there is, or of one object
+    return Judged(detail, "reflection", severity) if data else None
 
 
 def _verdict(event: Event, values: list[Value]) -> Judged:

@@ -34,6 +34,9 @@ _SESSION_LIKE = re.compile(
 _NOT_SESSION = re.compile(
     r"(?i)csrf|xsrf|theme|locale|lang|consent|banner|sidebar|anonymous|utm|referr?al|state$|nonce|verifier"
 )
+_HEADERS = re.compile(r"\.(?:setHeader|header|append|set|appendHeader)$")
+_EMPTIED = re.compile(r"(?i)^[^=]+=;|max-age=0|1970")
+_UNKNOWN = "\0"
 _SETTINGS = re.compile(r"^(?:SESSION_COOKIE|REMEMBER_COOKIE|CSRF_COOKIE|JWT_COOKIE)_(?:SECURE|HTTPONLY)$")
 _DEVELOPMENT = re.compile(r"(?i)(?:^|[/_.-])(?:dev|local|development|test|testing|ci)(?:[/_.-]|$)")
 
@@ -54,10 +57,29 @@ def _judge(event: Event, text: str) -> Judged | None:
         return _updated(event)
     if _SESSIONS.match(event.name) and event.args and event.args[0].keys is not None and "session" in text:
         return _session(event, event.args[0].keys)
+    return _set(event)
+
+
+def _set(event: Event) -> Judged | None:
+    if _HEADERS.search(event.name) and len(event.args) > 1 and str(event.args[0].const).lower() == "set-cookie":
+        return _written(event.args[1])
     match = _SETS.search(event.name)
     if match is None:
         return None
     return _python(event) if event.name.endswith(("set_cookie", "set_signed_cookie")) else _javascript(event)
+
+
+def _written(value: Value) -> Judged | None:
+    """A cookie as the text of a header, where all of its flags can be read."""
+    parts = value.args if value.built else (value,)
+    text = "".join(str(part.const) if isinstance(part.const, str) else _UNKNOWN for part in parts)
+    name, _, rest = text.partition("=")
+    if _UNKNOWN in rest.partition(";")[2] or _UNKNOWN in name or not rest or _EMPTIED.search(text):
+        return Judged("its flags come from elsewhere, or it ends a cookie")
+    missing = [flag for flag in ("HttpOnly", "Secure") if flag.lower() not in rest.lower()]
+    if missing and _SESSION_LIKE.search(name) and not _NOT_SESSION.search(name):
+        return Judged(f"the cookie of a session lacks `{missing[0]}`", missing[0].lower())
+    return Judged("it has its flags, or carries no session")
 
 
 def _off(value: Value | None) -> bool:

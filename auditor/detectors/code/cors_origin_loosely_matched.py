@@ -44,6 +44,9 @@ def _judge(event: Event, text: str) -> Judged | None:
     name = event.args[0].const if event.args else None
     if _SETS.search(event.name) and isinstance(name, str) and name.lower() == _HEADER and len(event.args) > 1:
         return _reflected(event, event.args[1], text)
+    for key, value in (event.args[0].keys or {}).items() if len(event.args) == 1 and _SETS.search(event.name) else ():
+        if key.lower() == _HEADER:
+            return _reflected(event, value, text)
     return _partly(event) if _PART.search(event.name) else None
 
 
@@ -74,7 +77,9 @@ def _partly(event: Event) -> Judged | None:
 
 
 def _text(value: Value) -> str:
-    return value.const if isinstance(value.const, str) else value.name.removeprefix("regex ")
+    if isinstance(value.const, str):
+        return value.const
+    return value.name.removeprefix("regex ") if value.name.startswith("regex ") else ""
 
 
 def _is_anchored(given: str) -> bool:

@@ -60,10 +60,7 @@ def _called(event: Event) -> Judged | None:
     ):
         debug = event.named.get("debug") or event.named.get("use_debugger")
         return _switched(debug, event, "debug") if debug is not None else Judged("debug is not switched on")
-    if event.name.endswith(("errorhandler", "errorHandler")) and event.name.split(".")[0] in {
-        "errorhandler",
-        "errorHandler",
-    }:
+    if event.name.split(".")[0] == "errorhandler" and event.name.endswith(("errorhandler", "errorHandler")):
         return _switched(None, event, "errorhandler()")
     return None
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from auditor.detectors.code_answers import ENTERS, Judged, answers, named
+from auditor.detectors.code_answers import Judged, answers, named
+from auditor.facts.code_requests import ENTERS
 from auditor.facts.code_values import Value, content
 from auditor.model import Severity
 

@@ -27,6 +27,9 @@ _NOT_SECRET = re.compile(
     r"(?i)tokens?_?(?:count|limit|used|usage|size|length|cost|price)|session_?(?:count|duration|length|time|data|storage)|color|colour|animation|jitter|delay|backoff|shuffle|sample"
     r"|placeholder|mock|fake|demo|skeleton|session_?title|tokenize|max_?tokens|design_?token"
 )
+_BROWSER = re.compile(
+    r"(?:^|/)(?:client|frontend|web-?app|mobile)/.*\.[cm]?[jt]sx?$"
+)  # numbers of requests, keys of lists
 _STORES = re.compile(r"(?i)session|cookie|token|secret")
 
 PER_FILE = True
@@ -40,7 +43,13 @@ def ask(repository: Repository, code: Code) -> Iterator[Answer]:
 def _judge(event: Event, text: str) -> Judged | None:
     del text
     value, name = _used(event)
-    if value is None or value.items is not None or value.keys is not None or not event.guessable(value):
+    if (
+        value is None
+        or _BROWSER.search(event.path)
+        or value.items is not None
+        or value.keys is not None
+        or not event.guessable(value)
+    ):
         return None
     if not _SECRET.search(name) or _NOT_SECRET.search(name):
         return Judged("what is made at random is no secret")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from auditor.detectors.code_answers import ENTERS, Judged, answers, named
+from auditor.detectors.code_answers import Judged, answers, named
+from auditor.facts.code_requests import ENTERS
 from auditor.model import Severity
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ _BUILT_IN = re.compile(
 _PEOPLE = re.compile(
     r"(?i)user|account|member|profile|admin|role|org|tenant|team|customer|employee|permission|wallet|person"
 )
+_UPDATES = re.compile(r"\.objects(?:\.\w+\(\))*\.(?:update|create|get_or_create|update_or_create)$")
 _SQLALCHEMY = re.compile(r"\b(?:SQLAlchemy|sqlalchemy|declarative_base|db\.Model|django|mongoengine|peewee|tortoise)\b")
 
 PER_FILE = True
@@ -86,7 +88,7 @@ _BODY = re.compile(
 
 def _given(event: Event, text: str) -> list[Value] | None:  # noqa: PLR0911 - a case per line
     """What a write stores; None for every other call."""
-    name = event.name
+    name = event.name.rpartition("/")[2].removeprefix(".")  # of an import, without the folders of its module
     if event.kind == "new":
         return _made(event)
     if event.kind != "call":
@@ -98,11 +100,21 @@ def _given(event: Event, text: str) -> list[Value] | None:  # noqa: PLR0911 - a 
         return list(event.args[:1])
     if match := (_MODELS.match(name) or _COLLECTION.search(name)):
         return _of_model(event, match)
-    if re.match(r"^(?:[A-Z]\w+)$", name) and "**" in event.named and _SQLALCHEMY.search(text):
+    if "**" in event.named and (_UPDATES.search(name) or _is_model(event, name, text)):
         return [event.named["**"]]
+    if name == "setattr" and len(event.args) > 2 and event.args[1].whole:  # noqa: PLR2004 - so many arguments or parts
+        return [event.args[1]]
     if name == "Object.assign" and len(event.args) > 1 and _is_record(event.args[0]):
         return list(event.args[1:])
     return None
+
+
+def _is_model(event: Event, name: str, text: str) -> bool:
+    """A class of records: in a file that defines some, or out of a module of them."""
+    if not re.match(r"^(?:\w+\.)*[A-Z]\w+$", name):
+        return False
+    origin = event.func.origin if event.func is not None else None
+    return _SQLALCHEMY.search(text) is not None or (origin is not None and "model" in origin.module)
 
 
 def _of_model(event: Event, match: re.Match[str]) -> list[Value] | None:

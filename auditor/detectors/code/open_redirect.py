@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from auditor.detectors.code_answers import ENTERS, Judged, answers, named
-from auditor.facts.code_values import Value, content
+from auditor.detectors.code_answers import Judged, answers, named
+from auditor.facts.code_requests import ENTERS
+from auditor.facts.code_values import NOTHING, Value, content
 from auditor.model import Severity
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ _HEADERS = re.compile(r"\.(?:setHeader|header|set|append|writeHead|location)$")
 _WHERE = re.compile(
     r"(?i)headers(?:\.|\[\]|\.get\w*)*\W*(?:host|x-forwarded|referer|referrer|origin)|header\w*(?:\(\))?(?:\.get)?\((?:host|x-forwarded|referer|referrer|origin)"
 )
+_COOKIE = re.compile(r"(?i)cookie")
 _ADDRESS = re.compile(r"(?:^|\.)_?req(?:uest)?\.(?:url|originalUrl|nextUrl|path|hostname|full_path)$")
-_HOST = re.compile(r"^(?:https?:)?//[^/?#\0]+[/?#]|^/(?![/\\])[^\0]|^\?|^#|^\0")
+_HOST = re.compile(r"^(?:https?:)?//[^/?#\0]+[/?#]|^/(?![/\\]).|^\?|^#|^\0")
 
 PER_FILE = True
 
@@ -53,12 +55,22 @@ def _judge(event: Event, text: str) -> Judged | None:
         not data - slashes
         or {"one-slash", "double-slash"} <= target.safe
         or _HOST.match(target.prefix)
+        or not _leads(event, target)
         or event.name.endswith("url_for")
     ):
         return Judged("the target is not chosen by the request")
     if all(_of_this_site(path) for path in data):
         return Judged("the target is the address that was asked for")
     return Judged(f"{named(data)} is where the visitor is sent: any site may stand in it", "request-data")
+
+
+def _leads(event: Event, target: Value) -> bool:
+    """Whether request data other than a cookie may stand before everything else that is not known."""
+    for part in target.args if target.built else ():
+        if part.const is NOTHING:
+            data = event.data(part, "redirect")
+            return any(not (_COOKIE.search(path) or _of_this_site(path)) for path in data)
+    return True
 
 
 def _of_this_site(path: str) -> bool:

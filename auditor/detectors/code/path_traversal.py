@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from auditor.detectors.code_answers import ENTERS, Judged, answers, named
+from auditor.detectors.code_answers import Judged, answers, named
+from auditor.facts.code_requests import ENTERS
 from auditor.facts.code_values import Value, content
 from auditor.model import Severity
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _WORDS = re.compile(
     r"\bfs\b|fs/promises|fs-extra|sendFile|\.download\(|\bDeno\.|\bBun\.file|\bopen\(|\bos\.|\bshutil\b|pathlib|send_file"
     r"|send_from_directory|FileResponse|aiofiles|zipfile|tarfile|\.render\("
+    r"|\.files\b"
 )
 _FS = re.compile(
     r"^(?:fs|fs/promises|fs\.promises|fs-extra|graceful-fs|Deno|fse|fsp)\.(?:readFile|readFileSync|createReadStream|writeFile"
@@ -44,6 +46,8 @@ _METHODS = {
     "glob", "rglob", "touch", "exists", "is_file", "stat",
 }  # fmt: skip
 _ASKED = re.compile(r"\.(?:exists|existsSync|isfile|isdir|getsize|is_file|stat|statSync|lstat|access|accessSync)$")
+_UPLOAD = re.compile(r"(?:^|\.)req(?:uest)?\.(?:files|FILES)\b")
+_OBJECT = re.compile(r"\.(?:files|FILES)(?:\.[^.]+|\[\])?$")  # an upload itself, which no path is made of
 _BOTH = re.compile(r"(?:copy|copyFile\w*|rename\w*|move|copytree|copy2|copyfile|symlink|link|cp)$")
 
 PER_FILE = True
@@ -56,10 +60,11 @@ def ask(repository: Repository, code: Code) -> Iterator[Answer]:
 
 def _judge(event: Event, text: str) -> Judged | None:
     del text
-    paths = _paths(event) if event.kind in {"call", "new"} else []
+    paths = paths_of(event) if event.kind in {"call", "new"} else []
     if not paths:
         return None
-    data = frozenset().union(*(event.data(content(path), "path") for path in paths))
+    found = frozenset().union(*(event.data(content(path), "path") for path in paths))
+    data = frozenset(path for path in found if not _OBJECT.search(path))
     if data:
         only_asked = Severity.MEDIUM if _ASKED.search(event.name) else None
         return Judged(
@@ -68,7 +73,7 @@ def _judge(event: Event, text: str) -> Judged | None:
     return Judged("no request data seen in the path")
 
 
-def _paths(event: Event) -> list[Value]:
+def paths_of(event: Event) -> list[Value]:
     """The paths that a call is given; none for any other call, and none where a folder keeps them inside."""
     if match := _SENT.match(event.name):
         return _sent(event, match["what"])
@@ -80,6 +85,8 @@ def _paths(event: Event) -> list[Value]:
     if _DIRECTORY.match(event.name):
         return list(event.args[:1])
     method = event.name.rpartition(".")[2]
+    if method in {"save", "mv"} and event.args and _UPLOAD.search(event.receiver.name):
+        return list(event.args[:1])
     if method in _METHODS and re.search(r"(?:^|\.)(?:Path|PurePath)\(\)", event.receiver.name):
         return [event.receiver]
     return []

@@ -21,6 +21,7 @@ _MADE = re.compile(
     r"(?:createHmac\(\)(?:\.update\(\))*\.digest\(\)|hmac\.(?:new|digest)\(\)(?:\.\w+\(\))*$|HmacSHA\w+\(\)|createHmac)"
 )
 
+_LENGTH = re.compile(r"\.(?:length|byteLength|size)$")
 PER_FILE = True
 
 
@@ -41,7 +42,7 @@ def _judge(event: Event, text: str) -> Judged | None:
     made = [
         value for value in event.args if _MADE.search(value.name) or any(_MADE.search(arg.name) for arg in value.args)
     ]
-    if len(made) != 1 or any(value.const is None for value in event.args):
+    if len(made) != 1 or any(value.const is None or _LENGTH.search(value.name) for value in event.args):
         return None
     return Judged(
         f"a signature is compared with `{event.name}`, which takes longer the more of it is right", "not-constant-time"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from auditor.detectors.code_answers import ENTERS, Judged, answers, named
+from auditor.detectors.code_answers import Judged, answers, named
+from auditor.facts.code_requests import ENTERS
 from auditor.facts.code_values import content
 from auditor.model import Severity
 
@@ -23,7 +24,8 @@ _WORDS = re.compile(
 )
 _SOURCES = re.compile(
     r"^(?:flask\.)?render_template_string$|^(?:jinja2\.(?:Template|nativetypes\.NativeTemplate)|Template|mako\.template\.Template"
-    r"|django\.template\.Template|tornado\.template\.Template|bottle\.(?:template|SimpleTemplate))$|\.from_string$"
+    r"|django\.template\.Template|tornado\.template\.Template|bottle\.(?:template|SimpleTemplate))$"
+    r"|(?i:env\w*|jinja\w*|engines?\w*)(?:\(\)|\[\])?\.from_string$"
     r"|^(?:ejs|pug|jade|handlebars|Handlebars|nunjucks|doT|dot|eta|swig|twig|Eta|mustache_unsafe|lodash|_)\.(?:render|compile|renderString|template|precompile|renderFile)$"
     r"|(?:Environment|Eta|Liquid|Engine)\(\)\.(?:renderString|renderStringAsync|parseAndRender)$|^lodash\.template$|^lodash/template$"
 )
@@ -45,6 +47,8 @@ def _judge(event: Event, text: str) -> Judged | None:
     source = event.args[0] if event.args else event.named.get("source")
     if source is None or event.name.endswith("renderFile"):
         return None
+    if "Sandbox" in event.receiver.name:
+        return Judged("the template runs in a sandbox")
     data = event.data(content(source), "template")
     if data:
         return Judged(f"{named(data)} is part of the template: expressions in it are run on the server", "request-data")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from auditor.detectors.code_answers import ENTERS, Judged, answers, named
+from auditor.detectors.code_answers import Judged, answers, named
+from auditor.facts.code_requests import ENTERS
 from auditor.facts.code_values import Value, content, union
 from auditor.facts.sites import innermost_function
 from auditor.facts.syntax import text_of
@@ -94,9 +95,12 @@ def _python_page(event: Event) -> Value | None:
 
 
 def _of_view(event: Event, text: str) -> Value | None:
-    """What a view of Flask returns; a list with a status or headers after it."""
+    """What a view returns that answers with HTML; in Flask, a list with a status or headers after it."""
     function = event.function
-    if function is None or not function.decorators or not _FLASK.search(text) or "fastapi" in text:
+    if function is None or not function.decorators:
+        return None
+    html = any("HTMLResponse" in text_of(one.node) for one in function.decorators)
+    if not html and (not _FLASK.search(text) or "fastapi" in text):
         return None
     if not any(_ROUTED.search(text_of(one.node).split("(")[0]) for one in function.decorators):
         return None

@@ -47,6 +47,8 @@ _SAYS_NOTHING = re.compile(
     r"|stub|test|required|\s",
     re.IGNORECASE,
 )
+_NAMED = re.compile(r"(?:COOKIE|HEADER|STORAGE|CACHE)_KEY$")
+_NAME = re.compile(r"^(?!.*(?:secret|change|pass|default))[a-z]+(?:[_-][a-z0-9]+)+$")
 _SHORT = 6  # no service gives out keys of so few characters
 _NEAR = 8  # lines
 _PROVIDERS = ("eyJ", "sk_live_", "rk_live_", "sk_test_", "sk-", "sb_secret_", "sbp_", "AKIA", "ghp_", "SG.", "xox")
@@ -119,6 +121,8 @@ def _excuse(read: Read, value: str, text: str) -> str:
     """Why a literal fallback lets nobody in; empty where it does."""
     if value.strip().lower() in _NOTHING:
         return "its fallback is empty"
+    if _NAMED.search(read.name.upper()) and _NAME.match(value):
+        return "it is the name of a cookie, or of something else that is kept"
     if _only_in_development(read.node):
         return "the fallback holds in development only"
     if _refused(read, value, text):

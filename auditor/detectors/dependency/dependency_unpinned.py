@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from auditor.detectors.audited import line_answer
 from auditor.detectors.dependency.lockfile_missing import is_locked
 from auditor.facts.lock_graph import NPM
+from auditor.facts.lock_specifiers import is_specifying, remote_imports
+from auditor.facts.units import is_example, is_test, is_vendored
 from auditor.model import Severity
 
 if TYPE_CHECKING:
@@ -33,6 +36,21 @@ def ask(repository: Repository, packages: Packages) -> Iterator[Answer]:
             severity = Severity.INFO if locked or wanted.dev else None
             subject = f"requirement {manifest.path}:{wanted.name}"
             yield line_answer(subject, manifest.path, wanted.line, fault, severity, "open range")
+    yield from _remote(repository, packages)
+
+
+def _remote(repository: Repository, packages: Packages) -> Iterator[Answer]:
+    """What Deno and edge functions import with their address; a deno.lock beside or above them pins it."""
+    locks = {PurePosixPath(path).parent for path in packages.lockfiles if path.endswith("deno.lock")}
+    for path in repository.files:
+        if not is_specifying(path) or is_test(path) or is_example(path) or is_vendored(path):
+            continue
+        locked = not locks.isdisjoint(PurePosixPath(path).parents)
+        for one in remote_imports(path, repository.text(path) or ""):
+            loose = f"`@{one.version}` takes the newest of its kind" if one.version else "no version at all takes any"
+            fault = "" if one.is_pinned or locked else f"{loose} at each deployment: no deno.lock beside it"
+            severity = Severity.INFO if one.version else Severity.LOW
+            yield line_answer(f"import {path}:{one.name}", path, one.line, fault, severity, "open import")
 
 
 def _fault(wanted: Wanted, *, npm: bool, locked: bool) -> str:

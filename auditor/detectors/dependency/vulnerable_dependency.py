@@ -70,6 +70,7 @@ def _about(package: Package, packages: Packages) -> Iterator[Answer]:
             severity=_severity(hit, package),
             evidence=hit.id,
             aliases=tuple(sorted(hit.aliases)),
+            order=reach(package, hit, packages.imports)[0],
         )
     if said.hits:
         return

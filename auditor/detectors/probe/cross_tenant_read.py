@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from auditor.detectors.outsiders import foreign, named, shown
 from auditor.detectors.policies import open_by_its_words, role_of, table_place, to_blame
 from auditor.facts.ownership import always_a_tenants, data_class
-from auditor.facts.predicates import truth_of
+from auditor.facts.predicates import only_own_columns, truth_of
 from auditor.model import Answer, Confidence, Proof, Severity, State
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _severity(result: TableProbe, seen: list[Attempt]) -> tuple[Severity | None,
     if data_class(table) == "secret":
         return None, f"{named}, secrets included"
     assert result.owned
-    if all(not truth_of(policy.using or "").value for policy in opened):
+    if all(only_own_columns(p.using or "") and not truth_of(p.using or "").value for p in opened):
         return Severity.LOW, f": policy {opened[0].name!r} publishes rows by their own columns"
     if always_a_tenants(table, result.owned):
         return Severity.HIGH, named

@@ -33,6 +33,23 @@ _PRIVATE = re.compile(
     r"user|account|member|customer|order|payment|invoice|subscription|billing|session|token|key|secret|message|mail|report|patient",
     re.IGNORECASE,
 )
+# A share or an invitation, whose id nobody knows but who was sent the link.
+_SHARED = re.compile(
+    r"(?:^|[/_.#-])(?:shared?|shares|share-?links?|invites?|invitations?)(?:$|[/_.\[-])", re.IGNORECASE
+)
+_BY_ID = re.compile(r"\b(?:where|eq|find\w*)\b[^;]{0,160}\b(?:id|slug|key)\b")
+_ACCOUNTS = re.compile(r"/(?:users|accounts|customers|members|profiles)/?$", re.IGNORECASE)
+_ACCOUNT = re.compile(r"(?:users?|accounts?|customers?|members?|profiles?)$", re.IGNORECASE)
+# The first start of an installation, when nobody has an account yet.
+_SET_UP = re.compile(
+    r"(?:^|[/_.#-])(?:setup|set-up|onboarding|install\w*|first-?run|bootstrap|initiali[sz]e)(?:$|[/_.\[-])",
+    re.IGNORECASE,
+)
+_ONCE = re.compile(
+    r"(?:already|can|is|has)\w*(?:complete|setup|set_up|initiali[sz]|install|rerun|run)|completed\b|\.count\(|setup_?done"
+    r"|(?:complete|setup|initiali[sz]|install)\w*(?:already|done|status)",
+    re.IGNORECASE,
+)
 _OPERATIONS = {"tRPC", "GraphQL", "Apollo", "Pothos", "Yoga"}
 # What changes nothing but the answer itself.
 _HARMLESS = re.compile(
@@ -132,7 +149,10 @@ def _writing(inventory: Inventory, endpoint: Endpoint, text: str, shows: str) ->
 def _severity(endpoint: Endpoint, worst: Effect, text: str) -> Severity:
     """An action that only reads is a read like any other, but one of people, of money or for administrators."""
     if worst.kind != READ:
-        return Severity.MEDIUM if asks_for_token(text) else Severity.HIGH
+        if _SET_UP.search(endpoint.path) and _ONCE.search(text):
+            return Severity.MEDIUM
+        by_link = asks_for_token(text) or (_SHARED.search(endpoint.path) and _BY_ID.search(text))
+        return Severity.MEDIUM if by_link else Severity.HIGH
     private = endpoint.method != "ACTION" or _INTERNAL.search(endpoint.path) or _PRIVATE.search(worst.table)
     return Severity.MEDIUM if private or not _READS.search(endpoint.path) else Severity.LOW
 
@@ -143,7 +163,31 @@ def _meant(inventory: Inventory, endpoint: Endpoint, text: str) -> str:
         return "; a token that was sent to one person opens it"
     if for_visitors(endpoint, text):
         return "; visitors without an account are meant to"
+    if _makes_account(inventory, endpoint):
+        return "; people may be meant to make their account here"
+    if _answers_preflight(inventory, endpoint):
+        return "; it answers the preflight of other origins: browsers anywhere are meant to"
     return "; it counts its callers" if limited_itself(inventory.reacher, endpoint) else ""
+
+
+def _makes_account(inventory: Inventory, endpoint: Endpoint) -> bool:
+    """Whether a new user is stored with a password: `POST /users` of an application where anybody may join."""
+    if endpoint.method != "POST" or endpoint.handler is None or not _ACCOUNTS.search(endpoint.path):
+        return False
+    made = any(effect.kind == WRITE and _ACCOUNT.match(effect.table) for effect in inventory.effects(endpoint))
+    bodies = inventory.reacher.reach(endpoint.handler).bodies
+    return made and any(inventory.reacher.says(body, _takes_password) for body in bodies)
+
+
+def _takes_password(text: str) -> bool:
+    return "password" in text.lower()
+
+
+def _answers_preflight(inventory: Inventory, endpoint: Endpoint) -> bool:
+    """Whether a route module has an `OPTIONS` of its own, which nobody writes for the pages of the same origin."""
+    if endpoint.framework != "Next.js" or endpoint.method == "ACTION":
+        return False
+    return (endpoint.unit, endpoint.path, endpoint.where.path) in inventory.preflights()
 
 
 def _harmless(inventory: Inventory, endpoint: Endpoint) -> bool:

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from auditor.facts.effects import WRITE
-from auditor.facts.guarded import unvalidated, validation
-from auditor.facts.inputs import declared_schemas, reads
+from auditor.facts.guarded import validation
+from auditor.facts.inputs import declared_schemas, reads, unvalidated
 from auditor.facts.purposes import MUTATING
 from auditor.facts.syntax import line_of, text_of
 from auditor.model import Answer, FileSpan, Presence, Severity, State
@@ -41,7 +41,7 @@ def _answer(inventory: Inventory, endpoint: Endpoint) -> Answer | None:
         return Answer(endpoint.subject, State.OK, found.shows, endpoint.where)
     if found.presence is Presence.UNRESOLVED and endpoint.method in MUTATING:
         return Answer(endpoint.subject, State.UNKNOWN, f"{found.shows} could not be followed", endpoint.where)
-    if found.presence is not Presence.ABSENT:
+    if found.presence is not Presence.ABSENT or endpoint.method in {"OPTIONS", "HEAD"}:
         return None
     schemas = declared_schemas(inventory.reacher, endpoint)
     left = unvalidated(reads(inventory.reacher, endpoint), schemas)

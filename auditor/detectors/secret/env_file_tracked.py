@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from auditor.facts.secret_files import Spotted, is_env, is_env_template, lowered, rows
-from auditor.facts.secret_formats import find_tokens
-from auditor.facts.secret_jwts import find_api_keys
-from auditor.facts.secret_names import find_lines, is_real_value
-from auditor.facts.secret_urls import find_database_urls
+from auditor.facts.secrets import real_values
 from auditor.model import Severity, State
 
 if TYPE_CHECKING:
@@ -40,17 +36,7 @@ def _look(path: str, text: str) -> Iterator[Spotted]:
     """One finding for a file, at its first real value."""
     if is_env_template(path):
         return
-    found = sorted(_real(text))
+    found = sorted(real_values(text), key=lambda line: line.start)
     if found:
-        names = ", ".join(dict.fromkeys(name for _, name in found))
-        yield Spotted(found[0][0], "env file", f"committed with values for {names}", lowered(Severity.HIGH, path))
-
-
-def _real(text: str) -> Iterator[tuple[int, str]]:
-    secrets = [token.start for token in find_tokens(text)]
-    secrets += [url.start for url in find_database_urls(text) if not url.local]
-    secrets += [key.start for key in find_api_keys(text) if key.role != "anon"]
-    secrets.sort()
-    for line in find_lines(text):
-        if is_real_value(line) or bisect_left(secrets, line.start) < bisect_left(secrets, line.end):
-            yield line.start, line.name
+        names = ", ".join(dict.fromkeys(line.name for line in found))
+        yield Spotted(found[0].start, "env file", f"committed with values for {names}", lowered(Severity.HIGH, path))
