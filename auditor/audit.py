@@ -67,7 +67,7 @@ def _rests_on(request: Request, helpers: Helpers, contract: Contract | None) -> 
     """What the answers of each batch rest on besides the files. What a live server or a service says is not kept."""
     target, tool = request.target, tool_id()
     on_code = [tool, request.config.settings.public_endpoints, astuple(helpers)]
-    found: dict[str, Any] = {"code": on_code, "engine": [tool], "texts": [tool]}
+    found: dict[str, Any] = {"code": on_code, "texts": [tool]}
     if not target.database and "databases" not in request.given:
         replay = [server_id(target.pg_bin), target.shadow, target.grants, target.all_migrations, target.timeout]
         found["database"] = [tool, replay, repr(contract)]

@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 _DATABASE = {Kind.CATALOG, Kind.PROBE, Kind.MIGRATION}
 _NOTED = {
     "database": ("histories", "shadow database", "live database", "databases", "probes"),
-    "code": ("code", "endpoints"),
-    "engine": ("code", "semgrep"),
+    "code": ("code", "endpoints", "semgrep"),
     "texts": (),
     "history": ("git history",),
     "packages": ("packages",),
@@ -44,7 +43,7 @@ _BY_TIME = {
     "shadow database": "database",
     "databases": "database",
     "probes": "database",
-    "semgrep": "engine",
+    "semgrep": "code",
     "git history": "history",
 }
 
@@ -76,7 +75,7 @@ def batch_of(page: Page) -> str:
     if page.kind in _DATABASE:
         return "database"
     if page.kind in {Kind.CODE, Kind.ROUTE}:
-        return "engine" if page.yaml else "code"
+        return "code"
     if page.kind in {Kind.SECRET, Kind.REPOSITORY}:
         return "history" if page.id in ALSO else "texts"
     return "packages" if page.kind is Kind.DEPENDENCY else ""
@@ -85,7 +84,7 @@ def batch_of(page: Page) -> str:
 def batch_sources(pages: Sequence[Page], ask_code: Ask, keeping: Keeping | None) -> dict[str, Source]:
     """A source for each batch that has one of these rules."""
     asks: dict[str, Ask] = {
-        "database": _database, "code": ask_code, "engine": _files, "texts": _files, "history": _files,
+        "database": _database, "code": ask_code, "texts": _files, "history": _files,
         "packages": _files,
     }  # fmt: skip
     found: dict[str, Source] = {}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from auditor.batches import Asked, unknown
 from auditor.desk import OwnDesk
+from auditor.detectors.ask import ask_engine
+from auditor.detectors.code_answers import settled
 from auditor.file_rules import from_packed, is_per_file
 from auditor.inquiry import with_unread_languages
 from auditor.lanes import describe_code
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
     from auditor.desk import Desk
     from auditor.facts.helper_names import Helpers
+    from auditor.facts.semgrep_output import Semgrep
     from auditor.file_rules import FileAnswers
     from auditor.plan import Evidence
     from auditor.rulebook import Page
@@ -33,6 +37,8 @@ if TYPE_CHECKING:
 
 _WORTH_A_PROCESS = 150  # files: a process takes half a second before it reads the first
 _MOST_PROCESSES = 8
+# Files that say which file an import means.
+_RESOLVES = re.compile(r"(?:config|package|deno|import)[^/]*/?[^/]*\.jsonc?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,37 +91,41 @@ class CodeLane:
         return code
 
     def ask(self, evidence: Evidence, pages: Sequence[Page]) -> Asked:
-        """All rules on code that the engine has no part in."""
+        """All rules on code."""
+        engine = [page for page in pages if page.yaml]
+        evidence.start(["semgrep"] if engine else ())
         alone = [page for page in pages if is_per_file(page)]
-        whole = [page for page in pages if page not in alone]
+        whole = [page for page in pages if page not in alone and not page.yaml]
         desks: Desks = evidence.get("desks")
         code: Code = evidence.get("code")
+        asked = Asked()
         with ThreadPoolExecutor(1 if desks.whole in desks.sharing else 2) as pool:
-            answers = pool.submit(self._file_by_file, alone, evidence, code, desks)
+            files = pool.submit(self._file_by_file, alone, evidence, code, desks)
             rest = pool.submit(desks.whole.ask_whole, whole, code.unread) if whole else None
-            asked = Asked(notes=evidence.notes(["code"]))
             try:
-                asked.answers |= with_unread_languages(answers.result(), evidence)
+                found = files.result()
+                asked.answers |= with_unread_languages(_by_rule(alone, found), evidence)
+                asked.answers |= with_unread_languages(_by_engine(engine, found, evidence), evidence)
             except Unavailable as reason:
-                asked.answers |= unknown(alone, reason)
+                asked.answers |= unknown([*alone, *engine], reason)
             try:
                 evidence.recall(_join(asked, rest.result()) if rest else ())
             except Unavailable as reason:
                 asked.answers |= unknown(whole, reason)
-            return asked
+        asked.notes += evidence.notes(["code", "semgrep"])
+        return asked
 
-    def _file_by_file(
-        self, pages: Sequence[Page], evidence: Evidence, code: Code, desks: Desks
-    ) -> dict[str, RuleAnswers]:
+    def _file_by_file(self, pages: Sequence[Page], evidence: Evidence, code: Code, desks: Desks) -> list[FileAnswers]:
         paths = sorted({*code.files, *code.unread})
-        rest = [page.id for page in pages], code.files.keys(), evidence.get("repository").stamp
-        shared = key_of(*map(list, rest[:2]), rest[2]).hex()
+        repository: Repository = evidence.get("repository")
+        settings = [repository.digest(path) for path in repository.files if _RESOLVES.search(path)]
+        shared = key_of([page.id for page in pages], list(code.files), repository.stamp, settings).hex()
         keys = {path: self._key("file", evidence, path, shared, code.unread.get(path)) for path in paths}
         known = {path: value for path, value in self._recalled(keys).items() if _holds(value, evidence)}
         missing = [path for path in paths if path not in known] if pages else []
         parts = desks.shared(missing, lambda desk, share: desk.ask_files(pages, share, code.unread))
         found = {path: value for part in parts for path, value in part.items()}
-        digest = evidence.get("repository").digest
+        digest = repository.digest
         self._keep(
             {
                 keys[path]: {"found": value, "others": {other: digest(other) for other in value.get("others", ())}}
@@ -123,7 +133,7 @@ class CodeLane:
             }
         )
         found |= {path: value["found"] for path, value in known.items()}
-        return _by_rule(pages, [from_packed(unpack(found[path])) for path in paths if path in found])
+        return [from_packed(unpack(found[path])) for path in paths if path in found]
 
     def _key(self, what: str, evidence: Evidence, path: str, *more: Any) -> bytes:  # noqa: ANN401 - what JSON knows
         if self.store is None:
@@ -170,10 +180,25 @@ class Desks:
 def _by_rule(pages: Sequence[Page], found: Sequence[FileAnswers]) -> dict[str, RuleAnswers]:
     answers: dict[str, RuleAnswers] = {}
     for page in pages:
+        if page.yaml:
+            continue
         crashed = next((part.crashed[page.id] for part in found if page.id in part.crashed), None)
-        rows = () if crashed else [row for part in found for row in part.answers.get(page.id, ())]
-        answers[page.id] = RuleAnswers(page.id, rows, unavailable=crashed)
+        rows = [row for part in found for row in part.answers.get(page.id, ())]
+        answers[page.id] = RuleAnswers(page.id, () if crashed else list(settled(rows, page.severity)), crashed)
     return answers
+
+
+def _by_engine(pages: Sequence[Page], found: Sequence[FileAnswers], evidence: Evidence) -> dict[str, RuleAnswers]:
+    """The answers of the rules that semgrep is asked for, put right by what the files say of their places."""
+    if not pages:
+        return {}
+    places = {page.id: [place for part in found for place in part.places.get(page.id, ())] for page in pages}
+    try:
+        semgrep: Semgrep = evidence.get("semgrep")
+    except Unavailable as reason:
+        return unknown(pages, reason)
+    given = evidence.get("repository"), evidence.get("code"), semgrep
+    return {page.id: ask_engine(page, *given, places[page.id]) for page in pages}
 
 
 def _join(asked: Asked, value: dict[str, Any]) -> list[EvidenceNote]:

@@ -64,8 +64,11 @@ class OwnDesk:
         for path in paths:
             answered = ask_file(pages, self._repository, self._code, path)
             found[path] = {
-                "answers": pack(answered.answers), "crashed": answered.crashed, "others": list(answered.others),
-            }  # fmt: skip
+                "answers": pack(answered.answers),
+                "crashed": answered.crashed,
+                "places": pack(answered.places),
+                "others": list(answered.others),
+            }
             if self._forgets:
                 self._code.forget([path])
         return found

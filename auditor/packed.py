@@ -6,6 +6,7 @@ import dataclasses
 from enum import Enum
 from typing import Any
 
+from auditor.detectors.code_sites import Followed
 from auditor.model import (
     AccessRow,
     AccessSetup,
@@ -39,6 +40,7 @@ _CLASSES: dict[str, Any] = {
         EndpointInput,
         EndpointRow,
         FileSpan,
+        Followed,
         Proof,
         RuleAnswers,
     )

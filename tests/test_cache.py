@@ -19,6 +19,7 @@ from auditor.render import json_report
 from auditor.rulebook import load_rulebook
 from auditor.sources import shadow
 from auditor.sources.store import FILE_NAME, Store, key_of
+from tests.running import write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -196,3 +197,32 @@ def test_two_scans_at_once_share_the_file(tmp_path: Path) -> None:
         thread.join()
     with Store(tmp_path) as store:
         assert [store.get(key_of(number)) for number in range(150)] == list(range(150))
+
+
+_ROUTE = """import express from 'express'
+import { load } from './service'
+const app = express()
+app.get('/file', (req, res) => { res.send(load(req.query.name)) })
+"""
+_FIRST = _ROUTE.replace("load", "size")  # reads the service before the other one does
+_SAFE = "export function size(name: string) { return 1 }\nexport function load(name: string) { return 2 }\n"
+_OPEN = "import fs from 'fs'\n" + _SAFE.replace("2", "fs.readFileSync('/data/' + name)")
+
+
+def test_what_a_file_hands_to_another_is_followed_again_when_the_other_changes(tmp_path: Path) -> None:
+    root = write(
+        tmp_path / "app", {"src/a.ts": _FIRST, "src/routes.ts": _ROUTE, "src/service.ts": _SAFE, "src/z.ts": ""}
+    )
+
+    def found() -> list[str]:
+        report = _scan(root, tmp_path / "cache")
+        assert _shown(report) == _shown(_scan(root, None))
+        return [f.detail for f in report.findings if f.rule == "path-traversal"]
+
+    assert found() == []
+    write(root, {"src/service.ts": _OPEN})
+    assert [detail.rpartition(", from ")[2] for detail in found()] == ["src/routes.ts:4"]
+    write(root, {"src/z.ts": "export const unrelated = 1\n"})
+    assert len(found()) == 1
+    write(root, {"src/routes.ts": _ROUTE.replace("req.query.name", "'fixed'")})
+    assert found() == []

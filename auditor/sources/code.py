@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node, Tree
 
     from auditor.facts.code_modules import Modules
-    from auditor.facts.code_values import Event, Flow
+    from auditor.facts.code_values import Flow
     from auditor.sources.repository import Repository
 
 _MAX_BYTES = 1_500_000
@@ -49,7 +49,6 @@ class Code:
     _texts: dict[str, str] = field(default_factory=dict)
     _flows: dict[str, Flow | None] = field(default_factory=dict)
     _modules: Modules | None = None
-    _arrivals: dict[str, list[tuple[str, Event]]] | None = None
     _folded: dict[str, tuple[str, frozenset[str]]] = field(default_factory=dict)
     _held: dict[tuple[str, re.Pattern[str]], bool] = field(default_factory=dict)
 
@@ -94,16 +93,6 @@ class Code:
             self._flows[path] = follow(self.files[path], self._root(path), path, self._read_modules().value)
         return self._flows[path]
 
-    def arrivals(self, path: str) -> list[tuple[str, Event]]:
-        """What happens in one of `files` with the request data that others hand to it, each with the other's path."""
-        if self._arrivals is None:
-            self._arrivals = {}
-            for other in self.files:
-                flow = self.flow(other) if self.is_entered(other) else None
-                for event in flow.away if flow else ():
-                    self._arrivals.setdefault(event.path, []).append((other, event))
-        return self._arrivals.get(path, [])
-
     def is_entered(self, path: str) -> bool:
         """Whether request data may enter one of `files`."""
         return self.holds(path, ENTERS) and not is_client_module(self.text(path))
@@ -111,10 +100,13 @@ class Code:
     def _root(self, path: str) -> Node:
         return self.tree(path).root_node
 
+    def _touch(self, path: str) -> None:
+        self.touched.add(path)
+
     def _read_modules(self) -> Modules:
         if self._modules is None:
             repository = self.repository
-            self._modules = read_code_modules(self.files, repository.files, repository.text, self._root)
+            self._modules = read_code_modules(self.files, repository.files, repository.text, self._root, self._touch)
         return self._modules
 
     def holds(self, path: str, pattern: re.Pattern[str]) -> bool:
