@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from auditor.sources.git_history import History
     from auditor.sources.packages import Packages
     from auditor.sources.repository import Repository
+    from auditor.sources.store import Store
 
 _UNDERSTOOD = (
     ".sql",
@@ -55,9 +56,11 @@ def sources(
     public: tuple[str, ...] = (),
     contract: Contract | None = None,
     helpers: Helpers | None = None,
+    store: Store | None = None,
 ) -> dict[str, Source]:
     """The table of sources for one target; `pages` are the rules that are asked, `public` the endpoints declared so,
-    `contract` what each caller of the API may do, `helpers` the project's functions that its settings name.
+    `contract` what each caller of the API may do, `helpers` the project's functions that its settings name,
+    `store` what semgrep said before.
     """
     table = {
         "repository": Source((), lambda _, __: _repository(target), _describe_repository),
@@ -78,7 +81,7 @@ def sources(
         lambda e, _: find_inventory(e.get("repository"), e.get("code"), public, helpers),
         describe_endpoints,
     )
-    table["semgrep"] = Source(("code",), lambda e, s: _semgrep(pages, target, e, s), _describe_semgrep)
+    table["semgrep"] = Source(("code",), lambda e, s: _semgrep(pages, target, e, s, store), _describe_semgrep)
     table["git history"] = Source(("repository",), lambda e, s: _git_history(target, e, s), _describe_git_history)
     table["packages"] = Source(("repository",), lambda e, s: _packages(target, e, s), _describe_packages)
     table["databases"] = Source((), lambda e, _: joined(e, lanes, contract), describe_databases)
@@ -165,10 +168,12 @@ def describe_endpoints(found: Inventory) -> _Described:
     return ("available", {"endpoints": len(found.endpoints)} | dict(sorted(counts.items())), reason)
 
 
-def _semgrep(pages: Iterable[Page], target: Target, evidence: Evidence, stack: ExitStack) -> Semgrep:
+def _semgrep(
+    pages: Iterable[Page], target: Target, evidence: Evidence, stack: ExitStack, store: Store | None
+) -> Semgrep:
     from auditor.sources.semgrep import read_semgrep
 
-    return read_semgrep([page for page in pages if page.yaml], evidence.get("code"), target.timeout, stack)
+    return read_semgrep([page for page in pages if page.yaml], evidence.get("code"), target.timeout, stack, store)
 
 
 def _describe_semgrep(found: Semgrep) -> _Described:

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,7 +17,7 @@ from auditor.config import Config, Settings
 from auditor.model import Target
 from auditor.render import json_report
 from auditor.rulebook import load_rulebook
-from auditor.sources import shadow
+from auditor.sources import semgrep, shadow
 from auditor.sources.store import FILE_NAME, Store, key_of
 from tests.running import write
 
@@ -226,3 +226,24 @@ def test_what_a_file_hands_to_another_is_followed_again_when_the_other_changes(t
     assert len(found()) == 1
     write(root, {"src/routes.ts": _ROUTE.replace("req.query.name", "'fixed'")})
     assert found() == []
+
+
+_QUERY = "export async function find(a: string) {\n  await pool.query(`select * from t where a = ${a}`);\n}\n"
+
+
+def test_semgrep_is_given_only_what_it_has_not_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = write(tmp_path / "app", {f"src/{name}.ts": _QUERY for name in "abc"})
+    given: list[int] = []
+    real = semgrep._lay_out  # noqa: SLF001 - what reaches the engine is the point
+
+    def counted(folder: Path, names: dict[str, str], *rest: Any) -> None:  # noqa: ANN401 - as it is called
+        given.append(len(names))
+        real(folder, names, *rest)
+
+    monkeypatch.setattr(semgrep, "_lay_out", counted)
+    first = _scan(root, tmp_path / "cache")
+    write(root, {"src/b.ts": _QUERY.replace("find", "found")})
+    second = _scan(root, tmp_path / "cache")
+    assert given == [3, 1]
+    assert _shown(second) == _shown(_scan(root, None))
+    assert len([f for f in first.findings if f.rule == "sql-injection"]) == 3
