@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo-report.html
 
-.PHONY: demo test check lint format generate samples rule clean
+.PHONY: demo test check lint format generate samples rule bench clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/backend-audit scan fixtures/leaky -o html=$(DEMO); \
@@ -36,6 +36,10 @@ generate: $(VENV)/.installed-dev
 # Both fixtures in every format, and the picture in the README: after a change of a format or a fixture.
 samples: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.samples
+
+# How long scans take, as a table; BENCH are options of tests/benchmarks/bench.py, folders among them.
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.benchmarks.bench $(BENCH)
 
 # make rule kind=catalog id=some-fault
 rule: $(VENV)/.installed-dev

@@ -48,10 +48,10 @@ def build_shadows(target: Target, evidence: Evidence, stack: ExitStack) -> Datab
 
     found: Histories = evidence.get("histories")
     if not found.histories:
-        _no_history(found, evidence.get("repository"))
+        _no_history(found, evidence.get("database files"))
     binaries = find_binaries(target.pg_bin)
     result = Databases(set_aside=found.set_aside)
-    repository: Repository = evidence.get("repository")
+    repository: Repository = evidence.get("database files")
     elsewhere = _elsewhere(repository, found)
     for history in found.histories:
         if reasons := [f"{path}: {repository.skipped.get(path, 'cannot be read')}" for path in history.unread]:
@@ -148,7 +148,7 @@ def connect(target: Target, evidence: Evidence, stack: ExitStack) -> Databases:
 
     assert target.database
     found: Histories = evidence.get("histories")
-    repository: Repository = evidence.get("repository")
+    repository: Repository = evidence.get("database files")
     config = next((history.config for history in found.histories if history.config), None)
     database = connect_live(target.database, repository.text(config) if config else None, stack)
     result = Databases([database])

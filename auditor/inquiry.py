@@ -25,14 +25,13 @@ from auditor.plan import ALSO, needs
 from auditor.sources.matrix import cells
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from auditor.database_lanes import Databases
     from auditor.model import EndpointRow, Target
     from auditor.plan import Evidence
     from auditor.rulebook import Page, Rulebook
     from auditor.sources.probes import Probed
-    from auditor.sources.repository import Repository
 
 _NO_API = "no API role exists: isolation rests on application code alone"
 _NO_TABLE = "no API role can reach a table of the schemas that the API serves"
@@ -62,29 +61,8 @@ def left_out(target: Target) -> set[str]:
     return {rule for rule, sources in ALSO.items() if "git history" in sources and not target.history_seconds}
 
 
-def ask_all(book: Rulebook, chosen: set[str], evidence: Evidence) -> dict[str, RuleAnswers]:
-    """The answers of every rule, by id."""
-    pages = [page for page in book.pages if page.kind is not Kind.SETTINGS]
-    evidence.start(dict.fromkeys(need for page in pages if page.id in chosen for need in needs(page)))
-    pages.sort(key=_patience)  # files are read while the history is replayed
-    asked = {
-        page.id: _ask(page, evidence) if page.id in chosen else RuleAnswers(page.id, asked=False) for page in pages
-    }
-    return _confirmed(asked, evidence)
-
-
-def _patience(page: Page) -> int:
-    """The rank of what a rule waits for: the database last, the engine before it."""
-    return max(
-        ("semgrep", "databases").index(need) + 1 if need in {"semgrep", "databases"} else 0 for need in needs(page)
-    )
-
-
-def _ask(page: Page, evidence: Evidence) -> RuleAnswers:
-    return _ask_databases(page, evidence) if "databases" in needs(page) else _ask_files(page, evidence)
-
-
-def _ask_files(page: Page, evidence: Evidence) -> RuleAnswers:
+def ask_files_of(page: Page, evidence: Evidence) -> RuleAnswers:
+    """The answers of one rule on files."""
     try:
         found = ask_files(page, *(evidence.get(need) for need in needs(page)))
         if page.kind is Kind.CODE and not found.answers:
@@ -96,12 +74,14 @@ def _ask_files(page: Page, evidence: Evidence) -> RuleAnswers:
         return RuleAnswers(page.id, not_applicable=str(reason))
 
 
+def with_unread_languages(answers: Mapping[str, RuleAnswers], evidence: Evidence) -> dict[str, RuleAnswers]:
+    """The answers of rules on code, where those that found nothing may have been unable to read the server."""
+    return {rule: found if found.answers else _unless_unread(found, evidence) for rule, found in answers.items()}
+
+
 def _unless_unread(found: RuleAnswers, evidence: Evidence) -> RuleAnswers:
     """That nothing was found in the code says little where the server is written in a language that is not read."""
-    from auditor.facts.unlisted import unread_languages
-
-    repository: Repository = evidence.get("repository")
-    unread = unread_languages(repository.files, repository.text)
+    unread: dict[str, str] = evidence.get("unread languages")
     if not unread or found.unavailable:
         return found
     listed = ", ".join(f"{label} ({path})" for path, label in unread.items())
@@ -121,6 +101,12 @@ def _unlisted(path: str, label: str) -> Answer:
     place = FileSpan(path, 1)
     detail = f"the endpoints of its {label} server are not listed"
     return Answer(f"server {path}", State.UNKNOWN, detail, place, span=place, sources=("repository",))
+
+
+def ask_database_rules(pages: Iterable[Page], evidence: Evidence) -> dict[str, RuleAnswers]:
+    """The answers of the rules on databases; those that acting on rows confirms or refutes are brought up to that."""
+    evidence.start(dict.fromkeys(need for page in pages for need in needs(page)))
+    return _confirmed({page.id: _ask_databases(page, evidence) for page in pages}, evidence)
 
 
 def _ask_databases(page: Page, evidence: Evidence) -> RuleAnswers:

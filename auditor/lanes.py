@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from auditor.sources.git_history import History
     from auditor.sources.packages import Packages
     from auditor.sources.repository import Repository
+    from auditor.sources.store import Store
 
 _UNDERSTOOD = (
     ".sql",
@@ -55,26 +56,32 @@ def sources(
     public: tuple[str, ...] = (),
     contract: Contract | None = None,
     helpers: Helpers | None = None,
+    store: Store | None = None,
 ) -> dict[str, Source]:
     """The table of sources for one target; `pages` are the rules that are asked, `public` the endpoints declared so,
-    `contract` what each caller of the API may do, `helpers` the project's functions that its settings name.
+    `contract` what each caller of the API may do, `helpers` the project's functions that its settings name,
+    `store` what semgrep said before.
     """
     table = {
         "repository": Source((), lambda _, __: _repository(target), _describe_repository),
-        "histories": Source(("repository",), lambda e, _: _histories(e), _describe_histories),
+        "database files": Source(("repository",), lambda e, _: e.get("repository").watched()),
+        "histories": Source(("database files",), lambda e, _: _histories(e), _describe_histories),
+        "unread languages": Source(("repository",), lambda e, _: _unread_languages(e)),
     }
     if target.shadow:
         table["shadow database"] = Source(
-            ("repository", "histories"), lambda e, s: build_shadows(target, e, s), describe_databases
+            ("database files", "histories"), lambda e, s: build_shadows(target, e, s), describe_databases
         )
     if target.database:
         table["live database"] = Source(("histories",), lambda e, s: connect(target, e, s), describe_databases)
     lanes = tuple(name for name in ("live database", "shadow database") if name in table)
-    table["code"] = Source(("repository",), lambda e, _: _code(e), _describe_code)
+    table["code"] = Source(("repository",), lambda e, _: _code(e), describe_code)
     table["endpoints"] = Source(
-        ("repository", "code"), lambda e, _: _endpoints(e, public, helpers), _describe_endpoints
+        ("repository", "code"),
+        lambda e, _: find_inventory(e.get("repository"), e.get("code"), public, helpers),
+        describe_endpoints,
     )
-    table["semgrep"] = Source(("code",), lambda e, s: _semgrep(pages, target, e, s), _describe_semgrep)
+    table["semgrep"] = Source(("code",), lambda e, s: _semgrep(pages, target, e, s, store), _describe_semgrep)
     table["git history"] = Source(("repository",), lambda e, s: _git_history(target, e, s), _describe_git_history)
     table["packages"] = Source(("repository",), lambda e, s: _packages(target, e, s), _describe_packages)
     table["databases"] = Source((), lambda e, _: joined(e, lanes, contract), describe_databases)
@@ -115,10 +122,17 @@ def _describe_repository(repository: Repository) -> _Described:
 
 
 def _histories(evidence: Evidence) -> Histories:
-    repository: Repository = evidence.get("repository")
+    repository: Repository = evidence.get("database files")
     # A migration that cannot be read is still a part of its history, which is then not wholly known.
     unread = [path for path in repository.skipped if path.endswith(".sql")]
     return find_histories(sorted({*repository.files, *unread}), repository.units, repository.text)
+
+
+def _unread_languages(evidence: Evidence) -> dict[str, str]:
+    from auditor.facts.unlisted import unread_languages
+
+    repository: Repository = evidence.get("repository")
+    return unread_languages(repository.files, repository.text)
 
 
 def _code(evidence: Evidence) -> Code:
@@ -127,7 +141,7 @@ def _code(evidence: Evidence) -> Code:
     return read_code(evidence.get("repository"))
 
 
-def _describe_code(code: Code) -> _Described:
+def describe_code(code: Code) -> _Described:
     unread = "; ".join(f"{path}: {reason}" for path, reason in list(code.unread.items())[:20])
     facts: dict[str, Any] = {"files": len(code.files)}
     if code.minified:
@@ -135,27 +149,31 @@ def _describe_code(code: Code) -> _Described:
     return ("partial" if unread else "available", facts, unread or None)
 
 
-def _endpoints(evidence: Evidence, public: tuple[str, ...], helpers: Helpers | None) -> Inventory:
+def find_inventory(
+    repository: Repository, code: Code, public: tuple[str, ...] = (), helpers: Helpers | None = None
+) -> Inventory:
+    """Every endpoint, with what the settings say of them."""
     from auditor.facts.base_paths import mounted
     from auditor.facts.inventory import find_endpoints
 
-    repository: Repository = evidence.get("repository")
-    found = find_endpoints(evidence.get("code"), repository.files, repository.text, repository.units)
+    found = find_endpoints(code, repository.files, repository.text, repository.units)
     helpers = helpers or found.helpers
     return replace(found, endpoints=mounted(found.endpoints, helpers.bases), public=public, helpers=helpers)
 
 
-def _describe_endpoints(found: Inventory) -> _Described:
+def describe_endpoints(found: Inventory) -> _Described:
     counts = Counter(endpoint.framework for endpoint in found.endpoints)
     idle = matches_nothing(found.public, found.endpoints)
     reason = f"declared public, but not found: {', '.join(idle)}" if idle else None
     return ("available", {"endpoints": len(found.endpoints)} | dict(sorted(counts.items())), reason)
 
 
-def _semgrep(pages: Iterable[Page], target: Target, evidence: Evidence, stack: ExitStack) -> Semgrep:
+def _semgrep(
+    pages: Iterable[Page], target: Target, evidence: Evidence, stack: ExitStack, store: Store | None
+) -> Semgrep:
     from auditor.sources.semgrep import read_semgrep
 
-    return read_semgrep([page for page in pages if page.yaml], evidence.get("code"), target.timeout, stack)
+    return read_semgrep([page for page in pages if page.yaml], evidence.get("code"), target.timeout, stack, store)
 
 
 def _describe_semgrep(found: Semgrep) -> _Described:

@@ -205,7 +205,8 @@ class Answer:
     `severity` and `confidence` override the page's where given. `evidence` is the normalised fault that the
     fingerprint is made of: no line numbers and no secret; `aliases` are other names of it. `history` are the
     statements (text, place) that made the object of a database what it is, in order. Of one rule's findings of one
-    severity, those of the smallest `order` are shown first.
+    severity, those of the smallest `order` are shown first. `site` is set while what several files say of one place is
+    still to be put together: where it begins and ends, and whether another file says it.
     """
 
     subject: str
@@ -222,6 +223,7 @@ class Answer:
     database: str | None = None
     sources: tuple[str, ...] = ()
     order: int = 0
+    site: tuple[int, int, bool] | None = None
     history: tuple[tuple[str, FileSpan], ...] = ()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _CLOSING_SECONDS = 0.2
 _SWITCH_SECONDS = 0.0003
+_THREADS = 40  # more than there are sources: each may wait for others
 # What each kind of rule reads. A source that nobody needs is not started.
 NEEDS: dict[Kind, tuple[str, ...]] = {
     Kind.CATALOG: ("databases",),
@@ -46,12 +48,12 @@ def needs(page: Page) -> tuple[str, ...]:
 @dataclass(frozen=True, slots=True)
 class Source:
     """One input: the sources it reads, how it loads (given the evidence and the stack that closes what it opened),
-    and how it describes what it got.
+    and how it describes what it got; nothing is said of a source that is a step of this tool's own.
     """
 
     needs: tuple[str, ...]
     load: Callable[[Evidence, ExitStack], Any]
-    describe: Callable[[Any], tuple[str, dict[str, Any], str | None]]
+    describe: Callable[[Any], tuple[str, dict[str, Any], str | None]] | None = None
 
 
 @dataclass(slots=True)
@@ -63,7 +65,8 @@ class Evidence:
     _futures: dict[str, Future[Any]] = field(default_factory=dict)
     _notes: dict[str, EvidenceNote] = field(default_factory=dict)
     _stack: ExitStack = field(default_factory=ExitStack)
-    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(16, "evidence"))
+    _starting: threading.RLock = field(default_factory=threading.RLock)
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_THREADS, "evidence"))
 
     def __enter__(self) -> Self:
         # A replay is thousands of short answers; each would wait its turn behind threads that parse.
@@ -84,10 +87,11 @@ class Evidence:
 
     def start(self, names: Iterable[str]) -> None:
         """Start these sources and all that they need."""
-        for name in names:
-            if name not in self._futures:
-                self.start(self.sources[name].needs)
-                self._futures[name] = self._pool.submit(self._load, name)
+        with self._starting:
+            for name in names:
+                if name not in self._futures:
+                    self.start(self.sources[name].needs)
+                    self._futures[name] = self._pool.submit(self._load, name)
 
     def get(self, name: str) -> Any:  # noqa: ANN401 - each source has a type of its own
         """Wait for a source; raises Unavailable or NotApplicable with the reason."""
@@ -99,9 +103,15 @@ class Evidence:
         """Whether anybody asked for a source."""
         return name in self._futures
 
-    def notes(self) -> list[EvidenceNote]:
-        """What each started source gave, in the order of the table of sources."""
-        return [self._notes[name] for name in self.sources if name in self._notes]
+    def notes(self, names: Iterable[str] | None = None) -> list[EvidenceNote]:
+        """What each started source (of these) gave, in the order of the table of sources."""
+        wanted = self.sources.keys() if names is None else set(names)
+        return [self._notes[name] for name in self.sources if name in self._notes and name in wanted]
+
+    def recall(self, notes: Iterable[EvidenceNote]) -> None:
+        """Take over what an earlier scan noted of sources that this one has no need to load."""
+        for note in notes:
+            self._notes.setdefault(note.source, note.model_copy(update={"seconds": 0.0}))
 
     def _load(self, name: str) -> Any:  # noqa: ANN401 - each source has a type of its own
         for needed in self.sources[name].needs:
@@ -118,7 +128,8 @@ class Evidence:
             text = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
             self._note(name, started, ("unavailable", {}, text))
             raise Unavailable(f"{name} could not be read: {text}") from error
-        self._note(name, started, self.sources[name].describe(value))
+        if describe := self.sources[name].describe:
+            self._note(name, started, describe(value))
         return value
 
     def _note(self, name: str, started: float, described: tuple[str, dict[str, Any], str | None]) -> None:

@@ -20,6 +20,7 @@ _FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<body>.*?)^```[ \t]*$", re.MULTIL
 _INFO = re.compile(r"(?P<lang>\S+)\s+(?P<verdict>bad|good|gap)(?P<options>[^:]*):\s*(?P<title>.+)")
 _FOUND = re.compile(r"^Found: (?P<places>.+?)\.?$", re.MULTILINE)
 _MARK = re.compile(r"<- found\s*(?:\*/)?\s*$")
+_ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _SUFFIX = {"python": "py"}
 _PAGE_KEYS = {
     "control", "severity", "confidence", "cwe", "decisive", "equivalents", "formerly", "tags",
@@ -119,9 +120,16 @@ class Rulebook:
 def load_rulebook() -> Rulebook:
     """Every page and the checklist; pages are sorted by id."""
     root = data_folder("rules")
-    paths = [path for kind in Kind for path in sorted((root / kind).glob("*.md"))]
-    pages = sorted((read_page(path) for path in paths), key=lambda page: page.id)
+    paths = [path for kind in Kind for path in (root / kind).glob("*.md")]
+    pages = sorted(map(read_page, paths), key=lambda page: page.id)
     return Rulebook(_read_checklist(root / "checklist.toml"), tuple(pages))
+
+
+def find_page(rule: str) -> Page | None:
+    """The page of a rule; where that is its present name, without reading the others."""
+    places = [data_folder("rules") / kind / f"{rule}.md" for kind in Kind] if _ID.fullmatch(rule) else ()
+    found = next((place for place in places if place.is_file()), None)
+    return read_page(found) if found else load_rulebook().page(rule)
 
 
 def read_page(path: Path) -> Page:

@@ -1,11 +1,15 @@
-"""No test reaches the network: names do not resolve, but for the loopback."""
+"""No test reaches the network (names do not resolve, but for the loopback), and none reads another one's cache."""
 
 from __future__ import annotations
 
+import os
 import socket
 from typing import Any
+from uuid import uuid4
 
 import pytest
+
+os.environ["XDG_CACHE_HOME"] = os.devnull  # of fixtures that are made once for many tests
 
 _LOCAL = {"localhost", "127.0.0.1", "::1", "", None}
 
@@ -33,5 +37,5 @@ def _no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _cache_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What scans of tests keep for the next goes with the tests, and not into the folder of whoever runs them."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+    """What a scan of a test keeps for the next is that test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "caches" / uuid4().hex))

@@ -208,8 +208,10 @@ def _children(process: int) -> set[str]:
 def test_sigterm_stops_the_scan_and_its_servers(tmp_path: Path) -> None:
     root = write(tmp_path, {"supabase/migrations/1_a.sql": "select pg_sleep(15);\n"})
     with subprocess.Popen([*TOOL, "scan", root], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as scan:
-        time.sleep(2.5)
-        servers = _children(scan.pid)
+        until = time.monotonic() + 30
+        while not (servers := _children(scan.pid)) and time.monotonic() < until:
+            time.sleep(0.2)
+        time.sleep(1)
         scan.terminate()
         _, said = scan.communicate(timeout=20)
     assert servers

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from auditor.facts.semgrep_output import Semgrep
 
 PAGES = [page for page in load_rulebook().pages if page.yaml]
-FAULT = 'app.get("/", async (req, res) => {\n  await pool.query(`select * from t where a = ${req.query.a}`);\n});\n'
-PYTHON = "@app.route('/')\ndef f():\n    cursor.execute(f\"select * from t where a = {request.args['a']}\")\n"
+FAULT = "export async function find(a: string) {\n  await pool.query(`select * from t where a = ${a}`);\n}\n"
+PYTHON = 'def find(a):\n    cursor.execute(f"select * from t where a = {a}")\n'
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 
 
@@ -134,7 +134,7 @@ def test_whatever_goes_wrong_the_command_line_answers(
     monkeypatch.setattr(semgrep_core, "find_core", lambda: tmp_path / "core")
     found = _found(tmp_path / "app")
     assert found.engine == "command line"
-    assert ("sql-injection", "a.ts") in {(rule, path) for rule, path, *_ in _rows(found)}
+    assert ("sql-injection.argument", "a.ts") in {(rule, path) for rule, path, *_ in _rows(found)}
 
 
 def test_a_program_that_cannot_be_started_is_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

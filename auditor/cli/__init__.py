@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
-from auditor.cli.main import main
+import sys
 
-__all__ = ["main"]
+
+def main() -> None:
+    """Run the command line; the version is said before anything else is loaded."""
+    if sys.argv[1:] == ["--version"]:
+        from auditor import __version__
+
+        sys.stdout.write(f"backend-audit, version {__version__}\n")
+        return
+    from auditor.cli.main import main as run
+
+    run()

@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import signal
 import sys
-import traceback
 from typing import NoReturn
 
 import click
 
 from auditor import __version__
-from auditor.cli.access import access
-from auditor.cli.advisories import advisories
-from auditor.cli.baseline import baseline
 from auditor.cli.codes import EXIT_CODES
-from auditor.cli.config import config
-from auditor.cli.history import history
-from auditor.cli.pages import explain, rules
-from auditor.cli.report import report
-from auditor.cli.routes import routes
-from auditor.cli.scan import scan
-from auditor.cli.shadow import shadow
 from auditor.model import ExitCode, NothingToScan, UsageError
 
+# Each command stands in a module of its own, which is imported when the command is called: the module's name where it
+# is not the command's.
+COMMANDS = {
+    "scan": "", "routes": "", "access": "", "shadow": "", "report": "", "baseline": "", "history": "",
+    "config": "", "advisories": "", "explain": "pages",
+    "rules": "pages", "init": "", "fleet": "", "mcp": "", "completion": "",
+}  # fmt: skip
 
-@click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+class _Lazy(click.Group):
+    """A group that imports a command when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"auditor.cli.{COMMANDS[cmd_name] or cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+
+@click.group(
+    cls=_Lazy, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="backend-audit")
 def commands() -> None:
     """Audit a backend: replay its migrations, try to break in, and write one scored security checklist."""
-
-
-for command in (scan, routes, access, shadow, report, baseline, history, config, advisories, explain, rules):
-    commands.add_command(command)
 
 
 def main() -> None:
@@ -69,6 +81,8 @@ def _run() -> int:
         _pipe_closed()
     except Exception as error:  # noqa: BLE001 - the last resort; said and given a code
         if os.environ.get("BACKEND_AUDIT_DEBUG"):
+            import traceback
+
             traceback.print_exc()
         _end(
             ExitCode.TOOL_FAILED,

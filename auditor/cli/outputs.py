@@ -31,7 +31,7 @@ def _output(text: str, root: Path) -> tuple[str, str]:
     form, separator, file = text.partition("=")
     if form not in FORMATS or not separator or not file:
         raise UsageError(f"-o {text}: write FORMAT=FILE with FORMAT one of {', '.join(FORMATS)}")
-    if file != "-" and (fault := fault_of(Path.cwd() / os.path.normpath(file), root)):
+    if file != "-" and (fault := fault_of(Path.cwd() / file, root)):
         raise UsageError(f"-o {text}: {fault}")
     return form, file
 
@@ -53,7 +53,7 @@ def _leads_astray(place: Path, root: Path) -> bool:
     """Whether a path that seems to lie in the scanned folder does not: the repository must not choose what is
     overwritten, nor make the tool wait at a FIFO.
     """
-    seeming = Path(os.path.realpath(place.anchor)) / place.relative_to(place.anchor)
+    seeming = Path(os.path.normpath(Path(os.path.realpath(place.anchor)) / place.relative_to(place.anchor)))
     inside = seeming.is_relative_to(root) or Path(os.path.realpath(place.parent)).is_relative_to(root)
     if not inside:
         return False

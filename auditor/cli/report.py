@@ -93,6 +93,19 @@ def _part(text: str) -> Part:
     return Part(str(path), read_report(Path(name)))
 
 
+@report.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--framework", required=True, metavar="NAME", help="owasp-asvs, owasp-api-top-10, soc-2 and others.")
+@click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
+def framework(file: Path, framework: str, form: str) -> int:
+    """Show what the verdicts in the JSON report FILE are evidence for in a security framework."""
+    from auditor.render import framework as framework_view
+    from auditor.rulebook import load_rulebook
+
+    click.echo(framework_view.render(framework, read_report(file), load_rulebook(), form), nl=False)
+    return 0
+
+
 def read_report(file: Path) -> Report:
     """A report that was written earlier; raises UsageError."""
     from pydantic import ValidationError

@@ -15,7 +15,7 @@ from auditor.cli.codes import EXIT_CODES
 from auditor.cli.gate_options import gate_of, gate_options, review_of
 from auditor.cli.outputs import FORMATS, read_outputs, write_output
 from auditor.cli.progress import Progress
-from auditor.cli.replay_options import GRANTS, PG_BIN, TIMEOUT
+from auditor.cli.replay_options import GRANTS, PG_BIN, TIMEOUT, database_of
 from auditor.model import ExitCode, NothingToScan, UsageError
 
 if TYPE_CHECKING:
@@ -74,7 +74,6 @@ if TYPE_CHECKING:
     help="Add what npm audit, pip-audit or osv-scanner found, from its JSON (repeatable).",
 )
 @click.option("--vex", multiple=True, metavar="FILE", help="Accept what OpenVEX or CycloneDX VEX clears (repeatable).")
-@click.option("--no-cache", is_flag=True, help="Ask services of advisories and read git's history anew.")
 @click.option("--require-complete", is_flag=True, help="Any package that was not audited makes the control unknown.")
 @click.option(
     "--history-budget",
@@ -102,6 +101,17 @@ if TYPE_CHECKING:
     metavar="FORMAT=FILE",
     help=f"Write a report: {', '.join(FORMATS)} (repeatable; FILE `-` is stdout).",
 )
+@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes that read code.  [default: all cores]")
+@click.option(
+    "--cache/--no-cache",
+    default=True,
+    help="Keep for the next scan what was worked out, and answers of services for a day.  [default: on]",
+)
+@click.option(
+    "--cache-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where it is kept.  [default: backend-audit in the user's cache folder]",
+)
 @click.option("--offline", is_flag=True, help="Allow no connection but the shadow's own socket and --database.")
 @click.option("--explain-score", is_flag=True, help="Show the score's arithmetic.")
 @click.option("-v", "--verbose", is_flag=True, help="Show every finding with its code and proof.")
@@ -109,6 +119,7 @@ if TYPE_CHECKING:
 def scan(path: Path, **options: Any) -> int:  # noqa: ANN401 - click's options, read by name below
     """Audit the backend in PATH (default: this folder)."""
     from auditor.cli.formats import render
+    from auditor.cli.last_report import remember
 
     book = _rulebook(options)
     request = request_of(path, options, book)
@@ -123,6 +134,7 @@ def scan(path: Path, **options: Any) -> int:  # noqa: ANN401 - click's options, 
         return ExitCode.PASSED
     for form, file in outputs:
         write_output(form, file, render(form, report, book, repository))
+    remember(report, request.target.root, request.target.cache)
     _print(report, options, to_stderr=any(file == "-" for _, file in outputs))
     return report.gate.exit_code
 
@@ -167,7 +179,8 @@ def request_of(path: Path, options: dict[str, Any], book: Rulebook) -> Request:
     config = read_config(root)
     check_names(config, book)
     target = _target(root, options, config.settings)
-    return Request(target, config, options["only"], gate_of(options, config, book))
+    jobs = options["jobs"] or os.cpu_count() or 1
+    return Request(target, config, options["only"], gate_of(options, config, book), jobs)
 
 
 def _target(root: Path, options: dict[str, Any], settings: Settings) -> Target:
@@ -183,7 +196,7 @@ def _target(root: Path, options: dict[str, Any], settings: Settings) -> Target:
         raise UsageError("--database reads a server and --probe-database writes to one: give one of them")
     return Target(
         root=root,
-        database=_database(options["database"]) or _database(options["probe_database"], "--probe-database"),
+        database=database_of(options["database"]) or database_of(options["probe_database"], "--probe-database"),
         probe_live=options["probe_database"] is not None,
         disposable=options["disposable"],
         shadow=options["shadow"] and not options["quick"],
@@ -199,7 +212,7 @@ def _target(root: Path, options: dict[str, Any], settings: Settings) -> Target:
         include=include,
         exclude=exclude,
         all_migrations=options["all_migrations"],
-        cache=None if options["no_cache"] else user_folder(root),
+        cache=(options["cache_dir"] or user_folder(root)) if options["cache"] else None,
         denied_licences=settings.denied_licences,
         history_seconds=0.0 if options["quick"] else _seconds(options["history_budget"]),
     )
@@ -233,17 +246,6 @@ def _seconds(text: str) -> float:
     if match is None:
         raise UsageError(f"--history-budget: '{text}' is no time; write 30s or 5m")
     return float(match[1]) * {"s": 1, "": 1, "m": 60, "h": 3600}[match[2]]
-
-
-def _database(text: str | None, option: str = "--database") -> str | None:
-    if text and text.startswith("env:"):
-        value = os.environ.get(text[4:])
-        if not value:
-            raise UsageError(f"{option}: the environment variable {text[4:]} is not set")
-        return value
-    if text is not None and not text.strip():  # `--database "$URL"` with URL unset must not pass for a live audit
-        raise UsageError(f"{option}: the URL is empty")
-    return text
 
 
 def _print(report: Report, options: dict[str, Any], *, to_stderr: bool) -> None:

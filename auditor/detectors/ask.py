@@ -25,8 +25,11 @@ from auditor.model import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from auditor.detectors.code_sites import Followed
+    from auditor.facts.semgrep_output import Semgrep
     from auditor.model import Place
     from auditor.rulebook import Page
+    from auditor.sources.code import Code
     from auditor.sources.database import Database, Doubt
     from auditor.sources.probes import Probed
     from auditor.sources.repository import Repository
@@ -63,6 +66,21 @@ def ask_files(page: Page, repository: Repository, *more: object) -> RuleAnswers:
 
 def _ask_files(page: Page, repository: Repository, *more: Any) -> Iterable[Answer]:  # noqa: ANN401 - as in Detector
     return semgrep_answers.ask(page, *more) if page.yaml else find_detector(page).ask(repository, *more)
+
+
+def ask_engine(
+    page: Page, repository: Repository, code: Code, semgrep: Semgrep, followed: Sequence[Followed]
+) -> RuleAnswers:
+    """The answers of a page that semgrep is asked for, where request data was followed already."""
+    return _guarded(
+        page, lambda: [_placed(answer, repository) for answer in semgrep_answers.ask(page, code, semgrep, followed)]
+    )
+
+
+def ask_detector(page: Page, repository: Repository, *more: object) -> tuple[list[Answer], str | None]:
+    """What one rule says, and why where it could not be asked."""
+    found = ask_files(page, repository, *more)
+    return list(found.answers), found.unavailable
 
 
 def _guarded(page: Page, ask: Callable[[], list[Answer]]) -> RuleAnswers:

@@ -7,14 +7,15 @@ the same file. What it says of a place is corrected here, where the place was fo
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditor.facts.code_requests import ENTERS
 from auditor.facts.code_values import Value, content
+from auditor.facts.sites import is_client_module
 from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from auditor.facts.code_values import Event
     from auditor.sources.code import Code
@@ -128,9 +129,37 @@ def is_followed(rule: str) -> bool:
     return rule in _SITES
 
 
-def may_hold(rule: str, code: Code, path: str) -> bool:
-    """Whether a file has a word of the rule's places, and one that request data enters at."""
-    return code.holds(path, _WORDS[rule]) and code.holds(path, ENTERS)
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A place of a rule that was followed: its file, its first and last byte, where it begins and ends (line and column
+    count from 1), whether request data reaches it, and whether it is given a constant.
+
+    `lost` stands for a whole file that is too long or too deep to follow.
+    """
+
+    path: str
+    key: tuple[int, int] = (0, 0)
+    span: tuple[int, int, int, int] = (1, 1, 1, 1)
+    reached: bool = False
+    constant: bool = False
+    lost: bool = False
+
+
+def follow(rule: str, code: Code, path: str) -> Iterator[Followed]:
+    """The places in a file, and those in others that it hands request data to."""
+    entered = code.is_entered(path)
+    own = entered and code.holds(path, _WORDS[rule])
+    flow = code.flow(path) if entered else None
+    if own and flow is None:
+        yield Followed(path, lost=True)
+    if flow is None:
+        return
+    for event in (*(flow.events if own else ()), *flow.away):
+        judged = judge(rule, event)
+        if judged and (event.path == path or not is_client_module(code.text(event.path))):
+            (line, column), (last, end) = event.node.start_point, event.node.end_point
+            key = (event.node.start_byte, event.node.end_byte)
+            yield Followed(event.path, key, (line + 1, column + 1, last + 1, end + 1), *judged)
 
 
 def judge(rule: str, event: Event) -> tuple[bool, bool] | None:

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from auditor.detectors import code_sites
 from auditor.facts.semgrep_output import Match
-from auditor.facts.sites import is_client_module
 from auditor.facts.syntax import enclosing_function
 from auditor.model import Answer, FileSpan, State, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from tree_sitter import Node
-
+    from auditor.detectors.code_sites import Followed
     from auditor.facts.semgrep_output import PageMatches, Semgrep
     from auditor.rulebook import Page
     from auditor.sources.code import Code
 
 
-def ask(page: Page, code: Code, semgrep: Semgrep) -> Iterator[Answer]:
-    """The rows of one page; raises Unavailable when its rules could not be used."""
+def ask(page: Page, code: Code, semgrep: Semgrep, followed: Iterable[Followed] | None = None) -> Iterator[Answer]:
+    """The rows of one page; raises Unavailable when its rules could not be used.
+
+    `followed` are the places of the page that request data was followed to; they are looked for where it is not given.
+    """
     found = semgrep.pages[page.id]
     if found.broken:
         raise Unavailable(found.broken)
     if code_sites.is_followed(page.id):
-        _follow(page, code, found)
+        given = (place for path in code.files for place in code_sites.follow(page.id, code, path))
+        _correct(page, code, found, given if followed is None else followed)
     for path, reason in sorted((code.unread | found.unread).items()):
         yield Answer(f"file {path}", State.UNKNOWN, reason, FileSpan(path, 1))
     if found.has_subjects:
@@ -36,27 +38,22 @@ def ask(page: Page, code: Code, semgrep: Semgrep) -> Iterator[Answer]:
         yield from _file_rows(page, code, found)
 
 
-def _follow(page: Page, code: Code, found: PageMatches) -> None:
-    """Correct what the engine says by what happens to request data in the whole file."""
-    for path in code.files:
-        own = code_sites.may_hold(page.id, code, path)
-        arrived = [event for _, event in code.arrivals(path)]
-        if not (own or arrived) or is_client_module(code.text(path)):
-            continue
-        reached: set[tuple[int, int]] = set()
-        places: dict[tuple[int, int], tuple[Match, bool]] = {}
-        flow = code.flow(path) if own else None
-        if own and flow is None:
-            found.unread[path] = "too long or too deep to follow"
-        for event in [*(flow.events if flow else ()), *arrived]:
-            judged = code_sites.judge(page.id, event)
-            if judged is not None:
-                key = (event.node.start_byte, event.node.end_byte)
-                constant = judged[1] and (key not in places or places[key][1])
-                places[key] = (_match(page, found, code.files[path], path, event.node), constant)
-                reached |= {key} if judged[0] else set()
-        clean = [place for key, place in places.items() if key not in reached]
-        ours = [places[key][0] for key in sorted(reached)]
+def _correct(page: Page, code: Code, found: PageMatches, followed: Iterable[Followed]) -> None:
+    """Correct what the engine says by what happens to request data in all files."""
+    places: dict[str, dict[tuple[int, int], list[Followed]]] = defaultdict(lambda: defaultdict(list))
+    for place in followed:
+        if place.lost:
+            found.unread[place.path] = "too long or too deep to follow"
+        else:
+            places[place.path][place.key].append(place)
+    for path in sorted(places):
+        clean, ours = [], []
+        for _, said in sorted(places[path].items()):
+            match = _match(page, found, code.files[path], said[0])
+            if any(place.reached for place in said):
+                ours.append(match)
+            else:
+                clean.append((match, all(place.constant for place in said)))
         found.faults = [
             fault
             for fault in found.faults
@@ -64,13 +61,12 @@ def _follow(page: Page, code: Code, found: PageMatches) -> None:
         ] + ours
 
 
-def _match(page: Page, found: PageMatches, language: str, path: str, node: Node) -> Match:
+def _match(page: Page, found: PageMatches, language: str, place: Followed) -> Match:
     grammar = "python" if language == "python" else "javascript"
     rule = next(
         rule for rule in found.rules if rule.id == page.id and (grammar in rule.languages or not rule.is_subject)
     )
-    (line, column), (last, end) = node.start_point, node.end_point
-    return Match(rule, path, (line + 1, column + 1), (last + 1, end + 1))
+    return Match(rule, place.path, place.span[:2], place.span[2:])
 
 
 def _disproved(fault: Match, clean: list[tuple[Match, bool]]) -> bool:

@@ -22,13 +22,16 @@ _MOST_HOPS = 8  # of a name that is handed on from module to module
 
 @dataclass(slots=True)
 class Modules:
-    """What the modules of a repository give; each is read once."""
+    """What the modules of a repository give; each is read once. `touch` is told of every file that has a say in it."""
 
     files: Mapping[str, str]
     root: Callable[[str], Node]
+    touch: Callable[[str], None]
     specifiers: Specifiers
     python: PyModules
     _envs: dict[str, Env | None] = field(default_factory=dict)
+    _needs: dict[str, set[str]] = field(default_factory=dict)
+    _loading: list[str] = field(default_factory=list)
 
     def value(self, flow: Flow, origin: Origin, hops: int = _MOST_HOPS) -> Value | None:
         """What an import stands for; None for what no module of this repository gives."""
@@ -73,7 +76,14 @@ class Modules:
             return None
         if path not in self._envs:
             self._envs[path] = None  # a module that imports itself gives nothing yet
+            self._needs[path] = {path}
+            self._loading.append(path)
             self._envs[path] = load(flow, path, self.root(path))
+            self._loading.pop()
+        for needed in self._needs[path]:
+            self.touch(needed)
+        if self._loading:
+            self._needs[self._loading[-1]] |= self._needs[path]
         return self._envs[path]
 
 
@@ -113,6 +123,10 @@ def _member(value: Value, name: str) -> Value | None:
 
 
 def read_code_modules(
-    files: Mapping[str, str], paths: Iterable[str], text: Callable[[str], str | None], root: Callable[[str], Node]
+    files: Mapping[str, str],
+    paths: Iterable[str],
+    text: Callable[[str], str | None],
+    root: Callable[[str], Node],
+    touch: Callable[[str], None] = lambda _: None,
 ) -> Modules:
-    return Modules(files, root, read_specifiers(files, paths, text), read_modules(files))
+    return Modules(files, root, touch, read_specifiers(files, paths, text), read_modules(files))

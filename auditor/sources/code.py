@@ -16,10 +16,12 @@ from auditor.facts.type_arguments import without_type_arguments
 from auditor.facts.units import is_example, is_test, is_tool
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tree_sitter import Node, Tree
 
     from auditor.facts.code_modules import Modules
-    from auditor.facts.code_values import Event, Flow
+    from auditor.facts.code_values import Flow
     from auditor.sources.repository import Repository
 
 _MAX_BYTES = 1_500_000
@@ -33,23 +35,47 @@ class Code:
     """`files` maps each path that rules look at to its language, `unread` what is not known to the reason.
 
     A file that does not parse is in both: what is seen in it counts, and what is not seen is no pass. `minified` names
-    bundles, which are no source.
+    bundles, which are no source. `share` are the paths that a rule on single files is asked about at the moment, all
+    where it is None; `touched` are the paths that were looked at.
     """
 
     repository: Repository
     files: dict[str, str] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
     minified: list[str] = field(default_factory=list)
+    share: tuple[str, ...] | None = None
+    touched: set[str] = field(default_factory=set)
     _trees: dict[str, Tree] = field(default_factory=dict)
     _texts: dict[str, str] = field(default_factory=dict)
     _flows: dict[str, Flow | None] = field(default_factory=dict)
     _modules: Modules | None = None
-    _arrivals: dict[str, list[tuple[str, Event]]] | None = None
     _folded: dict[str, tuple[str, frozenset[str]]] = field(default_factory=dict)
     _held: dict[tuple[str, re.Pattern[str]], bool] = field(default_factory=dict)
 
+    @property
+    def asked(self) -> dict[str, str]:
+        """Those of `files` that a rule on single files is asked about."""
+        if self.share is None:
+            return self.files
+        return {path: self.files[path] for path in self.share if path in self.files}
+
+    @property
+    def unknown(self) -> dict[str, str]:
+        """Those of `unread` that a rule on single files is asked about."""
+        if self.share is None:
+            return self.unread
+        return {path: self.unread[path] for path in self.share if path in self.unread}
+
+    def forget(self, paths: Iterable[str]) -> None:
+        """Let go of all that was made of these files, so that memory does not grow with the repository."""
+        for path in paths:
+            self._trees.pop(path, None)
+            self._flows.pop(path, None)
+            self._folded.pop(path, None)
+
     def tree(self, path: str) -> Tree:
         """The syntax tree of one of `files`; a file with errors in it has a tree all the same."""
+        self.touched.add(path)
         if path not in self._trees:
             typed = self.files[path] in {"typescript", "tsx"}
             text = self.text(path)
@@ -62,19 +88,10 @@ class Code:
 
     def flow(self, path: str) -> Flow | None:
         """What happens to request data in one of `files`; None where that is too long or too deep to follow."""
+        self.touched.add(path)
         if path not in self._flows:
             self._flows[path] = follow(self.files[path], self._root(path), path, self._read_modules().value)
         return self._flows[path]
-
-    def arrivals(self, path: str) -> list[tuple[str, Event]]:
-        """What happens in one of `files` with the request data that others hand to it, each with the other's path."""
-        if self._arrivals is None:
-            self._arrivals = {}
-            for other in self.files:
-                flow = self.flow(other) if self.is_entered(other) else None
-                for event in flow.away if flow else ():
-                    self._arrivals.setdefault(event.path, []).append((other, event))
-        return self._arrivals.get(path, [])
 
     def is_entered(self, path: str) -> bool:
         """Whether request data may enter one of `files`."""
@@ -83,14 +100,18 @@ class Code:
     def _root(self, path: str) -> Node:
         return self.tree(path).root_node
 
+    def _touch(self, path: str) -> None:
+        self.touched.add(path)
+
     def _read_modules(self) -> Modules:
         if self._modules is None:
             repository = self.repository
-            self._modules = read_code_modules(self.files, repository.files, repository.text, self._root)
+            self._modules = read_code_modules(self.files, repository.files, repository.text, self._root, self._touch)
         return self._modules
 
     def holds(self, path: str, pattern: re.Pattern[str]) -> bool:
         """Whether a pattern is found in one of `files`; each is looked for once."""
+        self.touched.add(path)
         key = (path, pattern)
         if key not in self._held:
             if path not in self._folded:
@@ -105,14 +126,15 @@ class Code:
 
         Many a pattern takes quadratic time on one endless word, and the scanned repository is not trusted.
         """
+        self.touched.add(path)
         if path not in self._texts:
             text = self.repository.text(path) or ""
             self._texts[path] = _ENDLESS.sub(lambda match: ("a " * len(match[0]))[: len(match[0])], text)
         return self._texts[path]
 
 
-def read_code(repository: Repository) -> Code:
-    """Application code: neither tests nor examples, vendored, generated or minified files."""
+def list_code(repository: Repository) -> Code:
+    """Application code, none of it parsed yet: neither tests nor examples, vendored, generated or minified files."""
     code = Code(repository)
     for path in (*repository.files, *sorted(repository.skipped)):
         language = language_of(path)
@@ -131,6 +153,22 @@ def read_code(repository: Repository) -> Code:
             code.unread[path] = "more than 1,000 blanks in a row"
         else:
             code.files[path] = language
-            if is_broken(code.tree(path).root_node):
-                code.unread[path] = "does not parse"
+    return code
+
+
+def broken(code: Code, paths: Iterable[str]) -> list[str]:
+    """Those of the files that do not parse."""
+    return [path for path in paths if is_broken(code.tree(path).root_node)]
+
+
+def mark_broken(code: Code, paths: Iterable[str]) -> None:
+    """Say of these files that they do not parse; `unread` is in the order of the files afterwards."""
+    code.unread |= dict.fromkeys(paths, "does not parse")
+    code.unread = dict(sorted(code.unread.items()))
+
+
+def read_code(repository: Repository) -> Code:
+    """Application code, every file parsed once."""
+    code = list_code(repository)
+    mark_broken(code, broken(code, code.files))
     return code

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditor.sources.git_folder import GitError
+from auditor.sources.git_folder import GitError, git_top, private_git
 
 if TYPE_CHECKING:
     from auditor.sources.git_folder import GitFolder
@@ -118,3 +119,15 @@ def paths_on_default_branch(folder: GitFolder, root: Path) -> frozenset[str] | N
 def _names(raw: bytes, inside: str) -> list[str]:
     prefix = "" if inside == "." else inside + "/"
     return [name.decode("utf-8", "surrogateescape").removeprefix(prefix) for name in raw.split(b"\0") if name]
+
+
+def refs_id(root: Path) -> str:
+    """A hash of everything that git's history of a folder starts from; empty where it cannot be had."""
+    try:
+        top = git_top(root)
+        if top is None:
+            return ""
+        with private_git(top) as folder:
+            return hashlib.sha256(f"{folder.tips()} {(folder.private / 'shallow').exists()}".encode()).hexdigest()
+    except (GitError, OSError):
+        return ""

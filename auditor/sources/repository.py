@@ -5,13 +5,15 @@ Untrusted: links are not followed, only regular files below the root are opened,
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import stat
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from auditor.facts.units import find_units, is_vendored
+from auditor.facts.units import UnitFacts, find_units, is_vendored
 from auditor.sources.git import listed_files, paths_on_default_branch, tracked_files
 from auditor.sources.git_folder import GitError, git_top, private_git
 from auditor.sources.globs import chosen_spec
@@ -19,8 +21,6 @@ from auditor.sources.walk import walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from auditor.facts.units import UnitFacts
 
 MAX_BYTES = 10_000_000
 MANIFESTS = {
@@ -39,7 +39,8 @@ class Repository:
 
     `skipped` maps what was left out to the reason. `applied` are the files that the default branch already has,
     None when git does not say. `tracked` are those that git tracks, None without git. `excluded` counts what --include,
-    --exclude or the settings left out, `missing` what git tracks and the folder does not have.
+    --exclude or the settings left out, `missing` what git tracks and the folder does not have. `touched` are the paths
+    whose text was asked for, `stamp` is a hash of which files there are and of all that is known of them but the texts.
     """
 
     root: Path
@@ -53,14 +54,33 @@ class Repository:
     excluded: int = 0
     missing: int = 0
     tracked: frozenset[str] | None = None
+    stamp: str = ""
+    touched: set[str] = field(default_factory=set)
     _names: dict[str, str] = field(default_factory=dict)
     _texts: dict[str, str | None] = field(default_factory=dict)
 
     def text(self, path: str) -> str | None:
         """The file's text, or None (and a line in `skipped`) when it cannot be read as UTF-8 text."""
+        self.touched.add(path)
         if path not in self._texts:
             self._texts[path] = None if path in self.skipped else self._read(path)
         return self._texts[path]
+
+    def watched(self) -> Repository:
+        """The same files and texts, with a note of its own of what was asked for."""
+        return replace(self, touched=set())
+
+    def digest(self, path: str) -> str:
+        """A hash of one file's text; of the reason, where there is none."""
+        text = self.text(path)
+        shown = self.skipped.get(path, "") if text is None else "=" + text
+        return hashlib.blake2b(shown.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+    def described(self) -> dict[str, Any]:
+        """All but the texts, as values that JSON knows, for another process."""
+        shown = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in {"touched", "_texts"}}
+        sets = {name: sorted(value) for name, value in shown.items() if isinstance(value, frozenset)}
+        return shown | sets | {"root": str(self.root), "units": [asdict(unit) for unit in self.units]}
 
     def _read(self, path: str) -> str | None:
         place = self.root / self._names.get(path, path)
@@ -118,7 +138,21 @@ def read_repository(root: Path, include: Iterable[str] = (), exclude: Iterable[s
     )
     manifests = {path: repository.text(path) for path in kept if Path(path).name in MANIFESTS and not is_vendored(path)}
     repository.units = find_units(kept, manifests)
+    known = {key: value for key, value in repository.described().items() if key not in {"root", "commit"}}
+    repository.stamp = hashlib.blake2b(json.dumps(known, sort_keys=True).encode(), digest_size=16).hexdigest()
     return repository
+
+
+def repository_from(described: dict[str, Any]) -> Repository:
+    """The repository that `Repository.described` told of."""
+    sets = {name: None if described[name] is None else frozenset(described[name]) for name in ("applied", "tracked")}
+    units = tuple(
+        UnitFacts(unit["path"], *(tuple(unit[name]) for name in ("stack", "manifests", "unread")))
+        for unit in described["units"]
+    )
+    return Repository(
+        **{**described, **sets, "root": Path(described["root"]), "files": tuple(described["files"]), "units": units}
+    )
 
 
 def _listing(root: Path) -> _Listing:

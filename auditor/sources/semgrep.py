@@ -26,7 +26,7 @@ from auditor.facts.semgrep_output import PageMatches, Scope, Semgrep, fatal, rea
 from auditor.facts.semgrep_rules import RuleError, copy_name, merged, named, read_rules
 from auditor.facts.type_arguments import without_type_arguments
 from auditor.model import Unavailable
-from auditor.sources import semgrep_core
+from auditor.sources import semgrep_core, semgrep_said
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from auditor.facts.semgrep_rules import SemgrepRule
     from auditor.rulebook import Page
     from auditor.sources.code import Code
+    from auditor.sources.store import Store
 
 _MOST_SECONDS = 240.0
 _FILE_SECONDS = 20  # for one rule; a machine that is busy with the other lanes takes its time
@@ -43,21 +44,42 @@ _TARGETS = "targets"
 _CLIENT = re.compile(r"\A(?:\s|//[^\n]*\n|/\*.*?\*/)*[\"']use client[\"']", re.DOTALL)  # runs in a browser only
 
 
-def read_semgrep(pages: Iterable[Page], code: Code, seconds: float, stack: ExitStack) -> Semgrep:
-    """What the rules of these pages match; raises Unavailable when semgrep cannot be had."""
+def read_semgrep(
+    pages: Iterable[Page], code: Code, seconds: float, stack: ExitStack, store: Store | None = None
+) -> Semgrep:
+    """What the rules of these pages match; raises Unavailable when semgrep cannot be had.
+
+    What it once said of a text and these rules is in the `store`; only the other files are given to the engine.
+    """
     found, rules = _rules(pages)
     targets = _choose(rules, code, found)
     if not targets:
         return Semgrep(found)
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="backend-audit-", ignore_cleanup_errors=True) as name:
-        names = _lay_out(Path(name), targets, rules, code)
-        languages = {copy: code.files[path] for copy, path in names.items()}
-        engine, output = _answer(Path(name), languages, started + min(seconds, _MOST_SECONDS), stack)
+    names = {copy_name(n, asking, code.files[path]): path for n, (path, asking) in enumerate(targets.items(), 1)}
+    said = semgrep_said.recall(store, {name: _question(code, path, targets[path]) for name, path in names.items()})
+    missing = {name: path for name, path in names.items() if name not in said.known}
+    if missing:
+        engine, output = _asked(missing, rules, code, started + min(seconds, _MOST_SECONDS), stack)
+        said.add(store, missing, engine, output)
     texts = {path: code.text(path) for path in targets}
-    read_output(output, Scope({rule.name: rule for rule in rules}, names, texts), found)
+    read_output(said.output(), Scope({rule.name: rule for rule in rules}, names, texts), found)
     taken = round(time.monotonic() - started, 2)
-    return Semgrep(found, len(targets), str(output.get("version", "")), taken, engine)
+    return Semgrep(found, len(targets), said.version, taken, said.engine)
+
+
+def _question(code: Code, path: str, asking: list[SemgrepRule]) -> list[Any]:
+    return [code.files[path], _copied(code, path), [[rule.id, rule.definition] for rule in asking]]
+
+
+def _asked(
+    names: Mapping[str, str], rules: list[SemgrepRule], code: Code, until: float, stack: ExitStack
+) -> tuple[str, dict[str, Any]]:
+    """How the engine was asked about these copies, and what it answers."""
+    with tempfile.TemporaryDirectory(prefix="backend-audit-", ignore_cleanup_errors=True) as name:
+        _lay_out(Path(name), names, rules, code)
+        languages = {copy: code.files[path] for copy, path in names.items()}
+        return _answer(Path(name), languages, until, stack)
 
 
 def _answer(folder: Path, languages: Mapping[str, str], until: float, stack: ExitStack) -> tuple[str, dict[str, Any]]:
@@ -112,22 +134,19 @@ def _choose(rules: list[SemgrepRule], code: Code, found: dict[str, PageMatches])
     return targets
 
 
-def _lay_out(
-    folder: Path, targets: Mapping[str, list[SemgrepRule]], rules: list[SemgrepRule], code: Code
-) -> dict[str, str]:
-    """Write the copies, the rules and an empty ignore file; returns each copy's name and the path it stands for."""
+def _lay_out(folder: Path, names: Mapping[str, str], rules: list[SemgrepRule], code: Code) -> None:
+    """Write the copies by their names, the rules and an empty ignore file."""
     (folder / _TARGETS).mkdir()
     (folder / "home").mkdir()
     (folder / ".semgrepignore").write_text("", "utf-8")  # without one the engine has a list of its own
     (folder / "rules.json").write_text(merged(rules), "utf-8")
-    names = {
-        copy_name(number, asking, code.files[path]): path for number, (path, asking) in enumerate(targets.items(), 1)
-    }
     for name, path in names.items():
-        typed = code.files[path] in {"typescript", "tsx"}
-        text = without_type_arguments(code.text(path)) if typed else code.text(path)
-        (folder / _TARGETS / name).write_text(text, "utf-8", newline="")
-    return names
+        (folder / _TARGETS / name).write_text(_copied(code, path), "utf-8", newline="")
+
+
+def _copied(code: Code, path: str) -> str:
+    typed = code.files[path] in {"typescript", "tsx"}
+    return without_type_arguments(code.text(path)) if typed else code.text(path)
 
 
 def find_semgrep() -> Path:

@@ -32,6 +32,8 @@ _WRITES = re.compile(
 )
 _EXTRACTS = re.compile(r"^tarfile\.(?:open|TarFile)(?:\.open)?\(\)\.(?P<how>extractall|extract)$")
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository

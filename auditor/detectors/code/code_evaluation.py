@@ -32,6 +32,8 @@ _LATER = re.compile(r"^(?:window\.|global\.)?(?:setTimeout|setInterval|setImmedi
 _NAMESPACES = re.compile(r"^(?:globals|locals|vars)\(\)$|^sys\.modules$")
 _LOADS = re.compile(r"^(?:require|import)$")
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository

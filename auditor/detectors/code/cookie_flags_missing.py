@@ -40,6 +40,8 @@ _UNKNOWN = "\0"
 _SETTINGS = re.compile(r"^(?:SESSION_COOKIE|REMEMBER_COOKIE|CSRF_COOKIE|JWT_COOKIE)_(?:SECURE|HTTPONLY)$")
 _DEVELOPMENT = re.compile(r"(?i)(?:^|[/_.-])(?:dev|local|development|test|testing|ci)(?:[/_.-]|$)")
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository

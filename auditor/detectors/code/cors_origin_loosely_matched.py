@@ -28,6 +28,8 @@ _CREDENTIALS = re.compile(
 )
 _ORIGIN = re.compile(r"(?i)(?:^|[.(])origin\)?$")
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository

@@ -34,10 +34,12 @@ _PYTHON = {
     "credentials": re.compile(r"allow_credentials\s*=\s*True|supports_credentials\s*=\s*True"),
 }
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository
-    for path, language in code.files.items():
+    for path, language in code.asked.items():
         text = code.text(path)
         if not _WORDS.search(text):
             continue

@@ -26,6 +26,8 @@ _SIGNED = re.compile(
 )
 _DEVELOPMENT = re.compile(r"(?i)test|dev|local")
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository

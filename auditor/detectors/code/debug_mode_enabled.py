@@ -27,6 +27,8 @@ _APP = re.compile(
     r"^(?:\w+\.)*(?:Flask|FastAPI|Starlette|Quart|Sanic|Django)\(\)\.(?:run|debug)$|^(?:app|application|server|\w+\.app|\w+_app)\.(?:run|debug)$"
 )
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository

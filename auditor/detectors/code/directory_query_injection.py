@@ -28,6 +28,8 @@ _XPATH = re.compile(
     r"|\.(?:xpath|evaluate|findall|iterfind|findtext)$|^document\.evaluate$"
 )
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository

@@ -39,12 +39,14 @@ _NARROW = re.compile(
     r"BrokenPipeError|TimeoutExpired|DoesNotExist|UnicodeDecodeError|QueueEmpty|Empty)\b",
 )
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository
-    for path, reason in code.unread.items():
+    for path, reason in code.unknown.items():
         yield Answer(f"file {path}", State.UNKNOWN, reason, FileSpan(path, 1))
-    for path, language in code.files.items():
+    for path, language in code.asked.items():
         text = code.text(path)
         if ("except" if language == "python" else "catch") in text:
             yield from _in_file(path, code.nodes(path, *_CATCHES[language == "python"]))

@@ -32,6 +32,8 @@ _TRACE = re.compile(
 )
 _ROUTED = re.compile(r"\.(?:route|get|post|put|patch|delete|errorhandler)\b|api_view")
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository

@@ -24,6 +24,8 @@ _SERVERS = re.compile(
 )
 _LIMITS = re.compile(r"(?i)depth|complexity|cost|armor|maxAliases|maxTokens|queryLimit|persisted|QueryDepthLimiter")
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository

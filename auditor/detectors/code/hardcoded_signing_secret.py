@@ -35,6 +35,8 @@ _OPTION_NAMES = ("secret", "secretOrKey", "secretOrPrivateKey", "jwtSecret", "ke
 _NO_SECRET = re.compile(r"^(?:-----BEGIN (?:RSA |EC )?(?:PUBLIC|CERTIFICATE)|https?://|\$\{|%|<|env:|process\.env)|^$")
 _PROVIDER = re.compile(r"^(?:HS|RS|ES|PS|EdDSA)\d*$")
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository

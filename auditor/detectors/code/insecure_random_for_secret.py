@@ -32,6 +32,8 @@ _BROWSER = re.compile(
 )  # numbers of requests, keys of lists
 _STORES = re.compile(r"(?i)session|cookie|token|secret")
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository

@@ -25,6 +25,8 @@ _VERIFY = re.compile(r"^(?:jsonwebtoken|jwt|jose\.jwt|pyjwt)\.(?:verify|decode)$
 _PUBLIC = re.compile(r"(?i)public|cert\b|\.pem|\.pub\b|jwks|certificate")
 _SYMMETRIC, _ASYMMETRIC = re.compile(r"^HS"), re.compile(r"^(?:RS|ES|PS|Ed)")
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository

@@ -68,11 +68,13 @@ _KEEPS = re.compile(
     r"\b(?:c|ctx|context)\.set\(|\breq(?:uest)?\.\w+\s*=[^=]|\b(?:ctx|context|session|g)\.\w+\s*=[^=]|\.role\b|current_user"
 )
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
-    for path, reason in code.unread.items():
+    for path, reason in code.unknown.items():
         yield Answer(f"file {path}", State.UNKNOWN, reason, FileSpan(path, 1))
-    for path, language in code.files.items():
+    for path, language in code.asked.items():
         text = code.text(path)
         if not mentions(text, HINTS) or _runs_in_browser(path, text):
             continue

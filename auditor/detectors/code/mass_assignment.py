@@ -54,6 +54,8 @@ _PEOPLE = re.compile(
 _UPDATES = re.compile(r"\.objects(?:\.\w+\(\))*\.(?:update|create|get_or_create|update_or_create)$")
 _SQLALCHEMY = re.compile(r"\b(?:SQLAlchemy|sqlalchemy|declarative_base|db\.Model|django|mongoengine|peewee|tortoise)\b")
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository

@@ -29,6 +29,8 @@ _NO_STORE = re.compile(
 _SANITISED = re.compile(r"mongo-?[sS]anitize|sanitizeFilter")
 _MOST = 4  # levels of a filter
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository

@@ -35,6 +35,8 @@ _COOKIE = re.compile(r"(?i)cookie")
 _ADDRESS = re.compile(r"(?:^|\.)_?req(?:uest)?\.(?:url|originalUrl|nextUrl|path|hostname|full_path)$")
 _HOST = re.compile(r"^(?:https?:)?//[^/?#\0]+[/?#]|^/(?![/\\]).|^\?|^#|^\0")
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository

@@ -37,6 +37,8 @@ _KDF = re.compile(r"(?i)(?:^|\.)(?:pbkdf2|pbkdf2Sync|pbkdf2_hmac)$")
 _FEWEST_ROUNDS = 8
 _FEWEST_ITERATIONS = 10_000
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository

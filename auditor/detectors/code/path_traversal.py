@@ -50,6 +50,8 @@ _UPLOAD = re.compile(r"(?:^|\.)req(?:uest)?\.(?:files|FILES)\b")
 _OBJECT = re.compile(r"\.(?:files|FILES)(?:\.[^.]+|\[\])?$")  # an upload itself, which no path is made of
 _BOTH = re.compile(r"(?:copy|copyFile\w*|rename\w*|move|copytree|copy2|copyfile|symlink|link|cp)$")
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository

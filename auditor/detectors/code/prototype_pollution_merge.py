@@ -28,6 +28,8 @@ _MERGES = re.compile(
 )
 _BY_PATH = re.compile(r"\.(?:set|setWith|update|setProperty)$|^set-value$|/set$")
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository

@@ -26,12 +26,14 @@ _SUPABASE = re.compile(r"(?i)^(?:this\.|ctx\.)*_?\w*supabase\w*(?:\(\))?\.from\(
 _HANDLED = re.compile(r"\)\s*\.(?:then|catch|finally)\(")
 _INNER = re.compile(r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)")
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository
-    for path, reason in code.unread.items():
+    for path, reason in code.unknown.items():
         yield Answer(f"file {path}", State.UNKNOWN, reason, FileSpan(path, 1))
-    for path, language in code.files.items():
+    for path, language in code.asked.items():
         if language != "python" and code.holds(path, _WORDS) and not is_client_module(code.text(path)):
             yield from _in_file(code, path)
 

@@ -23,6 +23,8 @@ _PATTERNS = re.compile(
     r"^(?:RegExp|globalThis\.RegExp)$|^(?:re|regex)\.(?:compile|match|search|fullmatch|findall|finditer|sub|subn|split)$"
 )
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository

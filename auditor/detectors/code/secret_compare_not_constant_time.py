@@ -22,6 +22,7 @@ _MADE = re.compile(
 )
 
 _LENGTH = re.compile(r"\.(?:length|byteLength|size)$")
+PER_FILE = True
 
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:

@@ -47,12 +47,14 @@ _NAMES = {"identifier", "shorthand_property_identifier"}
 _MEMBERS = {"member_expression", "subscript_expression", "attribute", "subscript"}
 _TURNS = re.compile(r"^(?:JSON\.stringify|String|str|json\.dumps|repr|util\.inspect)$|\.format$")
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository
-    for path, reason in code.unread.items():
+    for path, reason in code.unknown.items():
         yield Answer(f"file {path}", State.UNKNOWN, reason, FileSpan(path, 1))
-    for path, language in code.files.items():
+    for path, language in code.asked.items():
         if code.holds(path, _WORDS) and not _FOR_A_TERMINAL.search(path) and not is_client_module(code.text(path)):
             yield from _in_file(code, path, "call" if language == "python" else "call_expression")
 

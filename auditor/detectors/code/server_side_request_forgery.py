@@ -53,6 +53,8 @@ _BEHIND = re.compile(r"^https?://[^/?#]+[/?#]|^https?://[^/?#]*\0|^\0|^/|^\?|^bl
 _INTERNAL = re.compile(r"\b(?:env|environ|config)\b\W{0,3}\w*(?:INTERNAL|CRON)_\w*(?:KEY|SECRET|TOKEN)")
 _PLACES = ("url", "host", "hostname", "uri", "href", "baseURL", "prefixUrl")
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository

@@ -31,6 +31,8 @@ _SOURCES = re.compile(
 )
 _NO_TEMPLATE = re.compile(r"^(?:str|bytes|uuid|Decimal|json|date)")
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository

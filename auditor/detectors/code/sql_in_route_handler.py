@@ -40,12 +40,14 @@ _STRINGS = {"string", "template_string", "concatenated_string", "binary_expressi
 _WRAPPERS = {"await_expression", "non_null_expression", "instantiation_expression"}
 _TEXT = {"string_fragment", "string_content", "template_substitution", "interpolation"}
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository
-    for path, reason in code.unread.items():
+    for path, reason in code.unknown.items():
         yield Answer(f"file {path}", State.UNKNOWN, reason, FileSpan(path, 1))
-    for path, language in code.files.items():
+    for path, language in code.asked.items():
         if not _DATA_LAYER.search(path) and _DATABASE.search(code.text(path)):
             yield from _in_file(path, handlers(path, language, code.tree(path).root_node))
 

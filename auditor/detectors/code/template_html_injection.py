@@ -38,6 +38,8 @@ _FLASK = re.compile(r"\b(?:flask|bottle|quart|Flask)\b")
 _HTML_TYPE = re.compile(r"(?i)text/html")
 _ROUTED = re.compile(r"\.(?:route|get|post|put|patch|delete|errorhandler)$|^(?:route|get|post)$")
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _WORDS = re.compile(r"\bmulter\b|express-fileupload|fileUpload\(|formidable|@fastify/multipart|busboy|Busboy")
 _PARSERS = re.compile(r"^(?:multer|multer\.default|express-fileupload|fileUpload|Busboy|busboy)$")
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository

@@ -42,6 +42,8 @@ _HARMLESS = re.compile(
     r"(?i)etag|cache|checksum|gravatar|avatar|dedup|finger|content_?hash|file_?hash|integrity|digest_?of|shard|bucket|color|websocket|pwned|hibp|slug|version"
 )
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository

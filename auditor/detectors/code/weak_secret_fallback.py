@@ -55,12 +55,14 @@ _PROVIDERS = ("eyJ", "sk_live_", "rk_live_", "sk_test_", "sk-", "sb_secret_", "s
 _PUBLIC = ("phc_", "pk_", "sb_publishable_", "http", "AIza")
 _NOTHING = {"none", "null", "undefined", "false", "n/a", ""}
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository
-    for path, reason in code.unread.items():
+    for path, reason in code.unknown.items():
         yield Answer(f"file {path}", State.UNKNOWN, reason, FileSpan(path, 1))
-    for path, language in code.files.items():
+    for path, language in code.asked.items():
         text = code.text(path)
         if not mentions(text, _NAMES) or not mentions(text, _READS) or _ASIDE.search(path) or is_client_module(text):
             continue

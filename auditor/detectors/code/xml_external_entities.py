@@ -31,6 +31,8 @@ _FEATURE_ON = re.compile(
     r"setFeature\(\s*(?:[\w.]*feature_external_[gp]es|[\"'][^\"']*external-(?:general|parameter)-entities[\"'])\s*,\s*(?:True|1)\b"
 )
 
+PER_FILE = True
+
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository

@@ -1,0 +1,183 @@
+"""Rules that read the same evidence, asked together: each batch at the same time as the others, or out of the cache.
+
+A batch is found again by everything that its answers rest on. The files that it read are compared one by one, so that
+a change elsewhere does not cost it anything.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from auditor.inquiry import access_rows, access_setups, ask_database_rules, ask_files_of
+from auditor.model import Kind, RuleAnswers, Unavailable
+from auditor.packed import pack, unpack
+from auditor.plan import ALSO, Source
+from auditor.report import EvidenceNote
+from auditor.sources.store import key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from auditor.model import AccessRow, AccessSetup, EndpointRow
+    from auditor.plan import Evidence
+    from auditor.rulebook import Page, Rulebook
+    from auditor.sources.repository import Repository
+    from auditor.sources.store import Store
+
+_DATABASE = {Kind.CATALOG, Kind.PROBE, Kind.MIGRATION}
+_NOTED = {
+    "database": ("histories", "shadow database", "live database", "databases", "probes"),
+    "code": ("code", "endpoints", "semgrep"),
+    "texts": (),
+    "history": ("git history",),
+    "packages": ("packages",),
+}
+_BY_CHANCE = re.compile(r"could not be (?:asked|read)|worker process|stopped")
+_BY_TIME = {
+    "shadow database": "database",
+    "databases": "database",
+    "probes": "database",
+    "semgrep": "code",
+    "git history": "history",
+}
+
+
+@dataclass(slots=True)
+class Asked:
+    """What a batch came to; `notes` are of the evidence that it read."""
+
+    answers: dict[str, RuleAnswers] = field(default_factory=dict)
+    endpoints: tuple[EndpointRow, ...] = ()
+    access: tuple[AccessRow, ...] = ()
+    setups: tuple[AccessSetup, ...] = ()
+    notes: list[EvidenceNote] = field(default_factory=list)
+
+
+Ask = Callable[["Evidence", Sequence["Page"]], Asked]
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """Where answers are kept, and what each batch rests on besides the files; a batch that is not named is not kept."""
+
+    store: Store
+    rests_on: dict[str, Any]
+
+
+def batch_of(page: Page) -> str:
+    """The batch that a rule belongs to; empty for one that nothing is asked of."""
+    if page.kind in _DATABASE:
+        return "database"
+    if page.kind in {Kind.CODE, Kind.ROUTE}:
+        return "code"
+    if page.kind in {Kind.SECRET, Kind.REPOSITORY}:
+        return "history" if page.id in ALSO else "texts"
+    return "packages" if page.kind is Kind.DEPENDENCY else ""
+
+
+def batch_sources(pages: Sequence[Page], ask_code: Ask, keeping: Keeping | None) -> dict[str, Source]:
+    """A source for each batch that has one of these rules."""
+    asks: dict[str, Ask] = {
+        "database": _database, "code": ask_code, "texts": _files, "history": _files,
+        "packages": _files,
+    }  # fmt: skip
+    found: dict[str, Source] = {}
+    for name, ask in asks.items():
+        if mine := [page for page in pages if batch_of(page) == name]:
+            kept = keeping is not None and name in keeping.rests_on
+            load = partial(_kept, keeping, name, ask, mine) if kept else partial(_asked, ask, mine)
+            found[source_name(name)] = Source(("repository",), lambda e, _, load=load: load(e))  # type: ignore[misc]
+    return found
+
+
+def ask_batches(book: Rulebook, chosen: Sequence[Page], evidence: Evidence) -> Asked:
+    """The answers of all rules, those that are not chosen marked so; every batch at the same time."""
+    names = list(dict.fromkeys(source_name(batch_of(page)) for page in chosen if batch_of(page)))
+    evidence.start(names)
+    whole = Asked({page.id: RuleAnswers(page.id, asked=False) for page in book.pages if page.kind is not Kind.SETTINGS})
+    for name in names:
+        try:
+            part: Asked = evidence.get(name)
+        except Unavailable as reason:
+            part = Asked(unknown([page for page in chosen if source_name(batch_of(page)) == name], reason))
+        whole.answers |= part.answers
+        whole.endpoints += part.endpoints
+        whole.access += part.access
+        whole.setups += part.setups
+    return whole
+
+
+def unknown(pages: Iterable[Page], reason: Unavailable) -> dict[str, RuleAnswers]:
+    """Rules of which nothing is known."""
+    return {page.id: RuleAnswers(page.id, unavailable=str(reason)) for page in pages}
+
+
+def source_name(batch: str) -> str:
+    return f"answers: {batch}"
+
+
+def _asked(ask: Ask, pages: Sequence[Page], evidence: Evidence) -> Asked:
+    return ask(evidence, pages)
+
+
+def _database(evidence: Evidence, pages: Sequence[Page]) -> Asked:
+    answers = ask_database_rules(pages, evidence)
+    access, setups = tuple(access_rows(evidence)), tuple(access_setups(evidence))
+    return Asked(answers, access=access, setups=setups, notes=evidence.notes(_NOTED["database"]))
+
+
+def _files(evidence: Evidence, pages: Sequence[Page]) -> Asked:
+    answers = {page.id: ask_files_of(page, evidence) for page in pages}
+    return Asked(answers, notes=evidence.notes(_NOTED[batch_of(pages[0])]))
+
+
+def _kept(keeping: Keeping | None, name: str, ask: Ask, pages: Sequence[Page], evidence: Evidence) -> Asked:
+    """The answers that an earlier scan of the same files had, else those of now."""
+    assert keeping
+    repository: Repository = evidence.get("repository")
+    asked_of = [(page.id, page.yaml.read_text("utf-8") if page.yaml else "") for page in pages]
+    key = key_of(name, asked_of, keeping.rests_on[name], repository.stamp)
+    found = keeping.store.get(key)
+    if found is not None:
+        with suppress(KeyError, TypeError, ValueError, AttributeError):  # written by nobody who knows the form
+            if all(repository.digest(path) == digest for path, digest in found["read"].items()):
+                asked = _unpacked(found)
+                evidence.recall(asked.notes)
+                return asked
+    asked = ask(evidence, pages)
+    if _lasts(name, asked):
+        read = {path: repository.digest(path) for path in _read(name, evidence)}
+        keeping.store.put({key: _packed(asked) | {"read": read}})
+    return asked
+
+
+def _lasts(name: str, asked: Asked) -> bool:
+    """Whether the answers would be the same the next time: nothing crashed, ran out of time or could not be started."""
+    if any(_BY_CHANCE.search(found.unavailable or "") for found in asked.answers.values()):
+        return False
+    lanes = [note for note in asked.notes if note.source in _BY_TIME and _BY_TIME[note.source] == name]
+    return all(note.status != "unavailable" and note.reason is None for note in lanes)
+
+
+def _read(name: str, evidence: Evidence) -> list[str]:
+    """The files that a batch rests on: those that the lane of the databases asked for, else all."""
+    if name == "database":
+        return sorted(evidence.get("database files").touched)
+    repository: Repository = evidence.get("repository")
+    return list(repository.files)
+
+
+def _packed(asked: Asked) -> dict[str, Any]:
+    parts = {part.name: pack(getattr(asked, part.name)) for part in dataclasses.fields(asked) if part.name != "notes"}
+    return parts | {"notes": [note.model_dump() for note in asked.notes]}
+
+
+def _unpacked(value: dict[str, Any]) -> Asked:
+    rows = {name: unpack(value[name]) for name in ("answers", "endpoints", "access", "setups")}
+    return Asked(**rows, notes=[EvidenceNote.model_validate(note) for note in value["notes"]])

@@ -1,0 +1,98 @@
+"""What one process does of the rules on code: parse, ask rules on single files, ask rules on the whole.
+
+A scan has one desk of its own, or several in worker processes (`auditor.worker`), which do the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from auditor.facts.unlisted import unread_languages
+from auditor.file_rules import ask_file
+from auditor.inquiry import ask_files_of, listed_endpoints
+from auditor.lanes import describe_endpoints, find_inventory
+from auditor.packed import pack
+from auditor.plan import Evidence, Source
+from auditor.sources.code import broken
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from auditor.facts.helper_names import Helpers
+    from auditor.rulebook import Page
+    from auditor.sources.code import Code
+    from auditor.sources.repository import Repository
+
+
+class Desk(Protocol):
+    """The work that can be given away; what comes back is packed."""
+
+    def broken(self, paths: Sequence[str]) -> list[str]:
+        """Those of the files that do not parse."""
+        ...
+
+    def ask_files(self, pages: Sequence[Page], paths: Sequence[str], unread: dict[str, str]) -> dict[str, Any]:
+        """The answers of rules on single files, by path."""
+        ...
+
+    def ask_whole(self, pages: Sequence[Page], unread: dict[str, str]) -> dict[str, Any]:
+        """The answers of rules on the whole code, the endpoints, and what is noted of them."""
+        ...
+
+
+class OwnDesk:
+    """The desk of this process."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        code: Code,
+        public: tuple[str, ...] = (),
+        helpers: Helpers | None = None,
+        *,
+        forgets: bool = False,
+    ) -> None:
+        self._repository, self._code, self._forgets = repository, code, forgets
+        self._public, self._helpers = public, helpers
+
+    def broken(self, paths: Sequence[str]) -> list[str]:
+        return broken(self._code, paths)
+
+    def ask_files(self, pages: Sequence[Page], paths: Sequence[str], unread: dict[str, str]) -> dict[str, Any]:
+        self._code.unread = unread
+        found: dict[str, Any] = {}
+        for path in paths:
+            answered = ask_file(pages, self._repository, self._code, path)
+            found[path] = {
+                "answers": pack(answered.answers),
+                "crashed": answered.crashed,
+                "places": pack(answered.places),
+                "others": list(answered.others),
+            }
+            if self._forgets:
+                self._code.forget([path])
+        return found
+
+    def ask_whole(self, pages: Sequence[Page], unread: dict[str, str]) -> dict[str, Any]:
+        self._code.unread = unread
+        with Evidence(self._sources()) as evidence:
+            answers = [ask_files_of(page, evidence) for page in pages]
+            return {
+                "answers": pack(answers),
+                "endpoints": pack(listed_endpoints(evidence)),
+                "notes": [note.model_dump() for note in evidence.notes(["endpoints"])],
+            }
+
+    def _sources(self) -> dict[str, Source]:
+        return {
+            "repository": Source((), lambda _, __: self._repository),
+            "code": Source((), lambda _, __: self._code),
+            "unread languages": Source(
+                (), lambda _, __: unread_languages(self._repository.files, self._repository.text)
+            ),
+            "endpoints": Source(
+                (),
+                lambda _, __: find_inventory(self._repository, self._code, self._public, self._helpers),
+                describe_endpoints,
+            ),
+        }

@@ -1,0 +1,83 @@
+"""Starts worker processes and talks to them; each is a desk elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from auditor.model import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import ExitStack
+
+    from auditor.rulebook import Page
+
+_PATIENCE = 5.0
+
+
+class Worker:
+    """A desk in a process of its own, which ends with the stack. `given` is what it is told at the start."""
+
+    def __init__(self, given: dict[str, Any], stack: ExitStack) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "auditor.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            env={**os.environ, "PYTHONUTF8": "1"},
+        )
+        stack.callback(self._end)
+        self._lock = threading.Lock()
+        self._start = threading.Thread(target=self._write, args=(given,), daemon=True)
+        self._start.start()  # the worker reads only when it has loaded what it needs
+
+    def broken(self, paths: Sequence[str]) -> list[str]:
+        return list(self._ask(do="broken", paths=list(paths)))
+
+    def ask_files(self, pages: Sequence[Page], paths: Sequence[str], unread: dict[str, str]) -> dict[str, Any]:
+        names = [page.id for page in pages]
+        return dict(self._ask(do="files", pages=names, paths=list(paths), unread=unread))
+
+    def ask_whole(self, pages: Sequence[Page], unread: dict[str, str]) -> dict[str, Any]:
+        return dict(self._ask(do="whole", pages=[page.id for page in pages], unread=unread))
+
+    def _ask(self, **question: Any) -> Any:  # noqa: ANN401 - the answer to any question
+        with self._lock:
+            self._start.join()
+            self._write(question)
+            assert self._process.stdout
+            line = self._process.stdout.readline()
+        if not line:
+            raise Unavailable(f"a worker process ended before it answered ({_ended(self._process)})")
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise Unavailable(f"a worker process failed: {answer['error']}")
+        return answer["value"]
+
+    def _write(self, message: dict[str, Any]) -> None:
+        assert self._process.stdin
+        with contextlib.suppress(BrokenPipeError, ValueError):  # one that has ended is found out by what it answers
+            self._process.stdin.write(json.dumps(message).encode("ascii") + b"\n")
+            self._process.stdin.flush()
+
+    def _end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+
+def _ended(process: subprocess.Popen[bytes]) -> str:
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        code = process.wait(_PATIENCE)
+        return f"signal {-code}" if code < 0 else f"exit code {code}"
+    return "its pipe was closed"
