@@ -90,6 +90,7 @@ class Settings(BaseModel):
     min_coverage: float | None = Field(default=None, alias="min-coverage", ge=0, le=100)
     denied_licences: tuple[LicencePattern, ...] = Field(default=(), alias="denied-licences")
     require: tuple[str, ...] = ()
+    frameworks: tuple[str, ...] = ()
     severity: dict[str, Severity] = Field(default_factory=dict)
     weight: dict[str, Severity] = Field(default_factory=dict)
     scope: tuple[Scope, ...] = ()

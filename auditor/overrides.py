@@ -6,6 +6,7 @@ import difflib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from auditor.frameworks import names as framework_names
 from auditor.model import State, UsageError
 from auditor.sources.globs import chosen_spec
 
@@ -28,6 +29,7 @@ def check_names(config: Config, book: Rulebook) -> None:
         ("require", settings.require, controls, "control"),
         ("weight", settings.weight, controls, "control"),
         ("severity", settings.severity, rules, "rule"),
+        ("frameworks", settings.frameworks, set(framework_names()) if settings.frameworks else set(), "framework"),
     ]
     wanted += [(f"scope.{n}", s.rules, rules | controls | kinds, "rule") for n, s in enumerate(settings.scope)]
     for key, names, known, what in wanted:

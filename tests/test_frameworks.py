@@ -13,7 +13,7 @@ from auditor.frameworks import load_framework, names, view
 from auditor.model import Target, UsageError, Verdict
 from auditor.render import framework, json_report
 from auditor.rulebook import load_rulebook
-from tests.running import run
+from tests.running import run, write
 
 if TYPE_CHECKING:
     from auditor.report import Report
@@ -102,3 +102,15 @@ def test_the_last_scan_of_a_folder_is_remembered(tmp_path: Path, monkeypatch: py
     fingerprint = json.loads((tmp_path / "r.json").read_text("utf-8"))["findings"][0]["fingerprint"]
     shown = run("explain", fingerprint[:10])
     assert (shown.code, "a.ts:1" in shown.out) == (0, True)
+
+
+def test_a_scan_shows_the_frameworks_that_are_asked_for(tmp_path: Path) -> None:
+    write(tmp_path, {"a.ts": "export const a = 1\n"})
+    asked = ("scan", tmp_path, "--offline", "--no-shadow", "--allow-unknown", "all")
+    assert "OWASP ASVS 5.0: " in run(*asked, "--framework", "owasp-asvs").out
+    assert run(*asked, "--framework", "owasp").code == 2
+    write(tmp_path, {"backend-audit.toml": 'frameworks = ["hipaa"]\n'})
+    assert "164.312(b)" in run(*asked).out
+    write(tmp_path, {"backend-audit.toml": 'frameworks = ["hippa"]\n'})
+    wrong = run(*asked)
+    assert (wrong.code, "did you mean 'hipaa'" in wrong.err) == (2, True)

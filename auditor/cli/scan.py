@@ -113,6 +113,12 @@ if TYPE_CHECKING:
     help="Where it is kept.  [default: backend-audit in the user's cache folder]",
 )
 @click.option("--offline", is_flag=True, help="Allow no connection but the shadow's own socket and --database.")
+@click.option(
+    "--framework",
+    multiple=True,
+    metavar="NAME",
+    help="Show the verdicts as evidence for owasp-asvs, soc-2, … (repeatable).",
+)
 @click.option("--explain-score", is_flag=True, help="Show the score's arithmetic.")
 @click.option("-v", "--verbose", is_flag=True, help="Show every finding with its code and proof.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but the gate's sentence.")
@@ -120,9 +126,13 @@ def scan(path: Path, **options: Any) -> int:  # noqa: ANN401 - click's options, 
     """Audit the backend in PATH (default: this folder)."""
     from auditor.cli.formats import render
     from auditor.cli.last_report import remember
+    from auditor.frameworks import load_framework
+    from auditor.render import framework
 
     book = _rulebook(options)
     request = request_of(path, options, book)
+    for name in options["framework"]:
+        load_framework(name, book)  # one that there is not is found before the scan
     outputs = read_outputs(options["output"], request.target.root)
     try:
         with Progress(quiet=options["quiet"]) as progress:
@@ -135,7 +145,10 @@ def scan(path: Path, **options: Any) -> int:  # noqa: ANN401 - click's options, 
     for form, file in outputs:
         write_output(form, file, render(form, report, book, repository))
     remember(report, request.target.root, request.target.cache)
-    _print(report, options, to_stderr=any(file == "-" for _, file in outputs))
+    to_stderr = any(file == "-" for _, file in outputs)
+    _print(report, options, to_stderr=to_stderr)
+    for name in () if options["quiet"] else options["framework"] or request.config.settings.frameworks:
+        click.echo("\n" + framework.render(name, report, book), nl=False, err=to_stderr)
     return report.gate.exit_code
 
 
