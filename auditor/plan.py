@@ -117,7 +117,8 @@ class Evidence:
         for needed in self.sources[name].needs:
             self.get(needed)
         started = time.monotonic()
-        self.progress(name)
+        if self.sources[name].describe:
+            self.progress(name)
         try:
             value = self.sources[name].load(self, self._stack)
         except (Unavailable, NotApplicable) as reason:

@@ -86,6 +86,7 @@ def test_what_went_wrong_stays_on_a_line_of_its_own(monkeypatch: pytest.MonkeyPa
 def test_a_source_says_when_it_begins_and_when_it_is_done() -> None:
     said: list[str] = []
     source = Source((), lambda _evidence, _stack: 1, lambda _: ("available", {}, None))
-    with Evidence({"one": source}, said.append) as evidence:
-        evidence.get("one")
+    step = Source(("one",), lambda _evidence, _stack: 2)
+    with Evidence({"one": source, "a step of our own": step}, said.append) as evidence:
+        evidence.get("a step of our own")
     assert said == ["one", "one: done"]

@@ -122,7 +122,13 @@ def _history(answer: Answer, database: Database) -> tuple[tuple[str, FileSpan], 
         return ()
     found = database.provenance.history(place.relation or place.identity)
     listed = found if len(found) <= _MAX_HISTORY else [found[0], *found[1 - _MAX_HISTORY :]]
-    return tuple((" ".join(s.text.split())[:_MAX_STATEMENT], FileSpan(s.path, s.line, s.end_line)) for s in listed)
+    return tuple((_shortened(s.text), FileSpan(s.path, s.line, s.end_line)) for s in listed)
+
+
+def _shortened(statement: str) -> str:
+    """On one line; where it is cut, that shows."""
+    text = " ".join(statement.split())
+    return text if len(text) <= _MAX_STATEMENT else f"{text[:_MAX_STATEMENT].rstrip()} …"
 
 
 def _ask(page: Page, database: Database, probed: Probed | None) -> Iterable[Answer]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.code_requests import ENTERS
 from auditor.facts.code_values import ENTRY, FREE
-from auditor.facts.sites import is_client_module, span_of, subject_of
+from auditor.facts.sites import span_of, subject_of
 from auditor.model import Answer, FileSpan, State
 
 if TYPE_CHECKING:
@@ -81,8 +81,10 @@ def _in_file(code: Code, path: str, noun: str, words: _Words, judge: _Judge) -> 
         yield Answer(f"file {path}", State.UNKNOWN, "too long or too deep to follow", FileSpan(path, 1))
     if flow is None:
         return
-    for event in (*(flow.events if own else ()), *(flow.away if entered else ())):
-        if event.path == path or _is_asked(code, event.path, words):
+    away = flow.away if entered else []
+    asked = {other: other == path or _is_asked(code, other, words) for other in {event.path for event in away}}
+    for event in (*(flow.events if own else ()), *away):
+        if asked.get(event.path, event.path == path):
             judged = judge(event, code.text(event.path))
             if judged:
                 yield _answer(noun, event, judged, path)
@@ -90,7 +92,7 @@ def _in_file(code: Code, path: str, noun: str, words: _Words, judge: _Judge) -> 
 
 def _is_asked(code: Code, path: str, words: _Words) -> bool:
     """Whether a file has the words of a rule; the one that says that request data enters it is not asked for."""
-    if path not in code.files or _BROWSER.search(path) or is_client_module(code.text(path)):
+    if path not in code.files or _BROWSER.search(path) or code.is_client(path):
         return False
     return all(code.holds(path, word) for word in words if word is not ENTERS)
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditor.facts.code_values import Value, content
-from auditor.facts.sites import is_client_module
 from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
@@ -156,7 +155,7 @@ def follow(rule: str, code: Code, path: str) -> Iterator[Followed]:
         return
     for event in (*(flow.events if own else ()), *flow.away):
         judged = judge(rule, event)
-        if judged and (event.path == path or not is_client_module(code.text(event.path))):
+        if judged and (event.path == path or not code.is_client(event.path)):
             (line, column), (last, end) = event.node.start_point, event.node.end_point
             key = (event.node.start_byte, event.node.end_byte)
             yield Followed(event.path, key, (line + 1, column + 1, last + 1, end + 1), *judged)

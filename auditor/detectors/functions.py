@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from auditor.detectors.dumps import read_dumps
+from auditor.detectors.open_reads import open_relations, reads_what_is_open
 from auditor.model import Answer, DbObject, State
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ class Parameter:
 @dataclass(frozen=True, slots=True)
 class Function:
     """A function of the application. `body` has no comments; `callers` are the API's roles that can call it through
-    the API; `asks` says whether it looks at who is calling, itself or through a function that it calls.
+    the API; `asks` says whether it looks at who is calling, itself or through a function that it calls; `reads_open`
+    whether it reads only what its callers may read without it.
     """
 
     oid: int
@@ -93,6 +95,7 @@ class Function:
     asks: bool
     writes: bool
     calls_unknown_check: bool
+    reads_open: bool
 
     @property
     def touches_data(self) -> bool:
@@ -123,10 +126,18 @@ def read_functions(database: Database) -> list[Function]:
     writing = _reaching(bodies, _changes)
     rows = database.select(_FUNCTIONS)
     dumped = read_dumps(database)
+    open_to = open_relations(database)
     for row in rows:
         if not row["by_public"] and dumped.restrict(DbObject("function", row["identity"], PG_PROC, row["oid"])):
             row["callers"] = [role for role in row["callers"] if role in dumped.named.get(row["name"], ())]
-    return [_function(row, asking, writing, bodies) for row in rows]
+    functions = [_function(row, asking, writing, bodies) for row in rows]
+    return [replace(function, reads_open=_reads_open(function, bodies, open_to)) for function in functions]
+
+
+def _reads_open(function: Function, bodies: dict[str, str], open_to: dict[str, frozenset[str]]) -> bool:
+    """What functions that it calls may read is not looked into."""
+    calls = set(_CALL.findall(function.body)) & set(bodies)
+    return not (function.writes or calls) and reads_what_is_open(function.body, function.callers, open_to)
 
 
 def without_comments(body: str) -> str:
@@ -170,6 +181,7 @@ def _function(row: dict[str, Any], asking: set[str], writing: set[str], bodies: 
         asks=bool(_ASKS.search(body)) or bool(calls & asking),
         writes=_changes(body) or bool(calls & writing),
         calls_unknown_check=any(_CHECK.match(name) and name not in bodies for name in calls - {"current_setting"}),
+        reads_open=False,
     )
 
 

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 _TELLING = (
     "audit", "activitylog", "activity_log", "activityevent", "activity_event", "eventlog", "event_log", "logactivity",
     "log_activity", "securitylog", "security_log", "securityevent", "security_event", "adminlog", "admin_log",
-    "adminaction", "admin_action", "systemlog", "system_log", "logentry", "simple_history", "reversion", "pghistory",
-    "make_versioned", "continuum", "bemi", "retraced",
+    "adminaction", "admin_action", "systemlog", "system_log", "operalog", "opera_log", "operatelog", "operate_log",
+    "operationlog", "operation_log", "operationrecord", "operation_record", "logentry", "simple_history",
+    "reversion", "pghistory", "make_versioned", "continuum", "bemi", "retraced",
 )  # fmt: skip
 _DECLARES = re.compile(
     r"(?:pgTable|mysqlTable|sqliteTable|\.table|createTable|@Entity|\bmodel(?:<[^>]*>)?|\.define|create_table|\bTable)\(\s*"
@@ -45,11 +46,16 @@ _CALLS = re.compile(
     r"|capture|append|push|queue|enqueue|with|audit|trigger|dispatch|store|report|make)\w*)\s*(?:<[^<>()]*>)?\(",
     re.IGNORECASE,
 )
-_CALLED = re.compile(r"audit|activity_?log|log_?activity|security_?event|admin_?action|^log_action", re.IGNORECASE)
+_CALLED = re.compile(
+    r"audit|activity_?log|log_?activity|security_?event|admin_?action|^log_action|opera(?:te|tion)?_?(?:log|record)",
+    re.IGNORECASE,
+)
 _LIBRARY = re.compile(
     r"['\"](?:auditlog|simple_history|easyaudit|reversion|pghistory|field_history)['\"]|HistoricalRecords\(|make_versioned\("
     r"|sqlalchemy_continuum|from auditlog|@bemi-db/|retraced|auditLogs\.createEvent|LogEntry\.objects\.log_action",
 )
+# What writes to a trail bears its name: `audit_log_service`, `ActivityLogRepository`.
+_KEEPER = re.compile(r"_?(?:service|repository|repo|crud|dao|manager|model|queue)s?$", re.IGNORECASE)
 _AUDITOR = re.compile(r"^audit(?:or|logger|service|trail|logservice|client)?$")
 
 
@@ -107,7 +113,7 @@ def _written(code: Files, path: str, text: str, found: AuditCode) -> None:
 def _offsets(text: str) -> Iterator[int]:
     for pattern in _WRITES:
         for match in pattern.finditer(text):
-            if is_trail(match[1]) or _AUDITOR.match(folded(match[1])):
+            if is_trail(_KEEPER.sub("", match[1])) or _AUDITOR.match(folded(match[1])):
                 yield match.start(1)
     for match in _CALLS.finditer(text):
         if _CALLED.search(match[1]) and not re.search(

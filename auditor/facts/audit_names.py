@@ -7,7 +7,7 @@ import re
 _TRAIL = re.compile(
     r"(?:^|[a-z])(?:audit(?:log|event|trail|entry|entrie|record|historie|history|logentry|logentrie)?"
     r"|(?:activity|adminactivity)(?:log|event|entry|entrie|record)|eventlog|securitylog|securityevent|adminlog|adminaction"
-    r"|systemlog)$",
+    r"|systemlog|(?:opera|operate|operation)(?:log|record))$",
 )
 _STRONG = re.compile(
     r"^(?:user|team|org|organization|organisation|workspace|project|tenant|company|account|group)?(?:member|membership)$"

@@ -189,7 +189,7 @@ def _asked(flow: Flow, call: ir.Call, truth: bool, env: Env) -> None:
 
 
 def _clear_arguments(flow: Flow, call: ir.Call, env: Env) -> None:
-    for arg in call.args:
+    for arg in (*call.args, *call.named.values()):
         if not isinstance(arg, ir.Function):
             env.clear(content(_value(flow, arg, env)).taint)
 

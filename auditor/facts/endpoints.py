@@ -20,7 +20,7 @@ class Endpoint:
     `schemas` are the inputs (`json`, `query`, …) that the declaration itself validates. `gateway` says what the
     platform checks before the code runs, empty for nothing. `shown` is false for a server action that no component
     imports: a build may leave it without an address. `base` is what the settings put before the path; what an endpoint
-    is for is read from its own path alone.
+    is for is read from its own path alone. `public` says that its own decorator lets everybody pass (NestJS).
     """
 
     framework: str
@@ -36,6 +36,7 @@ class Endpoint:
     unit: str = "."
     shown: bool = True
     base: str = ""
+    public: bool = False
 
     @property
     def address(self) -> str:

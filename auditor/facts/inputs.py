@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from auditor.facts.bindings import FUNCTIONS, arguments_of, parameters, pattern_names, returned, unwrap
 from auditor.facts.decorators import of_parameters
 from auditor.facts.py_routes import is_python
+from auditor.facts.request_parts import request_parts
 from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import nodes, text_of
 
@@ -41,17 +42,8 @@ _PARSES = {
     "Decode", "parser", "validateBody", "strictParse",
 }  # fmt: skip
 _LIBRARIES = {
-    "superstruct",
-    "valibot",
-    "zod",
-    "arktype",
-    "@sinclair/typebox",
-    "yup",
-    "joi",
-    "runtypes",
-    "io-ts",
-    "effect",
-}
+    "superstruct", "valibot", "zod", "arktype", "@sinclair/typebox", "yup", "joi", "runtypes", "io-ts", "effect",
+}  # fmt: skip
 _NO_SCHEMA = re.compile(
     r"^(?:JSON|URL|qs|querystring|queryString|path|Date|Number|cookie\w*|yaml|YAML|Papa|csv|dayjs|moment|jwt|bcrypt|marked|url|ms"
     r"|prisma|db|tx|stripe|\w*[cC]lient|supabase|console|Object|Array|Promise|\w+\.\w+\.create|openai|anthropic)\b"
@@ -192,6 +184,10 @@ def _reads(reacher: Reacher, site: Site, hops: int) -> list[Read]:
         if not called and (match := _MEMBER.match(text_of(node))):
             kind = "query" if "query" in match.groups() else "json"
             found.append(_judged(reacher, scope, Read(kind, site.path, node)))
+    for kind, part in request_parts(site.node, scope.declared):
+        names = _names_of(part) or frozenset([text_of(part)])
+        whole = frozenset[str]() if part.type == "object_pattern" else names
+        found.append(_judged(reacher, scope, Read(kind, site.path, part, names, whole=whole)))
     return found
 
 

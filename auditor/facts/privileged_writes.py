@@ -49,6 +49,11 @@ _GATE = re.compile(
 _BROWSER = re.compile(r"^\s*['\"]use client['\"]", re.MULTILINE)
 _SIDE = re.compile(r"(?:^|/)(?:webhooks?|stripe|migrations?|alembic|versions|fixtures)(?:/|\.[jt]s|\.py)")
 
+# Where users act for themselves, or nobody acts: signing up, the own account, queues.
+_OWN_DOING = re.compile(
+    r"(?i)(?:^|[/_.-])(?:forms?|regist\w*|sign_?-?up|auth\w*|profiles?|accounts?|celery|tasks?|jobs?|workers?)(?:[/_.-]|$)"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Write:
@@ -91,4 +96,5 @@ def _best(writes: list[Write], *, roles: bool) -> Write | None:
     if strong:
         return strong[0]
     beside = [write for write in writes if write.gated]
-    return next(iter(beside or writes), None) if roles else None
+    others = [write for write in writes if not _OWN_DOING.search(write.where.path)]
+    return next(iter(beside or others), None) if roles else None

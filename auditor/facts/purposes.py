@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from auditor.facts.effects import SIGN_IN
+from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,6 +36,10 @@ _ACTION_SIGNS_IN = re.compile(
     r"(?:sign|log)_?(?:in|up|out)|register(?!ed)|forgot|reset_?password|(?:verify|resend|send)\w*(?:password|email|otp|mfa|pin|code)"
     r"|magic|oauth|request_?password|confirm_?email|auth$|callback|mfa|two_?factor|passkey|webauthn",
     re.IGNORECASE,
+)
+# What a controller calls the method where people get an account or a session.
+_HANDLER_SIGNS_IN = re.compile(
+    r"(?:sign_?(?:[iI]n|[uU]p)|log_?[iI]n)(?:[A-Z_]\w*)?|register_?(?:[nN]ew_?)?(?:[uU]ser|[aA]ccount|[cC]ustomer)"
 )
 _PLAIN = re.compile(
     _WORD.format(
@@ -84,7 +89,15 @@ def signs_in(endpoint: Endpoint, effects: Iterable[Effect]) -> bool:
     if endpoint.method == "ACTION":
         return bool(_ACTION_SIGNS_IN.search(endpoint.path.partition("#")[2]))
     path = endpoint.path.replace("_", "-")
-    return bool(_SIGNS_IN.search(path) or _MAY_SIGN_IN.search(path))
+    return bool(_SIGNS_IN.search(path) or _MAY_SIGN_IN.search(path)) or _makes_session(endpoint)
+
+
+def _makes_session(endpoint: Endpoint) -> bool:
+    """`POST /user` of a controller's `signUp`, whose path does not say so."""
+    handler = endpoint.handler
+    if endpoint.method != "POST" or handler is None or handler.node.type != "method_definition":
+        return False
+    return bool(_HANDLER_SIGNS_IN.fullmatch(text_of(handler.node.child_by_field_name("name"))))
 
 
 def open_by_purpose(endpoint: Endpoint, effects: list[Effect], text: str) -> str:

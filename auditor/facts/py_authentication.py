@@ -133,7 +133,8 @@ def _of_package(names: PyNames, meaning: External, name: str) -> Control:
 def _of_code(reacher: Reacher, names: PyNames, endpoint: Endpoint, meaning: Site, name: str) -> Control:
     """A function, a class or an object of this repository that runs before the handler."""
     made = names.made(meaning)
-    if meaning.node.type == "call" and OPTIONAL.search(text_of(meaning.node)):
+    optional = meaning.node.type == "call" and OPTIONAL.search(text_of(meaning.node))
+    if optional or _FORGERY.search(name):  # that a form is the caller's own says nothing of who calls
         return Control(Presence.ABSENT)
     if isinstance(made, External):
         scheme = SCHEME.search(names.dotted(made))
@@ -143,7 +144,7 @@ def _of_code(reacher: Reacher, names: PyNames, endpoint: Endpoint, meaning: Site
     owner = made if isinstance(made, Site) else meaning
     if owner.node.type == "class_definition":
         return _of_class(reacher, names, endpoint, owner, name)
-    if owner.node.type != "function_definition" or _spares(owner, endpoint) or _FORGERY.search(name):
+    if owner.node.type != "function_definition" or _spares(owner, endpoint):
         return Control(Presence.ABSENT)
     found = _asks(reacher, names, owner, name)
     return found if found.presence is Presence.PRESENT else _before(reacher, names, endpoint, owner) or found

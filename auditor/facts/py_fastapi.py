@@ -166,8 +166,8 @@ def _read_decorators(names: PyNames, path: str, routers: dict[Key, Router]) -> N
     for function in names.code.nodes(path, "function_definition"):
         written = decorators(function)
         for index, call in enumerate(written):
-            named = call.child_by_field_name("function") if call.type == "call" else None
-            if named is None or named.type != "attribute":
+            named = _registers(call)
+            if named is None:
                 continue
             last = text_of(named.child_by_field_name("attribute"))
             if last in _METHODS | {"api_route", "websocket", "websocket_route", "route"}:
@@ -176,11 +176,23 @@ def _read_decorators(names: PyNames, path: str, routers: dict[Key, Router]) -> N
                     owner.routes.append(_route(names, Site(path, function), Site(path, call), last, written[index:]))
 
 
+def _registers(call: Node) -> Node | None:
+    """`router.get` where a decorator is `@router.get("/x")`, or hands it on: `@protected(router.get, "/x")`."""
+    named = call.child_by_field_name("function") if call.type == "call" else None
+    if named is not None and named.type == "identifier":
+        given = positional(call)
+        named = given[0] if len(given) > 1 and given[1].type in {"string", "identifier"} else None
+    return named if named is not None and named.type == "attribute" else None
+
+
 def _route(names: PyNames, function: Site, call: Site, last: str, written: list[Node]) -> Route:
     given = positional(call.node)
+    through = given[:1] if _registers(call.node) in given[:1] else []  # the decorator stands in front of it, too
+    given = given[len(through) :]
     path = names.text_value(call.path, given[0] if given else keyword(call.node, "path"))
     methods = (last.upper(),) if last in _METHODS else ("WS",) if "websocket" in last else _listed(names, call)
-    below = tuple(Site(call.path, each) for each in written[1:] if not _declares(each))
+    around = written if through else written[1:]
+    below = tuple(Site(call.path, each) for each in around if not _declares(each))
     guards = (*_dependencies(names, call), *below, *injected_guards(names, function))
     return Route(methods, "{…}" if path is None else path, call, function, guards)
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from auditor.facts.bindings import FUNCTIONS, arguments_of, unwrap
+from auditor.facts.bindings import CLASSES, FUNCTIONS, arguments_of, unwrap
 from auditor.facts.symbols import External, Missing, Site, Target
 from auditor.facts.syntax import nodes, text_of
 
@@ -125,7 +125,7 @@ class Reacher:
         for node in nodes(self.symbols.code.files[site.path], site.node, "call_expression", "new_expression"):
             call = self._call(site.path, node)
             calls.append(call)
-            onward += self._function(call.target)
+            onward += self._begun(call)
             for argument in arguments_of(node):
                 if argument.type in {"identifier", "member_expression"}:
                     onward += self._function(self.symbols.resolve(site.path, argument))
@@ -164,10 +164,29 @@ class Reacher:
             return target
         return self.symbols.resolve(target.path, given[0]) or target
 
+    def _begun(self, call: Call) -> list[Site]:
+        """The code that a call runs; `new Service()` runs what makes the object, and none of its other methods."""
+        found = self._function(call.target)
+        if call.node.type != "new_expression":
+            return found
+        return [part for each in found for part in (_making(each) if each.node.type in CLASSES else [each])]
+
     def _function(self, target: Target | None) -> list[Site]:
         """The code behind a target, where it is some: a function, or the call that made the value."""
         made = _FOLLOWED | {"call_expression", "new_expression"}
         return [target] if isinstance(target, Site) and target.node.type in made else []
+
+
+def _making(owner: Site) -> list[Site]:
+    """The constructor of a class and the values of its fields."""
+    body = owner.node.child_by_field_name("body")
+    made = [
+        child
+        for child in (body.named_children if body is not None else ())
+        if child.type in {"public_field_definition", "field_definition"}
+        or text_of(child.child_by_field_name("name")) == "constructor"
+    ]
+    return [Site(owner.path, each) for each in made]
 
 
 def _tail(called: Node | None) -> str:

@@ -61,6 +61,7 @@ class _Reader:
     plugins: dict[_Key, Site] = field(default_factory=dict)
     decorated: dict[str, Site] = field(default_factory=dict)
     walked: set[_Key] = field(default_factory=set)
+    made: dict[_Key, _Key | None] = field(default_factory=dict)
     found: list[Endpoint] = field(default_factory=list)
 
     def instance(self, path: str, node: Node, hops: int = _MAX_DEPTH) -> _Key | None:
@@ -74,10 +75,17 @@ class _Reader:
         start = _beginning(target.node)
         if start != target.node:
             return self.instance(target.path, start, hops - 1)
-        made = self.symbols.called(target.path, target.node)
+        if (key := _key(target)) not in self.made:
+            self.made[key] = None  # functions that call each other give nothing new back
+            self.made[key] = self._made(target, hops)
+        return self.made[key]
+
+    def _made(self, call: Site, hops: int) -> _Key | None:
+        """The instance that a call gives back; each call is asked once, however many ways lead to it."""
+        made = self.symbols.called(call.path, call.node)
         if isinstance(made, External) and made.package == "fastify":
-            self.roots[_key(target)] = target
-            return _key(target)
+            self.roots[_key(call)] = call
+            return _key(call)
         if isinstance(made, Site) and made.node.type in FUNCTIONS:  # `buildApp()` of the repository
             inner = (self.instance(made.path, value, hops - 1) for value in returned(made.node))
             return next((key for key in inner if key is not None), None)

@@ -144,7 +144,7 @@ def _endpoint(
     return Endpoint(
         what[0], what[1], what[2], FileSpan(holder.path, line_of(name)), Site(holder.path, method),
         tuple(site for guard in guards for site in guard.sites), schemas=frozenset(schemas),
-        gateway=_gateway(guards, [*own, *holder.decorators]),
+        gateway=_gateway(guards, [*own, *holder.decorators]), public=is_public(own),
     )  # fmt: skip
 
 

@@ -79,6 +79,8 @@ def is_test(path: str) -> bool:
 
 
 def is_example(path: str) -> bool:
+    if re.search(r"\.(?:example|sample)\.(?:py|[cm]?[jt]sx?)$", path):
+        return True
     folders = _folders(path)
     named = [place for place, folder in enumerate(folders) if folder in _EXAMPLE]
     return any(folders[place] not in _SUBJECTS or not _inside(folders[:place]) for place in named)

@@ -31,6 +31,9 @@ _FRAMEWORKS = {
     "tornado": "Tornado", "sanic": "Sanic", "litestar": "Litestar", "falcon": "Falcon", "bottle": "Bottle",
     "quart": "Quart", "strawberry-graphql": "Strawberry", "graphene": "Graphene",
 }  # fmt: skip
+# What a lockfile-like list of requirements names beside a framework that is read: its base, or a client of HTTP.
+_PARTS = {"starlette", "aiohttp", "tornado"}
+_READ = {"fastapi", "flask", "django"}
 _TABLE = re.compile(r"\b(?:route|index)\(")
 _PYTHON = re.compile(r"^\s*[\"']?([A-Za-z0-9][\w.-]*)", re.MULTILINE)
 _MANIFESTS = {"pyproject.toml", "requirements.txt", "Pipfile"}
@@ -77,5 +80,7 @@ def _of_manifest(name: str, path: str, text: Callable[[str], str | None]) -> str
         return next((_FRAMEWORKS[dependency] for dependency in named if dependency in _FRAMEWORKS), "")
     if name in _MANIFESTS:
         named = [match[1].lower() for match in _PYTHON.finditer(text(path) or "")]
-        return next((_FRAMEWORKS[dependency] for dependency in named if dependency in _FRAMEWORKS), "")
+        passed = _READ.isdisjoint(named)
+        servers = (name for name in named if name in _FRAMEWORKS and (passed or name not in _PARTS))
+        return next((_FRAMEWORKS[server] for server in servers), "")
     return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from auditor.model import Severity
 from auditor.render.labels import Mark, place
 
 if TYPE_CHECKING:
@@ -33,10 +34,12 @@ _MARKS = {
 }
 _FAULTY = {"present": Mark("◐", "present, with an open finding", "warn")}
 _FAULT = Mark("✗", "absent, with an open finding", "bad")
+_MINOR = Mark("✗", "absent, with a minor finding", "warn")
 
 # Every sign that the table can show, with its tone.
 LEGEND = [
-    (m.symbol, m.tone, m.word) for m in (_MARKS["present"], *_FAULTY.values(), _FAULT, *list(_MARKS.values())[1:])
+    (m.symbol, m.tone, m.word)
+    for m in (_MARKS["present"], *_FAULTY.values(), _FAULT, _MINOR, *list(_MARKS.values())[1:])
 ]
 
 
@@ -89,9 +92,15 @@ def _row(endpoint: Endpoint, faults: dict[_Key, Finding]) -> Row:
 
 def _control(endpoint: Endpoint, name: str, fault: Finding | None) -> Control:
     control: EndpointControl = getattr(endpoint, name)
-    mark = _MARKS[control.state] if fault is None else _FAULTY.get(control.state, _FAULT)
+    mark = _mark(control.state, fault)
     anchor = f"f={fault.fingerprint}" if fault else None
     return Control(COLUMNS[name][0], _NAMES[name], control.state, mark, control.evidence, anchor)
+
+
+def _mark(state: str, fault: Finding | None) -> Mark:
+    if fault is None:
+        return _MARKS[state]
+    return _FAULTY.get(state, _FAULT if fault.severity.rank >= Severity.MEDIUM.rank else _MINOR)
 
 
 def _reach(endpoint: Endpoint) -> str:

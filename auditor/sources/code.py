@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from auditor.facts.code_flow import follow
 from auditor.facts.code_modules import read_code_modules
 from auditor.facts.code_requests import ENTERS
+from auditor.facts.jsx_text import without_ampersands
 from auditor.facts.literals import may_match
 from auditor.facts.sites import is_client_module
 from auditor.facts.syntax import is_broken, is_minified, language_of, nodes, parse
@@ -51,6 +52,7 @@ class Code:
     _modules: Modules | None = None
     _folded: dict[str, tuple[str, frozenset[str]]] = field(default_factory=dict)
     _held: dict[tuple[str, re.Pattern[str]], bool] = field(default_factory=dict)
+    _clients: dict[str, bool] = field(default_factory=dict)
 
     @property
     def asked(self) -> dict[str, str]:
@@ -79,7 +81,7 @@ class Code:
         if path not in self._trees:
             typed = self.files[path] in {"typescript", "tsx"}
             text = self.text(path)
-            self._trees[path] = parse(self.files[path], without_type_arguments(text) if typed else text)
+            self._trees[path] = _parsed(self.files[path], without_type_arguments(text) if typed else text)
         return self._trees[path]
 
     def nodes(self, path: str, *types: str) -> list[Node]:
@@ -95,7 +97,14 @@ class Code:
 
     def is_entered(self, path: str) -> bool:
         """Whether request data may enter one of `files`."""
-        return self.holds(path, ENTERS) and not is_client_module(self.text(path))
+        return self.holds(path, ENTERS) and not self.is_client(path)
+
+    def is_client(self, path: str) -> bool:
+        """Whether a file says that it runs in a browser; asked once for each thing that happens in it."""
+        self.touched.add(path)
+        if path not in self._clients:
+            self._clients[path] = is_client_module(self.text(path))
+        return self._clients[path]
 
     def _root(self, path: str) -> Node:
         return self.tree(path).root_node
@@ -131,6 +140,17 @@ class Code:
             text = self.repository.text(path) or ""
             self._texts[path] = _ENDLESS.sub(lambda match: ("a " * len(match[0]))[: len(match[0])], text)
         return self._texts[path]
+
+
+def _parsed(language: str, text: str) -> Tree:
+    """The tree of a text; where errors are left, that of the text without what the grammar is known to stumble over."""
+    tree = parse(language, text)
+    if not tree.root_node.has_error or language not in {"tsx", "javascript"}:
+        return tree
+    plain = without_ampersands(text)
+    again = parse(language, plain) if plain != text else tree
+    better = not again.root_node.has_error or (is_broken(tree.root_node) and not is_broken(again.root_node))
+    return again if better else tree
 
 
 def list_code(repository: Repository) -> Code:

@@ -44,6 +44,7 @@ def _sound(function: Function) -> str | None:
         "no API role can call it through the API": not function.callers,
         "it asks who is calling": function.asks,
         "it reads and writes no table": not function.touches_data,
+        "it reads only what its callers may read without it": function.reads_open,
         "policies use it, and it answers yes or no": function.in_policy and function.yes_or_no and not function.writes,
         "it takes the caller's word for an id, which is a finding of its own": trusts_caller(function),
         f"its caller has to know a {secret}": secret is not None,

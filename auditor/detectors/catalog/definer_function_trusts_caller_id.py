@@ -31,6 +31,8 @@ def _judge(function: Function) -> Answer:
     assert parameter
     if function.asks:
         return function_answer(function, None, ok="it asks who is calling")
+    if function.reads_open:
+        return function_answer(function, None, ok="it reads only what its callers may read without it")
     if _harmless(function):
         return function_answer(function, None, ok="it only answers yes or no, or touches no table")
     does = "changes data" if function.writes else "reads data"
@@ -45,7 +47,7 @@ def _judge(function: Function) -> Answer:
 
 
 def _harmless(function: Function) -> bool:
-    return not function.touches_data or (function.yes_or_no and not function.writes)
+    return not function.touches_data or function.reads_open or (function.yes_or_no and not function.writes)
 
 
 def _severity(function: Function) -> Severity:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from auditor.detectors.policies import PG_CLASS, reached_roles
-from auditor.facts.alternatives import open_to_anybody
+from auditor.detectors.open_reads import all_readers
+from auditor.detectors.policies import PG_CLASS
 from auditor.model import Answer, DbObject, Severity, State
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _judge(table: Table, secret: list[Column], readable: dict[tuple[int, str], s
     names = [column.name for column in secret]
     shown = {
         role: [name for name in names if name in readable.get((table.oid, role), ())]
-        for role in _readers(table, database)
+        for role in all_readers(table, database)
     }
     roles = sorted(role for role, columns in shown.items() if columns)
     if not roles:
@@ -70,18 +70,3 @@ def _judge(table: Table, secret: list[Column], readable: dict[tuple[int, str], s
     why = "a policy lets them read every row" if table.rls else "row level security is off"
     detail = f"{' and '.join(roles)} may read {', '.join(columns)} of all rows: {why}"
     return Answer(place.subject, State.FAIL, detail, place, severity=Severity.HIGH, evidence=", ".join(columns))
-
-
-def _readers(table: Table, database: Database) -> list[str]:
-    """Roles of the API that read every row."""
-    if not table.rls:
-        return list(database.api_roles)
-    reading = [p for p in table.policies if p.command in {"select", "all"}]
-    if any(not policy.permissive for policy in reading):
-        return []
-    return [
-        role
-        for policy in reading
-        for role in reached_roles(policy, database)
-        if open_to_anybody(policy.using, signed_in=role != "anon")
-    ]

@@ -48,7 +48,8 @@ def ask(repository: Repository, code: Code) -> Iterator[Answer]:
 
 
 def _none(write: Write) -> str:
-    what = write.table if is_privileged(write.table) else f"{write.table} behind a check for a role"
+    gate = " behind a check for a role" if write.gated and not is_privileged(write.table) else ""
+    what = f"{write.table}{gate}"
     return f"it changes {what} ({write.where.path}:{write.where.line}) and keeps no record of who changed what"
 
 

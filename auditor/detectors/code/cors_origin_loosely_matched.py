@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 from auditor.detectors.code_answers import Judged, answers
 from auditor.facts.code_values import Value
+from auditor.facts.syntax import text_of
 from auditor.model import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tree_sitter import Node
 
     from auditor.facts.code_values import Event
     from auditor.model import Answer
@@ -26,6 +29,8 @@ _PART = re.compile(
 _CREDENTIALS = re.compile(
     r"(?i)allow-credentials[\"']?[\s,:\]=]+[\"']?true|credentials\s*[:=]\s*true|allow_credentials\s*=\s*True|supports_credentials\s*=\s*True"
 )
+# What the settings decide: that they name every origin is a question of its own.
+_ALL_ALLOWED = re.compile(r"(?i)allow(?:ed|s)?_?(?:all|any|every)_?(?:origin|cors)|(?:all|any)_?origins?_?allowed")
 _ORIGIN = re.compile(r"(?i)(?:^|[.(])origin\)?$")
 
 PER_FILE = True
@@ -54,9 +59,23 @@ def _reflected(event: Event, value: Value, text: str) -> Judged:
     data = {path for path in event.data(value, "origin") if _ORIGIN.search(path)}
     if not data:
         return Judged("the origin is one of a list, or no visitor's")
+    if _under_setting(event.node):
+        return Judged("reflected where the settings allow every origin")
     if not _CREDENTIALS.search(text):
         return Judged("reflected, but without credentials")
     return Judged("every origin that asks is allowed, with credentials", "reflected", Severity.HIGH)
+
+
+def _under_setting(node: Node) -> bool:
+    """Whether an `if` around it asks for a setting that allows all origins."""
+    inner, outer = node, node.parent
+    while outer is not None:
+        if outer.type in {"if_statement", "elif_clause"} and inner != outer.child_by_field_name("alternative"):
+            asked = text_of(outer.child_by_field_name("condition"))
+            if _ALL_ALLOWED.search(asked) and not asked.lstrip("( ").startswith(("not ", "!")):
+                return True
+        inner, outer = outer, outer.parent
+    return False
 
 
 def _partly(event: Event) -> Judged | None:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from auditor.sources.repository import Repository
 
 _WORDS = re.compile(r"(?i)\bdebug\b|errorhandler")
+_SETTINGS = re.compile(  # a module that nothing else than development loads
+    r"(?i)(?:^|/)(?:settings|config)/(?:dev|devel|develop|development|local|test|testing|ci)(?:_?settings)?\.py$"
+    r"|(?:^|/)(?:settings|config)_(?:dev|development|local|test|testing|ci)\.py$"
+)
 _DEVELOPMENT = re.compile(r"(?i)dev|local|test|(?:^|_)ci")
 _RUN = re.compile(r"(?:^|\.)(?:run|run_simple|Flask\(\)\.run)$")
 _APP = re.compile(
@@ -70,7 +74,7 @@ def _switched(value: Value | None, event: Event, name: str) -> Judged | None:
         return Judged("debug is not switched on for every environment")
     if value is None and _guarded(event.node):
         return Judged("in development only")
-    if _in_development(event.node):
+    if _SETTINGS.search(event.path) or _in_development(event.node):
         return Judged("in development only")
     return Judged(f"{name} is on: errors show the code and its variables, and may offer a console", "debug")
 

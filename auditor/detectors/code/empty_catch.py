@@ -23,6 +23,7 @@ _MATTERS = re.compile(
     r"|\$(?:execute|query)Raw|\$transaction|stripe\.|checkout|payment|refund|sendMail|sendEmail|send_email|emails\.send"
     r"|verify\w*\s*\(|constructEvent|signIn|signOut|jwt\.",
 )
+_FILLS = re.compile(r"(?<![\w.)])(?!(?:query|collection|session|qs|db)\b)\w+\.update\(\s*\{")  # a dict of Python
 _SUCCESS = re.compile(
     r"(?:success|ok)\s*:\s*true|[\"'](?:success|ok)[\"']\s*:\s*True|\breturn\s+(?:true|True)\b|received\s*:\s*true"
 )
@@ -113,7 +114,7 @@ def _except(node: Node) -> tuple[str, Severity | None]:
     if [child.type for child in statements] != ["pass_statement"] or _NARROW.match(caught):
         return "", None
     attempted = node.parent.child_by_field_name("body") if node.parent else None
-    return _dropped(text_of(attempted))
+    return _dropped(_FILLS.sub("", text_of(attempted)))
 
 
 def _promise(node: Node) -> tuple[str, Severity | None] | None:

@@ -31,6 +31,10 @@ _PARSER = re.compile(
 _SETTINGS = re.compile(
     r"^(?:SECRET_KEY|JWT_SECRET_KEY|JWT_SECRET|SECURITY_PASSWORD_SALT|WTF_CSRF_SECRET_KEY|SESSION_SECRET|secret_key)$"
 )
+_DEVELOPMENT = re.compile(
+    r"(?i)(?:^|/)(?:settings|config)/(?:dev|devel|develop|development|local|test|testing|ci)(?:_?settings)?\.py$"
+    r"|(?:^|/)(?:settings|config)_(?:dev|development|local|test|testing|ci)\.py$"
+)
 _OPTION_NAMES = ("secret", "secretOrKey", "secretOrPrivateKey", "jwtSecret", "key", "keys", "password")
 _NO_SECRET = re.compile(r"^(?:-----BEGIN (?:RSA |EC )?(?:PUBLIC|CERTIFICATE)|https?://|\$\{|%|<|env:|process\.env)|^$")
 _PROVIDER = re.compile(r"^(?:HS|RS|ES|PS|EdDSA)\d*$")
@@ -50,6 +54,9 @@ def _judge(event: Event, text: str) -> Judged | None:
     literal = _literal(value)
     if literal is None or _NO_SECRET.match(literal) or _PROVIDER.match(literal):
         return Judged("the secret is not in the code")
+    if _DEVELOPMENT.search(event.path):
+        detail = f"a secret of {len(literal)} characters stands in settings for development: others must not load them"
+        return Judged(detail, "literal", Severity.LOW)
     return Judged(
         f"a secret of {len(literal)} characters stands in the code: who has read it can sign what he likes", "literal"
     )

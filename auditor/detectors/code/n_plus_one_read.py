@@ -72,8 +72,12 @@ def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     specifiers = read_specifiers(code.files, repository.files, repository.text)
     names = {name for functions in found.functions.values() for name in functions}
     for path in code.files:
-        if path in found.reads or not _ASIDE.search(path):
+        if path in found.reads or not _is_aside(path, code):
             yield from _in_file(path, code, found, _reading_names(path, code, found, specifiers, names))
+
+
+def _is_aside(path: str, code: Code) -> bool:
+    return bool(_ASIDE.search(path)) or "process.argv" in code.text(path)
 
 
 def _is_browser(path: str, text: str) -> bool:
@@ -87,7 +91,7 @@ def _find(code: Code) -> _Found:
         python = language == "python"
         text = code.text(path)
         if (
-            _ASIDE.search(path)
+            _is_aside(path, code)
             or not mentions(text, HINTS["python" if python else "javascript"])
             or _is_browser(path, text)
         ):

@@ -106,6 +106,8 @@ def _places(event: Event) -> list[Value]:
         place = 1 if match["method"] else 0
         given = event.args[place] if len(event.args) > place else event.named.get("url")
         return [given] if given is not None else []
+    if event.path.endswith(".py"):  # `self.fetch` is a method of the object's own there
+        return []
     if event.kind == "new" or not event.args or not (_FETCH.match(event.name) or _CLIENTS.match(event.name)):
         return []
     first = event.args[0]

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _SEVERITY = {"seed data": Severity.INFO, "needs a superuser": Severity.LOW, "already exists": Severity.LOW}
 
+_NAMED = 6  # relations in one sentence
+
 
 def ask(database: Database) -> Iterator[Answer]:
     if database.replay is None:
@@ -22,19 +24,21 @@ def ask(database: Database) -> Iterator[Answer]:
     failed: dict[str, list[Failure]] = {}
     for failure in [*database.replay.failures, *database.missing.values()]:
         failed.setdefault(failure.statement.path, []).append(failure)
+    tables = {table.name: table.identity for table in database.schema.tables.values()}
     for path, statements in each_file(database):
         subject = f"migration {path}"
         for failure in failed.get(path, []):
-            yield _answer(subject, failure)
+            yield _answer(subject, failure, tables)
         if path not in failed:
             yield Answer(subject, State.OK, f"{len(statements)} statements replayed", FileSpan(path, 1))
     for path in database.history.unread if database.history else ():
         yield Answer(f"migration {path}", State.UNKNOWN, "the file could not be read", FileSpan(path, 1))
 
 
-def _answer(subject: str, failure: Failure) -> Answer:
+def _answer(subject: str, failure: Failure, tables: dict[str, str]) -> Answer:
     statement = failure.statement
-    touched = f"; not known because of it: {', '.join(sorted(failure.relations))}" if failure.relations else ""
+    names = _unknown(failure, tables)
+    touched = f"; not known because of it: {names}" if names else ""
     return Answer(
         subject,
         State.FAIL,
@@ -43,3 +47,12 @@ def _answer(subject: str, failure: Failure) -> Answer:
         severity=_SEVERITY.get(failure.cause),
         evidence=f"{failure.sqlstate} {failure.message}",
     )
+
+
+def _unknown(failure: Failure, tables: dict[str, str]) -> str:
+    """The relations of a failure; of the words of a DO block those that name a table."""
+    names = sorted(failure.relations)
+    if failure.statement.kind == "do_stmt":
+        names = sorted({tables[name] for name in names if name in tables})
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from auditor.facts.delegates import delegate
@@ -53,6 +54,9 @@ def _answer(inventory: Inventory, endpoint: Endpoint) -> Answer | None:
     if _by_supabase(inventory.effects(endpoint)):
         severity = Severity.LOW
         detail += "; Supabase Auth counts by address, and sees this server's for everybody"
+    elif _asked_again(inventory, endpoint):
+        severity = Severity.LOW
+        detail = "callers who are signed in show a password again, and nothing limits how often"
     return Answer(endpoint.subject, State.FAIL, detail, endpoint.where, severity=severity, evidence="unlimited")
 
 
@@ -68,6 +72,12 @@ def _purpose(inventory: Inventory, endpoint: Endpoint) -> str:
     if not known and kinds & {SEND}:
         return "it sends messages for everybody"
     return "it calls a paid model for everybody" if not known and kinds & {MODEL} else ""
+
+
+def _asked_again(inventory: Inventory, endpoint: Endpoint) -> bool:
+    """Whether a guard has asked who calls before, at an address where nobody signs in: a change of the own password."""
+    before = inventory.authentication(replace(endpoint, handler=None))
+    return before.presence is Presence.PRESENT and not signs_in(endpoint, ())
 
 
 def _credentials(endpoint: Endpoint, effects: list[Effect]) -> bool:

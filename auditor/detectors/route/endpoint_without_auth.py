@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from auditor.sources.repository import Repository
 
 _INTERNAL = re.compile(r"(?:^|/)(?:admin|internal|debug|backoffice|superuser|users|export|dump)(?:/|$)", re.IGNORECASE)
+_OPEN = re.compile(r"(?:^|/)public(?:/|$)", re.IGNORECASE)
 _CHANGES = re.compile(r"(?:^|[/_-])(?:delete|destroy|remove|create|update|add|save|reset)(?:$|[/_-])", re.IGNORECASE)
 _READS = re.compile(r"#(?:get|list|search|fetch|find|filter|load|count|check|read|query)", re.IGNORECASE)
 _PRIVATE = re.compile(
@@ -114,7 +115,8 @@ def _handed_on(inventory: Inventory, endpoint: Endpoint) -> Answer | None:
 def _reading(endpoint: Endpoint, effects: list[Effect], shows: str) -> Answer:
     """A list that everybody may read is often meant so; one of users, or for administrators, is not."""
     reads = any(effect.kind == READ for effect in effects)
-    severity = Severity.HIGH if reads and (_INTERNAL.search(endpoint.path) or shows) else Severity.INFO
+    private = shows or (_INTERNAL.search(endpoint.path) and not _OPEN.search(endpoint.path))
+    severity = Severity.HIGH if reads and private else Severity.INFO
     detail = shows or f"nothing asks who calls{', and it reads the database' if reads else ''}"
     return Answer(endpoint.subject, State.FAIL, detail, endpoint.where, severity=severity, evidence="open read")
 
@@ -167,6 +169,8 @@ def _meant(inventory: Inventory, endpoint: Endpoint, text: str) -> str:
         return "; people may be meant to make their account here"
     if _answers_preflight(inventory, endpoint):
         return "; it answers the preflight of other origins: browsers anywhere are meant to"
+    if endpoint.public and not _INTERNAL.search(endpoint.path):
+        return "; its decorator says that everybody may"
     return "; it counts its callers" if limited_itself(inventory.reacher, endpoint) else ""
 
 
