@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from auditor.rulebook import Page
 
 _CLOSING_SECONDS = 0.2
+_INTERRUPTED_SECONDS = 3.0
 _SWITCH_SECONDS = 0.0003
 _THREADS = 40  # more than there are sources: each may wait for others
 # What each kind of rule reads. A source that nobody needs is not started.
@@ -77,12 +79,16 @@ class Evidence:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
+        # Whoever interrupts a scan does not wait for a file that is being parsed: the process ends without it.
+        most = _INTERRUPTED_SECONDS if kind is KeyboardInterrupt else math.inf
+        until = time.monotonic() + most
         pending: Iterable[Future[Any]] = self._futures.values()
-        while pending:
+        while pending and time.monotonic() < until:
             self._stack.close()  # servers first: what still waits for them then ends
             # A source may open another while the first is closing: that one is closed in the next round.
             pending = wait(pending, timeout=_CLOSING_SECONDS).not_done
-        self._pool.shutdown(wait=True)
+        if not pending:
+            self._pool.shutdown(wait=True)
         self._stack.close()
 
     def start(self, names: Iterable[str]) -> None:

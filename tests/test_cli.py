@@ -205,6 +205,23 @@ def _children(process: int) -> set[str]:
     return {pid for pid, parent in pairs if parent == str(process)}
 
 
+def test_an_interrupt_waits_for_no_file_that_is_being_read(tmp_path: Path) -> None:
+    root = write(tmp_path, {f"src/a{number}.ts": "export const a = 1\n" for number in range(3)})
+    slow = (
+        "import sys, time\nfrom auditor.sources import code\n"
+        "code.parse = lambda *_: [time.sleep(1) for _ in range(60)]\n"
+        "from auditor.cli import main\nsys.argv[1:] = ['scan', sys.argv[1], '--offline', '--no-cache']\nmain()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", slow, str(root)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as scan:
+        time.sleep(4)
+        scan.terminate()
+        started = time.monotonic()
+        scan.communicate(timeout=50)
+    assert (scan.returncode, time.monotonic() - started < 20) == (130, True)
+
+
 def test_sigterm_stops_the_scan_and_its_servers(tmp_path: Path) -> None:
     root = write(tmp_path, {"supabase/migrations/1_a.sql": "select pg_sleep(15);\n"})
     with subprocess.Popen([*TOOL, "scan", root], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as scan:

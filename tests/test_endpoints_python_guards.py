@@ -228,7 +228,48 @@ class Jobs(BaseView):
 """,
 }
 
+_THROUGH: Files = {
+    "app/main.py": """from fastapi import FastAPI
+from .notes import router
+from .forgery import CSRFMiddleware
+
+app = FastAPI()
+app.add_middleware(CSRFMiddleware)
+app.include_router(router, prefix="/api")
+""",
+    "app/forgery.py": """class CSRFMiddleware:
+    async def __call__(self, scope, receive, send):
+        raise HTTPException(status_code=403)
+""",
+    "app/routing.py": """from fastapi import HTTPException
+
+def protected(method, path, scopes=None, **given):
+    def decorator(function):
+        def wrapper(request):
+            if not request.user.is_authenticated:
+                raise HTTPException(status_code=401)
+            return function(request)
+        return method(path, **given)(wrapper)
+    return decorator
+""",
+    "app/notes.py": """from fastapi import APIRouter
+from .routing import protected
+
+router = APIRouter(prefix="/notes")
+
+@protected(router.post, "/{id}", ["write"])
+def change(request, id: int):
+    return {}
+
+@router.get("/all")
+def everything(request):
+    return {}
+""",
+}
+
 _CASES: list[tuple[Files, str, str]] = [
+    (_THROUGH, "POST /api/notes/{id}", "present"),
+    (_THROUGH, "GET /api/notes/all", "absent"),
     (_FACTORY, "GET /strict", "present"),
     (_FACTORY, "GET /lenient", "absent"),
     (_FACTORY, "GET /scoped", "present"),

@@ -7,6 +7,7 @@ import io
 import os
 import signal
 import sys
+import threading
 from typing import NoReturn
 
 import click
@@ -69,6 +70,9 @@ def _run() -> int:
     try:
         code = commands.main(standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
+        if any(thread.name.startswith("evidence") for thread in threading.enumerate()):
+            click.echo("backend-audit: interrupted", err=True)
+            os._exit(ExitCode.INTERRUPTED)  # a thread that parses would hold the process; servers are stopped already
         _end(ExitCode.INTERRUPTED, "interrupted")
     except click.ClickException as error:
         error.show()

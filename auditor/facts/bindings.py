@@ -269,5 +269,11 @@ def parameters(function: Node) -> list[Node]:
     for child in listed.named_children if listed is not None else ():
         pattern = child.child_by_field_name("pattern") or child.child_by_field_name("left") or child
         if child.type != "comment":
-            found.append(pattern)
+            found += _spread(pattern)
     return found
+
+
+def _spread(pattern: Node) -> list[Node]:
+    """`...[router, tenant]: Args` are two parameters like others."""
+    inner = pattern.named_children[0] if pattern.type == "rest_pattern" and pattern.named_children else None
+    return list(inner.named_children) if inner is not None and inner.type == "array_pattern" else [pattern]

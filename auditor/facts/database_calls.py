@@ -26,6 +26,10 @@ _SUPABASE = re.compile(r"supabase|client\b|Client\b|\badmin\b|\bsb\b|\bdb\b", re
 _READING = re.compile(
     r"(?:\w+_)?(?:get|fetch|list|find|search|count|match|load|read|lookup|is|has|check|can)(?:_|[A-Z]|$)"
 )
+_WRITING = re.compile(  # `record_price_check()` checks nothing
+    r"(?:record|log|insert|update|increment|decrement|delete|remove|create|add|set|save|upsert|mark|process|refresh|sync"
+    r"|recalculate|send|apply|archive|reset|complete|claim)_"
+)
 _REPOSITORY = re.compile(r"[rR]epo(?:sitory)?$")
 _OF_REPOSITORY = {
     "find", "findOne", "findOneBy", "findBy", "findAndCount", "findAndCountBy", "count", "countBy", "findOneOrFail",
@@ -120,7 +124,8 @@ def _javascript(call: Node, text: str) -> str | None:
 def _function(held: Node, call: Node) -> str | None:
     """A database function whose name says that it reads."""
     name = literal(arguments(call)[0]) if arguments(call) else None
-    return f"{name}()" if name and _READING.match(name) and _SUPABASE.search(text_of(held)) else None
+    reads = name and _READING.match(name) and not _WRITING.match(name)
+    return f"{name}()" if reads and _SUPABASE.search(text_of(held)) else None
 
 
 def _of_client(held: Node) -> str | None:

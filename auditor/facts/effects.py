@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import arguments_of, string_of, unwrap
-from auditor.facts.symbols import External
+from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
@@ -67,6 +67,10 @@ _SIGN_IN = re.compile(
     r"|^(?:bcrypt|argon2)\w*\.(?:compare\w*|verify)$"
 )
 _ON_ROW = re.compile(r"\.(?:save|remove|destroy|deleteOne|updateOne)$")
+# Signs that a method waits for something outside, or hands what it makes to somebody.
+_STORES = re.compile(
+    r"\b(?:async|await|super|Promise)\b|\.(?:then|save|query|execute|exec|run|insert\w*|create|push|set|put|add)\s*[(`]"
+)
 _WRITES = re.compile(r"\b(?:insert|update|delete)\b", re.IGNORECASE)
 _SUPABASE_WRITE = {"insert", "update", "upsert", "delete"}
 _SUPABASE = re.compile(r"supabase|admin|client|db|sb", re.IGNORECASE)
@@ -109,6 +113,8 @@ def _on_supabase(call: Call, table: str) -> Effect | None:
 
 def _by_driver(call: Call) -> Effect | None:
     """Mongoose and the drivers, and raw SQL."""
+    if _is_factory(call):
+        return None
     if (match := _MONGOOSE.match(call.name)) and not _NO_MODEL.search(match["model"]):
         known = not isinstance(call.target, External) or call.target.package in {"mongoose", "mongodb"}
         return Effect(READ if match["read"] else WRITE, call, match["model"]) if known else None
@@ -120,6 +126,14 @@ def _by_driver(call: Call) -> Effect | None:
         write = match["write"] or (match["query"] and _WRITES.search(text_of(call.node)))
         return Effect(WRITE if write else READ, call)
     return None
+
+
+def _is_factory(call: Call) -> bool:
+    """`Ticket.create(…)` of a class of the repository that only makes an object."""
+    target = call.target if call.name.endswith(".create") else None
+    if not isinstance(target, Site) or target.node.type != "method_definition":
+        return False
+    return _STORES.search(text_of(target.node)) is None
 
 
 def _model_of(call: Call) -> str:

@@ -192,7 +192,8 @@ def _takes_from_list(loop: Loop) -> bool:
 def _counts_single(loop: Node) -> bool:
     """`for (let i = 0; i < rows.length; i++)`, and not in steps, for a few turns, or for tries."""
     increment, head = text_of(loop.child_by_field_name("increment")), text_of(loop).split("{", 1)[0]
-    if _REPEATS.search(head) or ".length" not in text_of(loop.child_by_field_name("condition")):
+    until = text_of(loop.child_by_field_name("condition"))
+    if _REPEATS.search(head) or ".length" not in until or re.search(r"\b[A-Z][A-Z0-9_]{2,}\.length", until):
         return False
     return re.fullmatch(r"\(?\s*(?:\w+\+\+|\+\+\w+|\w+\s*\+=\s*1)\s*\)?", increment) is not None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from auditor.facts.lookups import by_service, caller_checked, caller_names, look
 from auditor.facts.purposes import by_machine
 from auditor.facts.py_lookups import python_lookup
 from auditor.facts.py_routes import is_python
-from auditor.facts.syntax import line_of
+from auditor.facts.syntax import line_of, text_of
 from auditor.facts.webhooks import receiver
 from auditor.model import Control, FileSpan, Presence
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from auditor.facts.effects import Effect
     from auditor.facts.endpoints import Endpoint
     from auditor.facts.inventory import Inventory
+
+_AROUND = {"await_expression", "parenthesized_expression", "as_expression", "satisfies_expression"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ def _tied(inventory: Inventory, endpoint: Endpoint, done: list[Effect]) -> tuple
     assert endpoint.handler
     names = request_names(inventory.reacher, endpoint.handler)
     callers = caller_names(inventory.reacher, endpoint.handler)
-    alone = [effect for effect in done if looked_up(effect, names, callers)]
+    text = inventory.text(endpoint)
+    alone = [effect for effect in done if looked_up(effect, names, callers) and not _only_asked_for(effect, text)]
     if not alone:
         return Control(Presence.PRESENT, "rows are chosen together with their owner"), None
     if caller_checked(inventory.reacher, endpoint, names, callers):
@@ -81,3 +85,16 @@ def _matters(inventory: Inventory, effect: Effect, owned: dict[str, bool]) -> bo
     if effect.kind not in {READ, WRITE} or not owned.get(folded(effect.table), False):
         return False
     return supabase_table(effect.call.node) is None or by_service(inventory.reacher, effect)
+
+
+def _only_asked_for(effect: Effect, text: str) -> bool:
+    """Whether a row is read to learn that it is there, and nothing of it is used: `if (!user) return notFound()`."""
+    holder = effect.call.node.parent
+    while holder is not None and holder.type in _AROUND:
+        holder = holder.parent
+    name = holder.child_by_field_name("name") if holder is not None and holder.type == "variable_declarator" else None
+    if effect.kind != READ or name is None or name.type != "identifier":
+        return False
+    named = re.escape(text_of(name))
+    absent = len(re.findall(rf"(?:\(|&&|\|\|)\s*!\s*{named}\s*(?=\)|&&|\|\|)", text))
+    return absent > 0 and len(re.findall(rf"(?<![\w$.]){named}(?![\w$])", text)) == absent + 1

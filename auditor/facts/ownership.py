@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 _UID = r"(?:\(\s*select\s+)?(?:auth\.)?uid\(\)(?:\s+as\s+\w+\s*\))?(?:::text)?"
 _COMPARED = re.compile(
-    rf'\(?\b"?(\w+)"?\)?(?:::text)?\s*=\s*\(*\s*{_UID}|{_UID}\s*\)*\s*=\s*\(?"?(\w+)"?\b', re.IGNORECASE
+    rf'\(?\b(?:"?(\w+)"?\.)?"?(\w+)"?\)?(?:::text)?\s*=\s*\(*\s*{_UID}'
+    rf'|{_UID}\s*\)*\s*=\s*\(?(?:"?(\w+)"?\.)?"?(\w+)"?\b',
+    re.IGNORECASE,
 )
 _OWNER_NAMES = {
     "user_id",
@@ -128,17 +130,20 @@ def speaks_for_users(table: Table, schema: Schema) -> bool:
 
 def _user_columns(table: Table, people: set[int]) -> tuple[str, ...]:
     keys = [key.columns[0] for key in table.foreign_keys if key.target in people and len(key.columns) == 1]
-    compared = [name for policy in table.policies for name in compared_columns(policy) if table.column(name)]
+    compared = [
+        name for policy in table.policies for name in compared_columns(policy, table.name) if table.column(name)
+    ]
     found = list(dict.fromkeys([*keys, *compared]))
     if not found:
         found = [c.name for c in table.columns if c.name.lower() in _OWNER_NAMES and _holds_id(c)]
     return tuple(found)
 
 
-def compared_columns(policy: Policy) -> list[str]:
-    """Columns that a policy compares with `auth.uid()`."""
+def compared_columns(policy: Policy, table: str = "") -> list[str]:
+    """Columns that a policy compares with `auth.uid()`; those of `table` alone, where the server names another one."""
     text = f"{policy.using or ''} {policy.check or ''}"
-    return [match[1] or match[2] for match in _COMPARED.finditer(text) if match[1] or match[2]]
+    found = [(match[1] or match[3], match[2] or match[4]) for match in _COMPARED.finditer(text)]
+    return [name for holder, name in found if name and (not table or not holder or holder == table)]
 
 
 def _holds_id(column: Column) -> bool:

@@ -124,6 +124,9 @@ class Roots:
         target = self.symbols.called(path, node)
         if isinstance(target, Site) and node.type == "new_expression" and target.node.type in CLASSES:
             target = self._extended(target)
+        if isinstance(target, External) and (target.package, target.last) == ("chanfana", "fromHono"):
+            given = arguments_of(node)  # the same router, with a description
+            return self.locate(path, given[0], hops - 1) if given else None
         if isinstance(target, External):
             framework = _framework(target, made_new=node.type == "new_expression")
             factory = self._initial(path, node) if framework else None

@@ -61,7 +61,7 @@ class _Reader:
     plugins: dict[_Key, Site] = field(default_factory=dict)
     decorated: dict[str, Site] = field(default_factory=dict)
     walked: set[_Key] = field(default_factory=set)
-    made: dict[_Key, _Key | None] = field(default_factory=dict)
+    made: dict[_Key, tuple[int, _Key | None]] = field(default_factory=dict)
     found: list[Endpoint] = field(default_factory=list)
 
     def instance(self, path: str, node: Node, hops: int = _MAX_DEPTH) -> _Key | None:
@@ -75,13 +75,15 @@ class _Reader:
         start = _beginning(target.node)
         if start != target.node:
             return self.instance(target.path, start, hops - 1)
-        if (key := _key(target)) not in self.made:
-            self.made[key] = None  # functions that call each other give nothing new back
-            self.made[key] = self._made(target, hops)
-        return self.made[key]
+        key = _key(target)
+        asked, known = self.made.get(key, (0, None))
+        if known is None and asked < hops:
+            self.made[key] = hops, None  # functions that call each other give nothing new back
+            self.made[key] = hops, (known := self._made(target, hops))
+        return known
 
     def _made(self, call: Site, hops: int) -> _Key | None:
-        """The instance that a call gives back; each call is asked once, however many ways lead to it."""
+        """The instance that a call gives back."""
         made = self.symbols.called(call.path, call.node)
         if isinstance(made, External) and made.package == "fastify":
             self.roots[_key(call)] = call

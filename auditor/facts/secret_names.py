@@ -121,7 +121,7 @@ def is_real_value(assigned: Assigned) -> bool:
         is_secret_name(assigned.name)
         and len(value) >= 8  # noqa: PLR2004 - shorter ones are defaults such as `postgres`
         and not value.startswith(_PUBLIC_VALUES)
-        and not value.isdigit()
+        and not re.fullmatch(r"[\d.,:/ TZ+-]+", value)  # a number, a date, a span of time
         and not _PUBLIC_SHAPES.fullmatch(value)
         and not is_published(value)
         and not re.search(r"[()]|[,;]$", value)  # code that calls a function

@@ -85,7 +85,11 @@ class Statements:
         """Everything that `caller` tries on `table`."""
         own = self._row(table, caller.home)
         others = self._row(table, caller.foreign)
-        if others is not None:
+        if others is not None and caller.user and caller.user in map(str, others.values()):
+            # Who is followed, who gets the message: the row is of both, and for both of them to see.
+            make = partial(self._on_row, table, "own", caller.foreign, session)
+            yield from self._once((table.oid, "own", caller.foreign, ""), make)
+        elif others is not None:
             blind = not caller.home
             make = partial(self._on_row, table, "others", caller.foreign, session, blind=blind)
             yield from self._once((table.oid, "others", caller.foreign, "blind" if blind else ""), make)

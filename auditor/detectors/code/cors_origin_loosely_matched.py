@@ -31,6 +31,7 @@ _CREDENTIALS = re.compile(
 )
 # What the settings decide: that they name every origin is a question of its own.
 _ALL_ALLOWED = re.compile(r"(?i)allow(?:ed|s)?_?(?:all|any|every)_?(?:origin|cors)|(?:all|any)_?origins?_?allowed")
+_OWN = re.compile(r"(?:^|\.)location\.origin$")
 _ORIGIN = re.compile(r"(?i)(?:^|[.(])origin\)?$")
 
 PER_FILE = True
@@ -88,6 +89,8 @@ def _partly(event: Event) -> Judged | None:
         else (event.args[-1] if event.args else holder)
     )
     if not _ORIGIN.search(asked.name) and asked.name != "origin":
+        return None
+    if _OWN.search(asked.name):  # where the page itself is, in a browser
         return None
     given = (
         holder.name.removeprefix("regex ") if asked is not holder else _text(event.args[0] if event.args else Value())

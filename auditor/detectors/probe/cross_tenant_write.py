@@ -35,6 +35,8 @@ def _answer(result: TableProbe) -> Answer:
     done = [a for a in tried if (a.state == "allowed" or a.passed) and a.command not in open_to_all]
     if result.owned and is_membership(result.table, result.owned):  # joining a tenant is self-join-any-tenant
         done = [attempt for attempt in done if attempt.aim != "join"]
+    if result.owned and result.owned.tenant in result.table.primary_key:  # a new tenant takes nothing from the others
+        done = [attempt for attempt in done if attempt.command != "INSERT"]
     if done:
         return _found(result, done)
     lost = [attempt for attempt in tried if attempt.state in {"unknown", "error"}]

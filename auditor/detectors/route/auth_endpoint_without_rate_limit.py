@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from auditor.facts.delegates import delegate
 from auditor.facts.effects import MODEL, SEND, SIGN_IN
 from auditor.facts.purposes import MUTATING, signs_in
+from auditor.facts.py_routes import is_python
 from auditor.facts.webhooks import receiver
 from auditor.model import Answer, Presence, Severity, State
 
@@ -27,6 +28,8 @@ _ELSEWHERE = re.compile(
     r"(?:^|[/_.#-])(?:oauth2?|saml|sso|oidc|callback|csrf|\.?well-known|refresh)(?:$|[/_.-])|(?:log|sign)_?-?out",
     re.IGNORECASE,
 )
+# Nobody is known before these, whatever a guard of the whole server, with exceptions of its own, seemed to ask.
+_BEFORE = re.compile(r"/(?:log-?in|sign-?in|sign-?up|forgot-?password)/?$", re.IGNORECASE)
 
 
 def ask(repository: Repository, code: Code, inventory: Inventory) -> Iterator[Answer]:
@@ -67,7 +70,8 @@ def _purpose(inventory: Inventory, endpoint: Endpoint) -> str:
     effects = inventory.effects(endpoint)
     known = inventory.authentication(endpoint).presence is Presence.PRESENT
     kinds = {effect.kind for effect in effects}
-    if SIGN_IN in kinds or (not known and _credentials(endpoint, effects)):
+    stranger = not known or _BEFORE.search(endpoint.path)
+    if SIGN_IN in kinds or (stranger and _credentials(endpoint, effects)):
         return "people sign in here"
     if not known and kinds & {SEND}:
         return "it sends messages for everybody"
@@ -75,9 +79,12 @@ def _purpose(inventory: Inventory, endpoint: Endpoint) -> str:
 
 
 def _asked_again(inventory: Inventory, endpoint: Endpoint) -> bool:
-    """Whether a guard has asked who calls before, at an address where nobody signs in: a change of the own password."""
-    before = inventory.authentication(replace(endpoint, handler=None))
-    return before.presence is Presence.PRESENT and not signs_in(endpoint, ())
+    """Whether something else has asked who calls, at an address where nobody signs in: a change of the own password.
+
+    In Python, where a password that is compared counts as asking, only what stands before the handler does.
+    """
+    asked = inventory.authentication(replace(endpoint, handler=None) if is_python(endpoint) else endpoint)
+    return asked.presence is Presence.PRESENT and not signs_in(endpoint, ())
 
 
 def _credentials(endpoint: Endpoint, effects: list[Effect]) -> bool:
