@@ -24,7 +24,7 @@ from auditor.sources.store import key_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from auditor.model import AccessRow, AccessSetup, EndpointRow
+    from auditor.listed import AccessRow, AccessSetup, EndpointRow
     from auditor.plan import Evidence
     from auditor.rulebook import Page, Rulebook
     from auditor.sources.repository import Repository

@@ -8,19 +8,8 @@ from typing import TYPE_CHECKING
 
 from auditor.detectors.ask import ask_files, ask_rule
 from auditor.detectors.confirm import confirm
-from auditor.model import (
-    AccessRow,
-    AccessSetup,
-    Answer,
-    FileSpan,
-    Kind,
-    NotApplicable,
-    Proof,
-    RuleAnswers,
-    State,
-    Unavailable,
-    UsageError,
-)
+from auditor.listed import AccessRow, AccessSetup
+from auditor.model import Answer, FileSpan, Kind, NotApplicable, Proof, RuleAnswers, State, Unavailable, UsageError
 from auditor.plan import ALSO, needs
 from auditor.sources.matrix import cells
 
@@ -28,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from auditor.database_lanes import Databases
-    from auditor.model import EndpointRow, Target
+    from auditor.listed import EndpointRow
+    from auditor.model import Target
     from auditor.plan import Evidence
     from auditor.rulebook import Page, Rulebook
     from auditor.sources.probes import Probed

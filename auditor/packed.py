@@ -7,17 +7,13 @@ from enum import Enum
 from typing import Any
 
 from auditor.detectors.code_sites import Followed
+from auditor.listed import AccessRow, AccessSetup, EndpointData, EndpointInput, EndpointRow
 from auditor.model import (
-    AccessRow,
-    AccessSetup,
     Answer,
     Commit,
     Confidence,
     Control,
     DbObject,
-    EndpointData,
-    EndpointInput,
-    EndpointRow,
     FileSpan,
     Presence,
     Proof,

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from auditor.judge import Judged, Ruled
-    from auditor.model import AccessRow, Answer, EndpointRow, FileSpan, Proof
-    from auditor.model import AccessSetup as Setup
+    from auditor.listed import AccessRow, EndpointRow
+    from auditor.listed import AccessSetup as Setup
+    from auditor.model import Answer, FileSpan, Proof
     from auditor.rulebook import Page, Rulebook
     from auditor.suppress import Complaint
 

@@ -25,7 +25,8 @@ from tests.shadow_support import DEBIAN_15
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from auditor.model import AccessRow, Proof
+    from auditor.listed import AccessRow
+    from auditor.model import Proof
     from auditor.sources.database import Database
 
 LEAKY = Path(__file__).parent.parent / "fixtures" / "leaky"

@@ -14,7 +14,7 @@ from auditor.sources.repository import read_repository
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from auditor.model import EndpointRow
+    from auditor.listed import EndpointRow
 
 Files = dict[str, str]
 Rows = list[tuple[str, str, str]]

@@ -13,7 +13,8 @@ from auditor.facts.lookups import by_service
 from auditor.facts.py_routes import is_python
 from auditor.facts.symbols import Site
 from auditor.facts.syntax import line_of, text_of
-from auditor.model import EndpointData, EndpointInput, FileSpan, Presence
+from auditor.listed import EndpointData, EndpointInput
+from auditor.model import FileSpan, Presence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,8 @@ from auditor.facts.owned_lookups import Owners, ownership
 from auditor.facts.purposes import by_machine
 from auditor.facts.py_lookups import owned_models
 from auditor.facts.webhooks import receiver, signature
-from auditor.model import Control, EndpointRow, Presence
+from auditor.listed import EndpointRow
+from auditor.model import Control, Presence
 
 if TYPE_CHECKING:
     from auditor.facts.endpoints import Endpoint
