@@ -58,9 +58,9 @@ def _sources(request: Request, asked: list[Page], store: Store) -> dict[str, Sou
     )
     keeping = Keeping(store, _rests_on(request, helpers, contract)) if store.usable else None
     on_code = keeping.rests_on["code"] if keeping else None
-    lane = CodeLane(request.jobs, settings.public_endpoints, helpers, store if keeping else None, on_code)
+    lane = CodeLane(target, request.jobs, settings.public_endpoints, helpers, store if keeping else None, on_code)
     table = sources(target, asked, settings.public_endpoints, contract, helpers, lane.store) | lane.sources()
-    return table | dict(request.given) | batch_sources(asked, lane.ask, keeping)
+    return table | dict(request.given) | batch_sources(asked, lane.ask, lane.ask_history, keeping)
 
 
 def _rests_on(request: Request, helpers: Helpers, contract: Contract | None) -> dict[str, Any]:

@@ -81,10 +81,10 @@ def batch_of(page: Page) -> str:
     return "packages" if page.kind is Kind.DEPENDENCY else ""
 
 
-def batch_sources(pages: Sequence[Page], ask_code: Ask, keeping: Keeping | None) -> dict[str, Source]:
+def batch_sources(pages: Sequence[Page], ask_code: Ask, ask_history: Ask, keeping: Keeping | None) -> dict[str, Source]:
     """A source for each batch that has one of these rules."""
     asks: dict[str, Ask] = {
-        "database": _database, "code": ask_code, "texts": _files, "history": _files,
+        "database": _database, "code": ask_code, "texts": _files, "history": ask_history,
         "packages": _files,
     }  # fmt: skip
     found: dict[str, Source] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any
 
 from auditor.batches import Asked, unknown
@@ -18,7 +18,7 @@ from auditor.model import RuleAnswers, Unavailable
 from auditor.packed import unpack
 from auditor.plan import Source
 from auditor.report import EvidenceNote
-from auditor.sources.code import list_code, mark_broken
+from auditor.sources.code import Code, list_code, mark_broken
 from auditor.sources.store import key_of
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from auditor.facts.helper_names import Helpers
     from auditor.facts.semgrep_output import Semgrep
     from auditor.file_rules import FileAnswers
+    from auditor.model import Target
     from auditor.plan import Evidence
     from auditor.rulebook import Page
-    from auditor.sources.code import Code
     from auditor.sources.repository import Repository
     from auditor.sources.store import Store
 
@@ -47,6 +47,7 @@ class CodeLane:
     answers are kept (`rests_on` is what they rest on besides the files).
     """
 
+    target: Target
     jobs: int
     public: tuple[str, ...] = ()
     helpers: Helpers | None = None
@@ -58,6 +59,7 @@ class CodeLane:
         return {
             "listed code": Source(("repository",), lambda e, _: list_code(e.get("repository"))),
             "desks": Source(("listed code",), self._desks),
+            "history desk": Source(("repository",), self._history_desk),
             "code": Source(("desks",), lambda e, _: self._code(e), describe_code),
         }
 
@@ -73,10 +75,35 @@ class CodeLane:
         helpers = self.helpers
         given = {
             "repository": repository.described(), "files": code.files, "unread": code.unread, "public": self.public,
-            "helpers": [helpers.auth, helpers.limit, helpers.validation] if helpers else None,
+            "helpers": list(astuple(helpers)) if helpers else None,
         }  # fmt: skip
         whole, *sharing = (Worker(given, stack) for _ in range(processes))
         return Desks(sharing, whole)
+
+    def _history_desk(self, evidence: Evidence, stack: ExitStack) -> Desk:
+        """Git's history is read beside everything else, where there is much of it."""
+        repository: Repository = evidence.get("repository")
+        if self.jobs <= 1 or len(repository.files) < _WORTH_A_PROCESS:
+            return OwnDesk(repository, Code(repository))
+        from auditor.sources.workers import Worker
+
+        given: dict[str, Any] = {
+            "repository": repository.described(),
+            "files": {},
+            "unread": {},
+            "public": [],
+            "helpers": None,
+        }
+        return Worker(given, stack)
+
+    def ask_history(self, evidence: Evidence, pages: Sequence[Page]) -> Asked:
+        """The rules on git's history."""
+        desk: Desk = evidence.get("history desk")
+        value = desk.ask_history(pages, self.target)
+        asked = Asked({found.rule: found for found in unpack(value["answers"])})
+        asked.notes = [EvidenceNote.model_validate(note) for note in value["notes"]]
+        evidence.adopt(asked.notes)
+        return asked
 
     def _code(self, evidence: Evidence) -> Code:
         code: Code = evidence.get("listed code")
@@ -109,7 +136,7 @@ class CodeLane:
             except Unavailable as reason:
                 asked.answers |= unknown([*alone, *engine], reason)
             try:
-                evidence.recall(_join(asked, rest.result()) if rest else ())
+                evidence.adopt(_join(asked, rest.result()) if rest else ())
             except Unavailable as reason:
                 asked.answers |= unknown(whole, reason)
         asked.notes += evidence.notes(["code", "semgrep"])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from auditor.facts.unlisted import unread_languages
 from auditor.file_rules import ask_file
 from auditor.inquiry import ask_files_of, listed_endpoints
-from auditor.lanes import describe_endpoints, find_inventory
+from auditor.lanes import describe_endpoints, find_inventory, history_source
 from auditor.packed import pack
 from auditor.plan import Evidence, Source
 from auditor.sources.code import broken
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from auditor.facts.helper_names import Helpers
+    from auditor.model import Target
     from auditor.rulebook import Page
     from auditor.sources.code import Code
     from auditor.sources.repository import Repository
@@ -37,6 +38,10 @@ class Desk(Protocol):
 
     def ask_whole(self, pages: Sequence[Page], unread: dict[str, str]) -> dict[str, Any]:
         """The answers of rules on the whole code, the endpoints, and what is noted of them."""
+        ...
+
+    def ask_history(self, pages: Sequence[Page], target: Target) -> dict[str, Any]:
+        """The answers of rules on git's history, and what is noted of it."""
         ...
 
 
@@ -82,6 +87,13 @@ class OwnDesk:
                 "endpoints": pack(listed_endpoints(evidence)),
                 "notes": [note.model_dump() for note in evidence.notes(["endpoints"])],
             }
+
+    def ask_history(self, pages: Sequence[Page], target: Target) -> dict[str, Any]:
+        """The answers of rules on git's history, and what is noted of it."""
+        table = {"repository": Source((), lambda _, __: self._repository), "git history": history_source(target)}
+        with Evidence(table) as evidence:
+            answers = [ask_files_of(page, evidence) for page in pages]
+            return {"answers": pack(answers), "notes": [note.model_dump() for note in evidence.notes(["git history"])]}
 
     def _sources(self) -> dict[str, Source]:
         return {

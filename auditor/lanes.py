@@ -82,7 +82,7 @@ def sources(
         describe_endpoints,
     )
     table["semgrep"] = Source(("code",), lambda e, s: _semgrep(pages, target, e, s, store), _describe_semgrep)
-    table["git history"] = Source(("repository",), lambda e, s: _git_history(target, e, s), _describe_git_history)
+    table["git history"] = history_source(target)
     table["packages"] = Source(("repository",), lambda e, s: _packages(target, e, s), _describe_packages)
     table["databases"] = Source((), lambda e, _: joined(e, lanes, contract), describe_databases)
     table["probes"] = Source(("databases",), lambda e, _: probe_all(e), describe_probes)
@@ -210,6 +210,11 @@ def _describe_packages(found: Packages) -> _Described:
     from auditor.sources.packages_note import describe
 
     return describe(found)
+
+
+def history_source(target: Target) -> Source:
+    """Git's history of the scanned folder."""
+    return Source(("repository",), lambda e, s: _git_history(target, e, s), _describe_git_history)
 
 
 def _git_history(target: Target, evidence: Evidence, stack: ExitStack) -> History:

@@ -116,8 +116,12 @@ class Evidence:
 
     def recall(self, notes: Iterable[EvidenceNote]) -> None:
         """Take over what an earlier scan noted of sources that this one has no need to load."""
+        self.adopt(note.model_copy(update={"seconds": 0.0}) for note in notes)
+
+    def adopt(self, notes: Iterable[EvidenceNote]) -> None:
+        """Take over what another process noted of the sources that it loaded for this scan."""
         for note in notes:
-            self._notes.setdefault(note.source, note.model_copy(update={"seconds": 0.0}))
+            self._notes.setdefault(note.source, note)
 
     def _load(self, name: str) -> Any:  # noqa: ANN401 - each source has a type of its own
         for needed in self.sources[name].needs:

@@ -11,10 +11,12 @@ import json
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor.desk import OwnDesk
 from auditor.facts.helper_names import Helpers
+from auditor.model import Target
 from auditor.rulebook import load_rulebook
 from auditor.sources.code import Code
 from auditor.sources.repository import repository_from
@@ -40,8 +42,18 @@ def _desk(given: dict[str, Any]) -> OwnDesk:
     repository = repository_from(given["repository"])
     code = Code(repository, given["files"], given["unread"])
     names = given["helpers"]
-    helpers = None if names is None else Helpers(*(tuple(part) for part in names))
+    helpers = None
+    if names is not None:
+        auth, limit, validation, bases = names
+        helpers = Helpers(tuple(auth), tuple(limit), tuple(validation), tuple((unit, base) for unit, base in bases))
     return OwnDesk(repository, code, tuple(given["public"]), helpers, forgets=True)
+
+
+def _target(given: dict[str, Any]) -> Target:
+    """What the reading of git's history goes by."""
+    folders = {name: None if given[name] is None else Path(given[name]) for name in ("root", "cache")}
+    globs = {name: tuple(given[name]) for name in ("include", "exclude")}
+    return Target(**folders, **globs, history_seconds=given["history_seconds"])  # type: ignore[arg-type]
 
 
 def _answer(desk: OwnDesk, question: dict[str, Any], pages: dict[str, Page]) -> dict[str, Any]:
@@ -52,6 +64,8 @@ def _answer(desk: OwnDesk, question: dict[str, Any], pages: dict[str, Page]) -> 
                 return {"value": desk.broken(question["paths"])}
             case "files":
                 return {"value": desk.ask_files(asked, question["paths"], question["unread"])}
+            case "history":
+                return {"value": desk.ask_history(asked, _target(question["target"]))}
             case _:
                 return {"value": desk.ask_whole(asked, question["unread"])}
     except Exception as error:  # noqa: BLE001 - said to the scan, which calls the rules unknown

@@ -16,6 +16,7 @@ import pytest
 
 from auditor import code_lane
 from auditor.audit import Request, audit
+from auditor.config import Config, Settings
 from auditor.model import Target, Unavailable
 from auditor.render import json_report
 from auditor.rulebook import load_rulebook
@@ -30,8 +31,10 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 
 def _scan(jobs: int) -> Report:
-    target = Target(FIXTURES / "leaky", offline=True, shadow=False)
-    return audit(Request(target, only=("code", "route"), jobs=jobs), load_rulebook())[0]
+    target = Target(FIXTURES / "leaky", offline=True, shadow=False, history_seconds=60.0)
+    config = Config(Settings.model_validate({"base-paths": {".": "/api"}, "auth-helpers": ["whoever"]}))
+    only = ("code", "route", "secret-in-git-history")
+    return audit(Request(target, config, only, jobs=jobs), load_rulebook())[0]
 
 
 def _shown(report: Report) -> str:
@@ -55,7 +58,7 @@ def test_several_processes_say_what_one_says(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(workers.Worker, "__init__", counted)
     assert _shown(_scan(3)) == _shown(_scan(1))
-    assert len(started) == 3
+    assert len(started) == 4, "three for the code, one for git's history"
 
 
 @pytest.mark.usefixtures("_small_shares")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import ExitStack
 
+    from auditor.model import Target
     from auditor.rulebook import Page
 
 _PATIENCE = 5.0
@@ -47,6 +48,13 @@ class Worker:
 
     def ask_whole(self, pages: Sequence[Page], unread: dict[str, str]) -> dict[str, Any]:
         return dict(self._ask(do="whole", pages=[page.id for page in pages], unread=unread))
+
+    def ask_history(self, pages: Sequence[Page], target: Target) -> dict[str, Any]:
+        given = {
+            "root": str(target.root), "cache": str(target.cache) if target.cache else None, "include": target.include,
+            "exclude": target.exclude, "history_seconds": target.history_seconds,
+        }  # fmt: skip
+        return dict(self._ask(do="history", pages=[page.id for page in pages], target=given))
 
     def _ask(self, **question: Any) -> Any:  # noqa: ANN401 - the answer to any question
         with self._lock:
