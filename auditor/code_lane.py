@@ -160,7 +160,8 @@ class CodeLane:
             }
         )
         found |= {path: value["found"] for path, value in known.items()}
-        return [from_packed(unpack(found[path])) for path in paths if path in found]
+        # A file that nobody answered for is an error, and not a file without findings.
+        return [from_packed(unpack(found[path])) for path in paths] if pages else []
 
     def _key(self, what: str, evidence: Evidence, path: str, *more: Any) -> bytes:  # noqa: ANN401 - what JSON knows
         if self.store is None:

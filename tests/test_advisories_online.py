@@ -38,7 +38,7 @@ LOCK = {
     "name": "p", "version": "1.0.0", "lockfileVersion": 3, "requires": True,
     "packages": {
         "": MANIFEST,
-        "node_modules/lodash": {"version": "4.17.20", "resolved": "https://registry.npmjs.org/lodash/-/lodash-4.17.20.tgz"},
+        "node_modules/lodash": {"version": "4.17.20", "resolved": f"https://{NPM_HOST}/lodash/-/lodash-4.17.20.tgz"},
         "node_modules/mkdirp": {"version": "0.5.1", "dependencies": {"minimist": "0.0.8"}},
         "node_modules/minimist": {"version": "0.0.8"},
         "node_modules/hono": {"version": "4.0.0"},
