@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -135,6 +136,17 @@ def server() -> Iterator[str]:
     with shadow("select 1;", supabase=False) as made:
         assert made.cluster
         yield f"postgresql://{SUPERUSER}@/postgres?host={made.cluster.folder / 's'}"
+
+
+def test_workers_that_begin_at_once_make_one_store(server: str) -> None:
+    def opened(_: int) -> int:
+        with FleetStore(server) as store:
+            return len(store.results())
+
+    with ThreadPoolExecutor(12) as pool, psycopg.connect(server, autocommit=True) as session:
+        for _ in range(10):
+            session.execute("drop table if exists backend_audit_fleet")
+            assert list(pool.map(opened, range(12))) == [0] * 12
 
 
 def _worker(file: Path, url: str) -> subprocess.Popen[bytes]:

@@ -19,6 +19,7 @@ _COLUMNS = """
   "commit" text not null, finished text not null, exit_code integer not null, reason text not null,
   seconds double precision not null, score double precision, grade text, summary text not null, report {blob}
 """
+_CREATING = 7262118420015  # an advisory lock of our own
 _KEY = ("repository", "content", "tool", "rules", "advisories")
 SETTLED = frozenset({0, 1, 4, 5})  # exit codes after which there is nothing to try again
 
@@ -58,11 +59,7 @@ class FleetStore:
         self._lock = threading.Lock()
         try:
             self._connection: Any = self._connected(place)
-            blob = "bytea" if self._postgres else "blob"
-            names = ", ".join(_KEY)
-            self._run(
-                f"create table if not exists backend_audit_fleet ({_COLUMNS.format(blob=blob)}, primary key ({names}))"
-            )
+            self._create()
         except self._errors() as error:
             first = (str(error).splitlines() or [type(error).__name__])[0]
             shown = "the database" if self._postgres else place
@@ -128,6 +125,16 @@ class FleetStore:
             text: Any = statement.encode() if self._postgres else statement
             cursor = self._connection.execute(text, values)
             return list(cursor.fetchall()) if cursor.description else []
+
+    def _create(self) -> None:
+        columns = _COLUMNS.format(blob="bytea" if self._postgres else "blob")
+        table = f"create table if not exists backend_audit_fleet ({columns}, primary key ({', '.join(_KEY)}))"
+        if not self._postgres:
+            self._run(table)
+            return
+        with self._connection.transaction():  # "if not exists" alone fails where two workers begin at once
+            self._run(f"select pg_advisory_xact_lock({_CREATING})")
+            self._run(table)
 
     def _connected(self, place: str) -> Any:  # noqa: ANN401 - a connection of either kind
         if not self._postgres:
