@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from auditor.inquiry import access_rows, access_setups, ask_database_rules, ask_files_of
+from auditor.inquiry import access_rows, access_setups, ask_database_rules, ask_files_of, served_endpoints
 from auditor.model import Kind, RuleAnswers, Unavailable
 from auditor.packed import pack, unpack
 from auditor.plan import ALSO, Source
@@ -129,7 +129,8 @@ def _asked(ask: Ask, pages: Sequence[Page], evidence: Evidence) -> Asked:
 def _database(evidence: Evidence, pages: Sequence[Page]) -> Asked:
     answers = ask_database_rules(pages, evidence)
     access, setups = tuple(access_rows(evidence)), tuple(access_setups(evidence))
-    return Asked(answers, access=access, setups=setups, notes=evidence.notes(_NOTED["database"]))
+    notes = evidence.notes(_NOTED["database"])
+    return Asked(answers, endpoints=tuple(served_endpoints(evidence)), access=access, setups=setups, notes=notes)
 
 
 def _files(evidence: Evidence, pages: Sequence[Page]) -> Asked:

@@ -137,23 +137,32 @@ def listed_endpoints(evidence: Evidence) -> list[EndpointRow]:
     if not evidence.started("endpoints"):
         return []
     from auditor.facts.guarded import endpoint_rows
+    from auditor.facts.realtime_channels import channel_rows
 
     try:
-        return endpoint_rows(evidence.get("endpoints"))
+        inventory = evidence.get("endpoints")
+        return [*endpoint_rows(inventory), *channel_rows(inventory)]
     except (Unavailable, NotApplicable):
         return []
+
+
+def served_endpoints(evidence: Evidence) -> list[EndpointRow]:
+    """What the API serves of the databases; none where no rule asked for them."""
+    if not evidence.started("databases"):
+        return []
+    from auditor.data_api import data_api_rows
+
+    try:
+        databases: Databases = evidence.get("databases")
+    except (Unavailable, NotApplicable):
+        return []
+    return data_api_rows(databases.databases, _probed(evidence))
 
 
 def access_rows(evidence: Evidence) -> list[AccessRow]:
     """The access matrix, as far as the probes went; none where no rule asked for them."""
-    if not evidence.started("probes"):
-        return []
-    try:
-        probed: dict[str, Probed] = evidence.get("probes")
-        databases: Databases = evidence.get("databases")
-    except (Unavailable, NotApplicable):
-        return []
-    units = {database.name: database.unit for database in databases.databases}
+    probed = _probed(evidence)
+    units = _units(evidence) if probed else {}
     return [
         AccessRow(
             database=name,
@@ -172,10 +181,20 @@ def access_rows(evidence: Evidence) -> list[AccessRow]:
 
 def access_setups(evidence: Evidence) -> list[AccessSetup]:
     """What the transcripts of the matrix begin with, for each database that was probed."""
-    try:
-        probed: dict[str, Probed] = evidence.get("probes") if evidence.started("probes") else {}
-        databases: Databases | None = evidence.get("databases") if probed else None
-    except (Unavailable, NotApplicable):
-        return []
-    units = {database.name: database.unit for database in databases.databases} if databases else {}
+    probed = _probed(evidence)
+    units = _units(evidence) if probed else {}
     return [AccessSetup(name, units[name], part.setup.rows, part.setup.callers) for name, part in probed.items()]
+
+
+def _probed(evidence: Evidence) -> dict[str, Probed]:
+    """What acting on rows has shown, as far as it was asked for."""
+    try:
+        found: dict[str, Probed] = evidence.get("probes") if evidence.started("probes") else {}
+    except (Unavailable, NotApplicable):
+        return {}
+    return found
+
+
+def _units(evidence: Evidence) -> dict[str, str]:
+    databases: Databases = evidence.get("databases")
+    return {database.name: database.unit for database in databases.databases}

@@ -34,14 +34,14 @@ class EndpointData:
 @dataclass(frozen=True, slots=True)
 class EndpointRow:
     """One endpoint with its controls: `auth`, `validation`, `rate_limit`, `signature`, `ownership`, `audit`, `cors`,
-    `headers`.
+    `headers`. `where` is None for what only a live server has.
     """
 
     unit: str
     method: str
     path: str
     framework: str
-    where: FileSpan
+    where: FileSpan | None
     controls: dict[str, Control]
     inputs: tuple[EndpointInput, ...] = ()
     data: EndpointData = EndpointData()

@@ -247,7 +247,7 @@ def build_endpoints(rows: Iterable[EndpointRow]) -> list[Endpoint]:
                 "method": row.method,
                 "path": redact(row.path),
                 "framework": row.framework,
-                "location": {"path": row.where.path, "line": row.where.line},
+                "location": {"path": row.where.path, "line": row.where.line} if row.where else None,
                 **{n: {"state": c.presence, "evidence": redact(c.shows)} for n, c in row.controls.items()},
                 "inputs": [
                     {"source": i.source, "state": i.presence, "schema_location": _location(i.schema), "loose": i.loose}

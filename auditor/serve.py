@@ -99,7 +99,7 @@ class Server:
             settings.validation_helpers,
             tuple(settings.base_paths.items()),
         )
-        listed = list_routes(self._target(root), helpers)
+        listed = list_routes(self._target(root), helpers).endpoints
         rows = [endpoint.model_dump(mode="json") for endpoint in listed]
         rows = [row for row in rows if not method or row["method"] == method.upper()]
         return [row for row in rows if not unauthenticated or row["auth"]["state"] != "present"]

@@ -97,7 +97,8 @@ def test_rules_and_findings_are_explained(answers: dict[str, Any]) -> None:
 
 def test_endpoints_and_access_are_told(answers: dict[str, Any]) -> None:
     assert answers["routes"]
-    assert {row["auth"]["state"] for row in answers["routes"]} == {"absent"}
+    assert {row["auth"]["state"] for row in answers["routes"]} == {"absent", "unresolved"}
+    assert {"Hono", "PostgREST"} <= {row["framework"] for row in answers["routes"]}
     assert answers["access"]
     assert all("api_keys" in row["object"] and "proof" not in row for row in answers["access"])
 

@@ -47,6 +47,19 @@ def test_an_open_finding_makes_what_is_absent_a_fault_that_leads_to_it() -> None
     assert signs(first_row(fault(control="authenticated-endpoints")))["auth"] == ("◐", "f=f1")
 
 
+def test_what_the_database_serves_leads_to_the_findings_on_its_table() -> None:
+    absent = EndpointControl(state="absent", evidence="anon: SELECT of 1 row")
+    present = EndpointControl(state="present", evidence="")
+    served: dict[str, Any] = {"framework": "PostgREST", "data": EndpointData(reads=["public.notes"]), "auth": absent}
+    hole = fault(subject="table public.notes", control="rls-on-all-tables")
+    assert signs(first_row(hole, **served))["auth"] == ("✗", "f=f1")
+    assert signs(first_row(hole, **served | {"auth": present}))["auth"] == ("✓", None)
+    assert signs(first_row(hole, **served | {"framework": "Hono"}))["auth"] == ("○", None)
+    assert (
+        signs(first_row(fault(subject="table public.other", control="rls-on-all-tables"), **served))["auth"][1] is None
+    )
+
+
 @pytest.mark.parametrize(
     "changed",
     [

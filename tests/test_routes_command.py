@@ -16,14 +16,14 @@ SOUND = Path(__file__).resolve().parent.parent / "fixtures" / "sound"
 
 
 def _rows(*options: str) -> list[dict[str, Any]]:
-    found = run("routes", SOUND, "--format", "json", *options)
+    found = run("routes", SOUND, "--no-shadow", "--format", "json", *options)
     assert found.code == 0
     rows: list[dict[str, Any]] = json.loads(found.out)
     return rows
 
 
 def test_the_table_names_every_endpoint_with_its_controls() -> None:
-    found = run("routes", SOUND)
+    found = run("routes", SOUND, "--no-shadow")
     assert found.code == 0
     assert "/v1/organizations/:orgId/projects" in found.out
     assert "31 endpoints; auth: 26 yes" in " ".join(found.out.split())
@@ -39,11 +39,11 @@ def test_filters() -> None:
 
 
 def test_formats() -> None:
-    listed = list(csv.DictReader(io.StringIO(run("routes", SOUND, "--format", "csv").out)))
+    listed = list(csv.DictReader(io.StringIO(run("routes", SOUND, "--no-shadow", "--format", "csv").out)))
     assert len(listed) == 31
     assert listed[0].keys() >= {"method", "path", "auth", "file", "line"}
-    assert len(run("routes", SOUND, "--format", "md").out.splitlines()) == 33
-    document = json.loads(run("routes", SOUND, "--format", "openapi").out)
+    assert len(run("routes", SOUND, "--no-shadow", "--format", "md").out.splitlines()) == 33
+    document = json.loads(run("routes", SOUND, "--no-shadow", "--format", "openapi").out)
     operation = document["paths"]["/v1/organizations/{orgId}/projects/{id}"]["patch"]
     assert [parameter["name"] for parameter in operation["parameters"]] == ["orgId", "id"]
     assert operation["x-source"] == "src/routes/projects.ts:59"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditor.cli.codes import EXIT_CODES
-from auditor.cli.replay_options import GRANTS, PG_BIN, TIMEOUT
+from auditor.cli.replay_options import GRANTS, PG_BIN, TIMEOUT, target_of
 from auditor.model import ExitCode, NotApplicable, NothingToScan, Unavailable, UsageError
 
 if TYPE_CHECKING:
@@ -68,24 +68,6 @@ def _refuse_mixtures(options: dict[str, Any]) -> None:
         raise UsageError("--cell prints a script, and has no --format")
     if options["diff"] and options["form"] == "html":
         raise UsageError("--diff has the formats text, json and md")
-
-
-def target_of(path: Path, options: dict[str, Any]) -> Target:
-    from auditor.config import read_settings
-    from auditor.model import Target
-
-    if not path.is_dir():
-        raise UsageError(f"{path}: {'not a folder' if path.exists() else 'no such folder'}")
-    root = path.resolve()
-    settings = read_settings(root)
-    return Target(
-        root,
-        pg_bin=options["pg_bin"],
-        timeout=options["timeout"],
-        grants=options["grants"],
-        include=settings.include,
-        exclude=settings.exclude,
-    )
 
 
 def _refuse_place(file: str, root: Path) -> None:

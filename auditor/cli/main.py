@@ -60,7 +60,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     code = _run()
     try:
-        sys.stdout.flush()
+        if not sys.stdout.closed:  # a server that speaks over it has closed it when it ends
+            sys.stdout.flush()
     except BrokenPipeError:
         _pipe_closed()
     sys.exit(code)

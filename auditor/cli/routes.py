@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from auditor.model import Unavailable, UsageError
+from auditor.cli.replay_options import GRANTS, PG_BIN, TIMEOUT, target_of
+from auditor.model import Unavailable
 
 if TYPE_CHECKING:
     from auditor.report import Endpoint
@@ -21,43 +23,41 @@ _FORMATS = ("text", "json", "md", "csv", "openapi")
 @click.option("--unauthenticated", is_flag=True, help="Only endpoints that nothing was seen to authenticate.")
 @click.option("--method", "methods", multiple=True, metavar="METHOD", help="Only this method (repeatable).")
 @click.option("--path", "globs", multiple=True, metavar="GLOB", help="Only paths that match, as /v1/* (repeatable).")
-def routes(path: Path, form: str, methods: tuple[str, ...], globs: tuple[str, ...], *, unauthenticated: bool) -> int:
+@click.option("--shadow/--no-shadow", default=True, help="Replay migrations for what Supabase serves.  [default: on]")
+@GRANTS
+@PG_BIN
+@TIMEOUT
+def routes(path: Path, **options: Any) -> int:  # noqa: ANN401 - click's options, read by name below
     """List every endpoint in PATH (default: this folder) with the controls in front of it."""
     from auditor.config import read_settings
     from auditor.facts.helper_names import Helpers
-    from auditor.model import Target
     from auditor.routes import list_routes
 
-    if not path.is_dir():
-        raise UsageError(f"{path}: {'not a folder' if path.exists() else 'no such folder'}")
-    root = path.resolve()
-    settings = read_settings(root)
+    target = replace(target_of(path, options), shadow=options["shadow"])
+    settings = read_settings(target.root)
+    helpers = Helpers(
+        settings.auth_helpers, settings.limit_helpers, settings.validation_helpers, tuple(settings.base_paths.items())
+    )
     try:
-        helpers = Helpers(
-            settings.auth_helpers,
-            settings.limit_helpers,
-            settings.validation_helpers,
-            tuple(settings.base_paths.items()),
-        )
-        found = list_routes(Target(root, include=settings.include, exclude=settings.exclude), helpers)
+        found = list_routes(target, helpers)
     except Unavailable as reason:
         raise click.ClickException(str(reason)) from reason
-    _write(_chosen(found, methods, globs, unauthenticated=unauthenticated), form)
+    if found.lost:
+        click.echo(f"backend-audit: what the database's API serves is not listed: {found.lost}", err=True)
+    _write(_chosen(found.endpoints, options), options["form"])
     return 0
 
 
-def _chosen(
-    found: list[Endpoint], methods: tuple[str, ...], globs: tuple[str, ...], *, unauthenticated: bool
-) -> list[Endpoint]:
+def _chosen(found: list[Endpoint], options: dict[str, Any]) -> list[Endpoint]:
     from fnmatch import fnmatchcase
 
-    wanted = {method.upper() for method in methods}
+    wanted, globs = {method.upper() for method in options["methods"]}, options["globs"]
     return [
         endpoint
         for endpoint in found
         if (not wanted or endpoint.method in wanted)
         and (not globs or any(fnmatchcase(endpoint.path, glob) for glob in globs))
-        and not (unauthenticated and endpoint.auth.state == "present")
+        and not (options["unauthenticated"] and endpoint.auth.state == "present")
     ]
 
 

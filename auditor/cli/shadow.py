@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from auditor.cli.access import incomplete, target_of
+from auditor.cli.access import incomplete
 from auditor.cli.codes import EXIT_CODES
-from auditor.cli.replay_options import GRANTS, PG_BIN, TIMEOUT
+from auditor.cli.replay_options import GRANTS, PG_BIN, TIMEOUT, target_of
 from auditor.model import ExitCode, NotApplicable, NothingToScan, Unavailable, UsageError
 
 if TYPE_CHECKING:

@@ -66,6 +66,12 @@ class Row:
 
 
 _Key = tuple[str, str, str]
+# What the API serves of a database: findings are about the table, by these controls.
+_DATA_APIS = {"PostgREST", "Supabase Realtime"}
+_ON_TABLES = {
+    "auth": ("rls-on-all-tables", "least-privilege-database", "tenant-isolation"),
+    "ownership": ("tenant-isolation", "rls-on-all-tables"),
+}
 
 
 def endpoint_rows(report: Report) -> list[Row]:
@@ -74,10 +80,10 @@ def endpoint_rows(report: Report) -> list[Row]:
 
 
 def _faults(report: Report) -> dict[_Key, Finding]:
-    """The most severe open finding of each unit, endpoint and control."""
+    """The most severe open finding of each unit, endpoint or table, and control."""
     found: dict[_Key, Finding] = {}
     for finding in report.findings:
-        if finding.status == "open" and finding.subject.startswith("endpoint "):
+        if finding.status == "open" and finding.subject.startswith(("endpoint ", "table ")):
             key = (finding.unit, finding.subject, finding.control)
             if key not in found or finding.severity.rank > found[key].severity.rank:
                 found[key] = finding
@@ -85,9 +91,18 @@ def _faults(report: Report) -> dict[_Key, Finding]:
 
 
 def _row(endpoint: Endpoint, faults: dict[_Key, Finding]) -> Row:
-    subject = f"endpoint {endpoint.method} {endpoint.path}"
-    controls = [_control(endpoint, name, faults.get((endpoint.unit, subject, COLUMNS[name][2]))) for name in COLUMNS]
+    controls = [_control(endpoint, name, _fault_of(endpoint, name, faults)) for name in COLUMNS]
     return Row(endpoint, place(endpoint), controls, _facts(endpoint), _reach(endpoint), any(c.anchor for c in controls))
+
+
+def _fault_of(endpoint: Endpoint, name: str, faults: dict[_Key, Finding]) -> Finding | None:
+    if endpoint.framework not in _DATA_APIS:
+        return faults.get((endpoint.unit, f"endpoint {endpoint.method} {endpoint.path}", COLUMNS[name][2]))
+    if getattr(endpoint, name).state != "absent":
+        return None
+    tables = (*endpoint.data.reads, *endpoint.data.writes)
+    found = [faults.get((endpoint.unit, f"table {t}", control)) for t in tables for control in _ON_TABLES.get(name, ())]
+    return next((fault for fault in found if fault), None)
 
 
 def _control(endpoint: Endpoint, name: str, fault: Finding | None) -> Control:
