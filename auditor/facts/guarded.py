@@ -10,10 +10,8 @@ from auditor.facts.endpoint_controls import audit_record, cross_origin, headers_
 from auditor.facts.endpoint_data import reached, taken
 from auditor.facts.helper_names import with_helpers
 from auditor.facts.inputs import declared_schemas, reads, unvalidated
-from auditor.facts.lookups import owned_tables
-from auditor.facts.owned_lookups import Owners, ownership
+from auditor.facts.owned_lookups import ownership
 from auditor.facts.purposes import by_machine
-from auditor.facts.py_lookups import owned_models
 from auditor.facts.webhooks import receiver, signature
 from auditor.listed import EndpointRow
 from auditor.model import Control, Presence
@@ -28,7 +26,6 @@ _NOTHING = Control(Presence.NOT_APPLICABLE)
 def endpoint_rows(inventory: Inventory) -> list[EndpointRow]:
     """One row for each endpoint, in the order of the inventory."""
     code = inventory.reacher.symbols.code
-    owners = Owners(owned_tables(inventory.given), owned_models(code))
     whole, headers = whole_servers(code, inventory), server_headers(code, inventory)
     audited = audited_tables(inventory.given)
     return [
@@ -43,7 +40,7 @@ def endpoint_rows(inventory: Inventory) -> list[EndpointRow]:
                 "validation": validation(inventory, endpoint),
                 "rate_limit": inventory.rate_limit(endpoint),
                 "signature": signature(inventory, endpoint) if receiver(inventory, endpoint) else _NOTHING,
-                "ownership": ownership(inventory, endpoint, owners)[0],
+                "ownership": ownership(inventory, endpoint)[0],
                 "audit": audit_record(inventory, endpoint, audited),
                 "cors": cross_origin(inventory, endpoint, whole),
                 "headers": headers_of(endpoint, headers),

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from auditor.facts.audit_names import folded
-from auditor.facts.bindings import FUNCTIONS, arguments_of, parameters, pattern_names, string_of
-from auditor.facts.effects import chained
+from auditor.facts.bindings import FUNCTIONS, arguments_of, parameters, pattern_names
+from auditor.facts.declared_models import declared_models
 from auditor.facts.symbols import Site
 from auditor.facts.syntax import nodes, text_of
 from auditor.facts.tables import prisma_tables, sql_tables
 from auditor.facts.units import is_example, is_test, is_vendored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from tree_sitter import Node
 
     from auditor.facts.effects import Effect
     from auditor.facts.endpoints import Endpoint
+    from auditor.facts.lookup_conditions import Pairs
     from auditor.facts.reach import Call, Reacher
     from auditor.facts.servers import Listed
+    from auditor.facts.symbols import Files
 
 _WHO = (
     r"user|owner|author|org|organi[sz]ation|workspace|team|tenant|account|member|membership|company|profile|customer"
@@ -39,7 +42,7 @@ _SESSION = re.compile(
 )
 _COMPARED = re.compile(
     rf"\.(?:\w*(?:{_WHO})(?:_?[iI]d)?|created_?[bB]y|email)\s*[!=]==?|\.some\("
-    rf"|[!=]==?\s*[\w.?]*\.(?:\w*(?:{_WHO})(?:_?[iI]d)?|created_?[bB]y)\b",
+    rf"|[!=]==?\s*[\w.?]*\.(?:\w*(?:{_WHO})(?:_?[iI]d)?|created_?[bB]y)\b|\.\w*(?:{_WHO})\w*\.equals\(",
     re.IGNORECASE,
 )
 _CHECKS = re.compile(
@@ -48,11 +51,29 @@ _CHECKS = re.compile(
     r"|^authorize|^can$|permission|membership",
     re.IGNORECASE,
 )
+_SHARED = re.compile(r"public|publish|shared?\b|visib|token|secret|hash|slug|code$", re.IGNORECASE)
+_BY_TOKEN = re.compile(
+    r"\b(?:timingSafeEqual|\w*(?:matching|verify|valid|check|compare)\w*(?:token|hash|signature))\s*\(", re.IGNORECASE
+)
+_JUDGES = re.compile(r"_?(?:can|check|assert|ensure|verify|authori[sz]e|validate|is|has)(?:$|_|[A-Z])")
+_ROLE = re.compile(r"member|role|admin|owner|permission|polic|access(?!_?token)|abilit|allowed", re.IGNORECASE)
+_ASKS_ROLE = re.compile(r"\bis_?(?:super_?)?admin\b|\broles?\b|\bpermissions?\b|\.can\(", re.IGNORECASE)
+# `auth("manageUsers")`, `authorize(["admin"])`, and not `passport.authenticate("jwt")`.
+_NAMED_RIGHT = re.compile(
+    r"(?:\w+\.)*(?:auth|authori[sz]e\w*|require\w*|check\w*|allow\w*|can|has\w*|acl|grant\w*|restrict\w*|permit\w*|protect|guard)"
+    r"\(\s*\[?\s*[\"'](?!(?:jwt|local|session|bearer|basic|google|github|user|api)\b)",
+    re.IGNORECASE,
+)
+_MAX_HEAD = 80  # characters: the name of a function or class
 _TELLS = re.compile(r"record|audit|log|track|notify|send|emit|publish|revalidate|json$|capture", re.IGNORECASE)
+_OF_REQUEST = {"params", "searchParams", "parsedInput", "input", "args", "_args"}
+_TAKES = re.compile(r"@(?:Param|Body|Query|Args|Params|BodyParam|QueryParam|Path)\b")
+_IS_CALLER = re.compile(r"@\w*(?:User|Auth|Session|Account|Workspace|Organi[sz]ation|Team|Tenant|Member|Jwt)\w*\b")
+_CONTEXT = re.compile(r"(?:_?_?(?:ctx|context|contextValue)\b|\{)")
 _SERVICE = re.compile(r"SERVICE_?ROLE|SECRET_?KEY|sb_secret|service_role|serviceRole", re.IGNORECASE)
 
 
-def owned_tables(repository: Listed) -> dict[str, bool]:
+def owned_tables(repository: Listed, code: Files) -> dict[str, bool]:
     """Folded names of tables and models, and whether their rows belong to somebody."""
     sql, found = {}, []
     for path in repository.files:
@@ -63,71 +84,120 @@ def owned_tables(repository: Listed) -> dict[str, bool]:
         elif path.endswith(".sql"):
             sql[path] = repository.text(path) or ""
     found += sql_tables(sql).values()
+    named = [(name, [c.code for c in table.columns.values()]) for table in found for name in (table.code, table.name)]
     owned: dict[str, bool] = {}
-    for table in found:
-        has = any(OWNER.search(column.code) for column in table.columns.values())
-        for name in (folded(table.code), folded(table.name)):
-            owned[name] = owned.get(name, False) or has or bool(_PERSONAL.match(table.code))
+    for name, columns in (*named, *declared_models(code)):
+        has = any(OWNER.search(column) for column in columns) or bool(_PERSONAL.match(name))
+        owned[folded(name)] = owned.get(folded(name), False) or has
     return owned
 
 
-def request_names(reacher: Reacher, handler: Site) -> frozenset[str]:
-    """The variables of a handler that hold something out of the request."""
-    names: set[str] = set()
-    for pattern in parameters(handler.node) if handler.node.type in FUNCTIONS else ():
-        if pattern.type == "object_pattern":
-            names |= {
-                local for local, key in pattern_names(pattern) if key in {"params", "searchParams", "parsedInput"}
-            }
-    for declarator in nodes(reacher.symbols.code.files[handler.path], handler.node, "variable_declarator"):
-        value, name = declarator.child_by_field_name("value"), declarator.child_by_field_name("name")
-        if value is None or name is None or value.type in FUNCTIONS:
-            continue
+def request_names(reacher: Reacher, handler: Site, known: frozenset[str] = frozenset()) -> frozenset[str]:
+    """The variables of a handler that hold something out of the request; of those in `known` that is known before."""
+    names = set(known or _given(handler))
+    for declarator, value in _declared(reacher, handler):
         text = text_of(value)
-        if (
-            len(text) < _MAX_PART
-            and (_REQUEST.search(text) or _mentions(text, names))
-            and not re.search(r"\bprisma|\bdb\.", text)
-        ):
-            names |= {text_of(name)} if name.type == "identifier" else {local for local, _ in pattern_names(name)}
+        if len(text) < _MAX_PART and from_request(text, names) and not re.search(r"\bprisma|\bdb\.", text):
+            names |= _names(declarator)
     return frozenset(names)
+
+
+def _given(handler: Site) -> Iterator[str]:
+    """The parameters of a handler that its framework fills with the request."""
+    patterns = parameters(handler.node) if handler.node.type in FUNCTIONS else []
+    for index, pattern in enumerate(patterns):
+        if (_is_resolver(patterns) and index == 1) or _decorated(pattern, _TAKES):
+            yield from _names(pattern)
+        elif pattern.type == "object_pattern":
+            yield from (local for local, key in pattern_names(pattern) if key in _OF_REQUEST)
+        elif text_of(pattern) in _OF_REQUEST:
+            yield text_of(pattern)
+
+
+def _is_resolver(patterns: list[Node]) -> bool:
+    """`(parent, args, context)` of GraphQL."""
+    return len(patterns) > 2 and bool(_CONTEXT.match(text_of(patterns[2])))  # noqa: PLR2004 - the third is the context
+
+
+def _decorated(pattern: Node, by: re.Pattern[str]) -> bool:
+    holder = pattern.parent
+    return holder is not None and any(by.match(text_of(part)) for part in holder.named_children)
 
 
 def caller_names(reacher: Reacher, handler: Site) -> frozenset[str]:
     """The variables that hold who calls: what a wrapper fills in (`({ workspace, params }) => …`), and parts of it."""
     patterns = parameters(handler.node) if handler.node.type in FUNCTIONS else ()
     given = {local for pattern in patterns if pattern.type == "object_pattern" for local, _ in pattern_names(pattern)}
-    names = given - {"req", "request", "params", "searchParams", "parsedInput", "headers", "query", "body", "c"}
-    for declarator in nodes(reacher.symbols.code.files[handler.path], handler.node, "variable_declarator"):
-        value, name = declarator.child_by_field_name("value"), declarator.child_by_field_name("name")
-        if value is None or name is None or value.type in FUNCTIONS or _REQUEST.search(text := text_of(value)):
-            continue
-        if len(text) < _MAX_PART and (_SESSION.search(text) or _mentions(text, names)):
-            names |= {text_of(name)} if name.type == "identifier" else {local for local, _ in pattern_names(name)}
+    names = given - {*_given(handler), "req", "request", "headers", "query", "body", "c"}
+    names |= {name for pattern in patterns if _decorated(pattern, _IS_CALLER) for name in _names(pattern)}
+    return session_names(reacher, handler, frozenset(names))
+
+
+def session_names(reacher: Reacher, handler: Site, known: frozenset[str] = frozenset()) -> frozenset[str]:
+    """The variables that hold something of the session, with those that are known to."""
+    names = set(known)
+    for declarator, value in _declared(reacher, handler):
+        text = text_of(value)
+        if len(text) < _MAX_PART and not _REQUEST.search(text) and (_SESSION.search(text) or _mentions(text, names)):
+            names |= _names(declarator)
     return frozenset(names)
 
 
-def looked_up(effect: Effect, names: frozenset[str], callers: frozenset[str]) -> bool:
+def _declared(reacher: Reacher, handler: Site) -> Iterator[tuple[Node, Node]]:
+    for declarator in nodes(reacher.symbols.code.files[handler.path], handler.node, "variable_declarator"):
+        value, name = declarator.child_by_field_name("value"), declarator.child_by_field_name("name")
+        if value is not None and name is not None and value.type not in FUNCTIONS:
+            yield name, value
+
+
+def _names(pattern: Node) -> set[str]:
+    return {text_of(pattern)} if pattern.type == "identifier" else {local for local, _ in pattern_names(pattern)}
+
+
+def from_request(text: str, names: Iterable[str]) -> bool:
+    """Whether an expression holds something of the request."""
+    return bool(_REQUEST.search(text)) or _mentions(text, names)
+
+
+def looked_up(chosen: Pairs, names: frozenset[str], callers: frozenset[str]) -> bool:
     """Whether rows are chosen by an id out of the request and by nothing that ties them to the caller."""
-    conditions = _prisma_conditions(effect) if not _is_chain(effect) else _chain_conditions(effect)
-    if not conditions or any(OWNER.search(key) and not _ID.match(key) for key, _ in conditions):
+    if (
+        not chosen
+        or any(_SHARED.search(key) for key, _ in chosen)
+        or any(OWNER.search(key) and not _ID.match(key) for key, _ in chosen)
+    ):
         return False
-    tied = any(OWNER.search(key) or _SESSION.search(value) or _mentions(value, callers) for key, value in conditions)
-    by_id = [value for key, value in conditions if _ID.match(key)]
-    return not tied and any(_REQUEST.search(value) or _mentions(value, names) for value in by_id)
+    tied = any(OWNER.search(key) or _SESSION.search(value) or _mentions(value, callers) for key, value in chosen)
+    by_id = [value for key, value in chosen if _ID.match(key)]
+    return not tied and any(from_request(value, names) for value in by_id)
 
 
-def caller_checked(reacher: Reacher, endpoint: Endpoint, names: frozenset[str], callers: frozenset[str]) -> bool:
-    """Whether the code compares the owner, or calls what is named for such a check or is given caller and id alike."""
+def caller_checked(
+    reacher: Reacher, endpoint: Endpoint, names: frozenset[str], callers: frozenset[str], rows: frozenset[str]
+) -> bool:
+    """Whether the code compares the owner, or calls what is named for such a check, is given caller and id alike, or
+    judges one of the `rows`.
+    """
     assert endpoint.handler
     if _compares(reacher.text(endpoint.handler), callers):
         return True
-    if any(_CHECKS.search(text_of(guard.node)[:80]) for guard in endpoint.guards):
+    if any(_guards_rows(reacher, guard) for guard in endpoint.guards):
         return True
     calls = [call for call in reacher.own(endpoint.handler) if not _TELLS.search(call.last)]
     if any(_CHECKS.search(call.last) for call in calls if not _is_query(call.name)):
         return True
-    return any(_ties(call, names, callers) for call in calls)
+    if any(_JUDGES.match(call.last) and _mentions(_given_to(call), rows) for call in calls):
+        return True
+    return any(ties(call, names, callers) for call in calls)
+
+
+def _guards_rows(reacher: Reacher, guard: Site) -> bool:
+    """Whether a middleware asks for more than a sign-in: a role, a permission, a membership."""
+    head = text_of(guard.node)[:_MAX_HEAD]
+    if guard.node.type == "call_expression" and _NAMED_RIGHT.match(head):
+        return True
+    named = PurePosixPath(guard.path).name if guard.node.type == "method_definition" else head
+    return bool(_CHECKS.search(named) or _ROLE.search(named) or _ASKS_ROLE.search(reacher.text(guard)))
 
 
 def _compares(text: str, callers: frozenset[str]) -> bool:
@@ -137,13 +207,24 @@ def _compares(text: str, callers: frozenset[str]) -> bool:
     return bool(names) and bool(re.search(rf"[!=]==?\s*(?:{names})\b|\b(?:{names})(?:\??\.\w+)*\s*[!=]==?", text))
 
 
-def _ties(call: Call, names: frozenset[str], callers: frozenset[str]) -> bool:
+def checks_within(reacher: Reacher, function: Site) -> bool:
+    """Whether a function compares an owner or a token that only its owner was sent, or calls what checks that."""
+    if _COMPARED.search(text := reacher.text(function)) or _BY_TOKEN.search(text):
+        return True
+    return any(_CHECKS.search(call.last) for call in reacher.own(function) if not _is_query(call.name))
+
+
+def ties(call: Call, names: frozenset[str], callers: frozenset[str]) -> bool:
     """Whether one call is given both who calls and an id of the request."""
     if re.search(r"\.(?:create|insert|upsert|values|update)\w*$", call.name):
         return False
-    text = " ".join(text_of(argument) for argument in arguments_of(call.node) if argument.type not in FUNCTIONS)
+    text = _given_to(call)
     by_caller = _SESSION.search(text) or _mentions(text, callers)
-    return bool(by_caller and (_REQUEST.search(text) or _mentions(text, names)))
+    return bool(by_caller and from_request(text, names))
+
+
+def _given_to(call: Call) -> str:
+    return " ".join(text_of(argument) for argument in arguments_of(call.node) if argument.type not in FUNCTIONS)
 
 
 def by_service(reacher: Reacher, effect: Effect) -> bool:
@@ -159,42 +240,6 @@ def by_service(reacher: Reacher, effect: Effect) -> bool:
     if not isinstance(target, Site):
         return False
     return any(_SERVICE.search(reacher.text(body)) for body in reacher.reach(target, 1).bodies)
-
-
-def _is_chain(effect: Effect) -> bool:
-    return ".from(" in text_of(effect.call.node)
-
-
-def _prisma_conditions(effect: Effect) -> list[tuple[str, str]]:
-    given = arguments_of(effect.call.node)
-    if not given or given[0].type != "object":
-        return []
-    for pair in given[0].named_children:
-        value = pair.child_by_field_name("value")
-        if text_of(pair.child_by_field_name("key")) == "where" and value is not None and value.type == "object":
-            return list(_pairs(value))
-    return []
-
-
-def _pairs(value: Node) -> Iterable[tuple[str, str]]:
-    for pair in value.named_children:
-        if pair.type == "pair":
-            yield text_of(pair.child_by_field_name("key")), text_of(pair.child_by_field_name("value"))
-        elif pair.type == "shorthand_property_identifier":
-            yield text_of(pair), text_of(pair)
-        elif pair.type == "spread_element":
-            yield "ownerOrMore", ""  # what is spread here may tie it to the caller
-
-
-def _chain_conditions(effect: Effect) -> list[tuple[str, str]]:
-    """`.eq('id', id)` and the like."""
-    found = []
-    for name, given in chained(effect.call.node):
-        if name in {"eq", "in", "is", "filter", "or", "contains"} and len(given) > 1:
-            found.append((string_of(given[0]) or "", text_of(given[-1])))
-        elif name in {"match", "or", "filter"}:
-            found.append(("ownerOrMore", ""))
-    return found
 
 
 def _mentions(text: str, names: Iterable[str]) -> bool:

@@ -8,19 +8,27 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.audit_names import folded
 from auditor.facts.effects import READ, WRITE, effects, supabase_table
-from auditor.facts.lookups import by_service, caller_checked, caller_names, looked_up, request_names
+from auditor.facts.handed_on import handed_on
+from auditor.facts.lookup_conditions import conditions
+from auditor.facts.lookups import by_service, caller_checked, caller_names, looked_up, owned_tables, request_names
 from auditor.facts.purposes import by_machine
-from auditor.facts.py_lookups import python_lookup
+from auditor.facts.py_lookups import owned_models, python_lookup
 from auditor.facts.py_routes import is_python
 from auditor.facts.syntax import line_of, text_of
 from auditor.facts.webhooks import receiver
 from auditor.model import Control, FileSpan, Presence
 
 if TYPE_CHECKING:
+    from tree_sitter import Node
+
     from auditor.facts.effects import Effect
     from auditor.facts.endpoints import Endpoint
     from auditor.facts.inventory import Inventory
 
+# A header is compared with a secret of the environment: another machine of ours calls.
+_OWN_SECRET = re.compile(
+    r"[!=]==?\s*(?:[\"'`]\w*\s*\$\{\s*)?(?:process\.env|import\.meta\.env|\w*[eE]nv\(\)|c\.env|env|Bun\.env|Deno\.env)[.\[(]"
+)
 _AROUND = {"await_expression", "parenthesized_expression", "as_expression", "satisfies_expression"}
 
 
@@ -41,8 +49,24 @@ class Alone:
     writes: bool
 
 
-def ownership(inventory: Inventory, endpoint: Endpoint, owners: Owners) -> tuple[Control, Alone | None]:
+def ownership(inventory: Inventory, endpoint: Endpoint) -> tuple[Control, Alone | None]:
     """Whether rows are tied to the caller; not applicable where none is looked up, or where there is no caller."""
+    memory = inventory.reacher.memory
+    if (key := ("ownership", endpoint)) not in memory:
+        memory[key] = _ownership(inventory, endpoint, _owners(inventory))
+    found: tuple[Control, Alone | None] = memory[key]
+    return found
+
+
+def _owners(inventory: Inventory) -> Owners:
+    memory, code = inventory.reacher.memory, inventory.reacher.symbols.code
+    if "owners" not in memory:
+        memory["owners"] = Owners(owned_tables(inventory.given, code), owned_models(code))
+    found: Owners = memory["owners"]
+    return found
+
+
+def _ownership(inventory: Inventory, endpoint: Endpoint, owners: Owners) -> tuple[Control, Alone | None]:
     nothing = Control(Presence.NOT_APPLICABLE), None
     if endpoint.handler is None or not _asks_who(inventory, endpoint) or receiver(inventory, endpoint):
         return nothing
@@ -52,22 +76,31 @@ def ownership(inventory: Inventory, endpoint: Endpoint, owners: Owners) -> tuple
             place = FileSpan(found.path, line_of(found.node))
             return Control(Presence.ABSENT, found.model), Alone(place, found.model, found.changes)
         return (Control(Presence.PRESENT, "rows are tied to the caller, or checked"), None) if asked else nothing
-    done = effects(inventory.reacher.own(endpoint.handler))
-    asked_for = [effect for effect in done if _matters(inventory, effect, owners.tables)]
-    return _tied(inventory, endpoint, asked_for) if asked_for else nothing
+    return _tied(inventory, endpoint, owners.tables)
 
 
-def _tied(inventory: Inventory, endpoint: Endpoint, done: list[Effect]) -> tuple[Control, Alone | None]:
+def _tied(inventory: Inventory, endpoint: Endpoint, owned: dict[str, bool]) -> tuple[Control, Alone | None]:
     assert endpoint.handler
-    names = request_names(inventory.reacher, endpoint.handler)
-    callers = caller_names(inventory.reacher, endpoint.handler)
-    text = inventory.text(endpoint)
-    alone = [effect for effect in done if looked_up(effect, names, callers) and not _only_asked_for(effect, text)]
-    if not alone:
+    reacher, handler = inventory.reacher, endpoint.handler
+    names, callers = request_names(reacher, handler), caller_names(reacher, handler)
+    language, text = reacher.symbols.code.files[handler.path], inventory.text(endpoint)
+    own = [effect for effect in effects(reacher.own(handler)) if _matters(inventory, effect, owned)]
+    alone = [
+        effect
+        for effect in own
+        if looked_up(conditions(effect, language), names, callers) and not _only_asked_for(effect, text)
+    ]
+    further = list(handed_on(reacher, handler, names, callers, lambda effect: _matters(inventory, effect, owned)))
+    found = [*alone, *(each.effect for each in further if each.alone)]
+    if not own and not further:
+        return Control(Presence.NOT_APPLICABLE), None
+    if not found:
         return Control(Presence.PRESENT, "rows are chosen together with their owner"), None
-    if caller_checked(inventory.reacher, endpoint, names, callers):
+    calls = [*(effect.call for effect in alone), *(each.call for each in further if each.alone)]
+    rows = frozenset({_held(call.node) for call in calls} - {""})
+    if caller_checked(reacher, endpoint, names, callers, rows):
         return Control(Presence.PRESENT, "the code checks whose it is"), None
-    worst = next((effect for effect in alone if effect.kind == WRITE), alone[0])
+    worst = next((effect for effect in found if effect.kind == WRITE), found[0])
     place = FileSpan(worst.call.path, line_of(worst.call.node))
     return Control(Presence.ABSENT, worst.table), Alone(place, worst.table, worst.kind == WRITE)
 
@@ -75,7 +108,9 @@ def _tied(inventory: Inventory, endpoint: Endpoint, done: list[Effect]) -> tuple
 def _asks_who(inventory: Inventory, endpoint: Endpoint) -> bool:
     """An endpoint for everybody has no owner to compare with; that it is one is another rule's finding."""
     found = inventory.authentication(endpoint)
-    if by_machine(endpoint, found.shows):
+    if by_machine(endpoint, found.shows) or "in constant time" in found.shows:
+        return False
+    if _OWN_SECRET.search(inventory.text(endpoint)):
         return False
     return found.presence is Presence.PRESENT or bool(found.presence is Presence.ABSENT and found.shows)
 
@@ -87,14 +122,20 @@ def _matters(inventory: Inventory, effect: Effect, owned: dict[str, bool]) -> bo
     return supabase_table(effect.call.node) is None or by_service(inventory.reacher, effect)
 
 
-def _only_asked_for(effect: Effect, text: str) -> bool:
-    """Whether a row is read to learn that it is there, and nothing of it is used: `if (!user) return notFound()`."""
-    holder = effect.call.node.parent
+def _held(call: Node) -> str:
+    """The variable that the result of a call is given to; empty where it is taken apart or given to none."""
+    holder = call.parent
     while holder is not None and holder.type in _AROUND:
         holder = holder.parent
     name = holder.child_by_field_name("name") if holder is not None and holder.type == "variable_declarator" else None
-    if effect.kind != READ or name is None or name.type != "identifier":
+    return text_of(name) if name is not None and name.type == "identifier" else ""
+
+
+def _only_asked_for(effect: Effect, text: str) -> bool:
+    """Whether a row is read to learn that it is there, and nothing of it is used: `if (!user) return notFound()`."""
+    name = _held(effect.call.node)
+    if effect.kind != READ or not name:
         return False
-    named = re.escape(text_of(name))
+    named = re.escape(name)
     absent = len(re.findall(rf"(?:\(|&&|\|\|)\s*!\s*{named}\s*(?=\)|&&|\|\|)", text))
     return absent > 0 and len(re.findall(rf"(?<![\w$.]){named}(?![\w$])", text)) == absent + 1

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditor.facts.lookups import owned_tables
-from auditor.facts.owned_lookups import Owners, ownership
-from auditor.facts.py_lookups import owned_models
+from auditor.facts.owned_lookups import ownership
 from auditor.model import Answer, Presence, Severity, State
 
 if TYPE_CHECKING:
@@ -19,12 +17,11 @@ if TYPE_CHECKING:
     from auditor.sources.repository import Repository
 
 
-def ask(repository: Repository, code: Code, inventory: Inventory) -> Iterator[Answer]:
+def ask(_: Repository, code: Code, inventory: Inventory) -> Iterator[Answer]:
     for path, reason in code.unread.items():
         yield Answer(f"file {path}", State.UNKNOWN, reason)
-    owners = Owners(owned_tables(repository), owned_models(code))
     for endpoint in inventory.endpoints:
-        found, alone = ownership(inventory, endpoint, owners)
+        found, alone = ownership(inventory, endpoint)
         if alone is not None:
             yield _alone(endpoint, alone)
         elif found.presence is Presence.PRESENT:
