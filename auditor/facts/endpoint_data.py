@@ -38,6 +38,10 @@ _LOOSE = re.compile(
     r"\b(?:z|v|t|yup|joi|Joi|Type)\.(?:any|unknown|Any|Unknown|mixed)\(|\.passthrough\(|\blooseObject\(|\.catchall\("
     r"|\.unknown\(\s*(?:true)?\s*\)|\bextra\s*=\s*[\"']allow|additionalProperties\s*:\s*true|\bdict\[str,\s*Any\]"
 )
+_OPEN = re.compile(
+    r"^(?:z|v|t|Type)\.(?:any|unknown|record|Any|Unknown|Record)\(|\.passthrough\(|\blooseObject\(|\.catchall\(|\.loose\("
+)
+_INNER = re.compile(r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)")
 _SCHEMA = re.compile(r"[sS]chema|[vV]alidat|\b[A-Z]\w*|\b(?:z|v|t|yup|Joi|joi|Type)\.")
 _MAX_HOPS = 2
 
@@ -115,19 +119,54 @@ def _schemas(inventory: Inventory, endpoint: Endpoint) -> Iterator[tuple[str, tu
             yield source if source in _ORDER else "*", schema
 
 
-def _schema_of(inventory: Inventory, call: Call) -> tuple[FileSpan, bool] | None:
+def open_schema(inventory: Inventory, endpoint: Endpoint) -> tuple[bool, FileSpan | None]:
+    """Whether the handler or what stands before it has a schema of its own, and the place of one that lets further
+    keys through.
+    """
+    assert endpoint.handler
+    sites = [
+        found for call in inventory.reacher.own(endpoint.handler) if parses(call) for found in _site_of(inventory, call)
+    ]
+    for guard in endpoint.guards:
+        given = arguments_of(guard.node) if guard.node.type == "call_expression" else []
+        if given and _SCHEMA.search(text_of(guard.node)):
+            sites += _schema_site(inventory, guard.path, given[-1])
+    loose = next((site for site in sites if _OPEN.search(_outermost(text_of(site.node)))), None)
+    return bool(sites), FileSpan(loose.path, line_of(loose.node)) if loose else None
+
+
+def _outermost(text: str) -> str:
+    """A chain of calls without what they are given."""
+    previous = ""
+    while previous != text:
+        previous, text = text, _INNER.sub("()", text)
+    return text
+
+
+def _site_of(inventory: Inventory, call: Call) -> list[Site]:
     """The schema of `Note.parse(body)`, or of a library's `parse(Note, body)`."""
     function = call.node.child_by_field_name("function")
     held = function.child_by_field_name("object") if function is not None else None
     if held is not None and _SCHEMA.search(text_of(held)):
-        return _at(inventory, call.path, held)
+        return _schema_site(inventory, call.path, held)
     given = arguments_of(call.node)
-    return _at(inventory, call.path, given[0]) if given and _SCHEMA.search(text_of(given[0])) else None
+    return _schema_site(inventory, call.path, given[0]) if given and _SCHEMA.search(text_of(given[0])) else []
+
+
+def _schema_site(inventory: Inventory, path: str, node: Node) -> list[Site]:
+    target = inventory.reacher.symbols.resolve(path, node)
+    known = isinstance(target, Site) and target.node.type in {"call_expression", "object", "new_expression"}
+    return [target] if isinstance(target, Site) and known else []
+
+
+def _schema_of(inventory: Inventory, call: Call) -> tuple[FileSpan, bool] | None:
+    """Where the schema of a parsing call stands, and whether it lets anything pass."""
+    return next((_told(site) for site in _site_of(inventory, call)), None)
 
 
 def _at(inventory: Inventory, path: str, node: Node) -> tuple[FileSpan, bool] | None:
-    target = inventory.reacher.symbols.resolve(path, node)
-    site = target if isinstance(target, Site) else None
-    if site is None or site.node.type not in {"call_expression", "object", "new_expression"}:
-        return None
+    return next((_told(site) for site in _schema_site(inventory, path, node)), None)
+
+
+def _told(site: Site) -> tuple[FileSpan, bool]:
     return FileSpan(site.path, line_of(site.node)), _LOOSE.search(text_of(site.node)) is not None

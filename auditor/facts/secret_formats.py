@@ -46,6 +46,10 @@ _ANY_JOINED = re.compile(
     rf"[_-](?:{'|'.join(f'(?<={_start(hint)})' for hint in sorted(_JOINED))})(?=[A-Za-z0-9+/_.=-]{{8}})"
 )
 _OTHERS = tuple(sorted({hint for known in FORMATS for hint in known.hints} - _JOINED))
+# Of each format the hints that this look does not stand for.
+_WITHOUT_JOINED = tuple(
+    (known, rest) for known in FORMATS if (rest := tuple(hint for hint in known.hints if hint not in _JOINED))
+)
 _REST = ("AKIA", "ASIA", "PRIVATE KEY-----")
 _AWS_ID = re.compile(r"(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z2-7]{16}(?![A-Z0-9])")
 _AWS_SECRET = re.compile(r"(?<![A-Za-z0-9/+=_.-])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=_-])")
@@ -69,8 +73,8 @@ def may_hold_token(text: str) -> bool:
 def find_tokens(text: str) -> Iterator[Found]:
     """Every provider's key in a text; public keys, test values of documentations and placeholders are none."""
     joined = _ANY_JOINED.search(text) is not None
-    for known in FORMATS:
-        if any((joined or hint not in _JOINED) and hint in text for hint in known.hints):
+    for known, hints in ((known, known.hints) for known in FORMATS) if joined else _WITHOUT_JOINED:
+        if any(hint in text for hint in hints):
             yield from _matches(known, text)
     if "AKIA" in text or "ASIA" in text:
         yield from _aws(text)
