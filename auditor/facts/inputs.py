@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from auditor.facts.bindings import FUNCTIONS, arguments_of, parameters, pattern_names, returned, unwrap
+from auditor.facts.bindings import FUNCTIONS, arguments_of, pattern_names, returned, unwrap
 from auditor.facts.decorators import of_parameters
+from auditor.facts.parameters import parameters
 from auditor.facts.py_routes import is_python
 from auditor.facts.request_parts import request_parts
 from auditor.facts.symbols import External, Site

@@ -6,8 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from auditor.facts.audit_names import folded
-from auditor.facts.bindings import FUNCTIONS, arguments_of, parameters, pattern_names, string_of
+from auditor.facts.bindings import FUNCTIONS, arguments_of, pattern_names, string_of
 from auditor.facts.effects import chained
+from auditor.facts.parameters import parameters
 from auditor.facts.symbols import Site
 from auditor.facts.syntax import nodes, text_of
 from auditor.facts.tables import prisma_tables, sql_tables
