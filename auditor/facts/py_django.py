@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from auditor.facts.endpoints import join_paths
-from auditor.facts.py_bindings import Imported, arguments, keyword, node_of, positional
+from auditor.facts.py_bindings import Imported, keyword, node_of, positional
+from auditor.facts.py_django_models import model_asked, model_views
+from auditor.facts.py_django_routers import mapped_by, read_registered
 from auditor.facts.py_django_settings import read_settings
 from auditor.facts.py_django_views import view_routes, viewset_routes
 from auditor.facts.py_flask_views import unwrapped
@@ -22,12 +24,13 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
     from auditor.facts.endpoints import Endpoint
+    from auditor.facts.py_django_models import ModelView
+    from auditor.facts.py_django_routers import Mapped, Registered
     from auditor.facts.py_django_settings import Settings
     from auditor.facts.py_names import PyNames
     from auditor.facts.py_routes import Route
 
 _ENTRY = re.compile(r"(?:^|\.)(?:path|re_path|url)$")
-_ROUTER = re.compile(r"Router\(\)$")
 _MAX_DEPTH = 8
 
 
@@ -38,7 +41,8 @@ class _Urls:
     names: PyNames
     settings: Settings
     included: set[str] = field(default_factory=set)
-    registered: dict[tuple[str, int], list[Site]] = field(default_factory=dict)
+    registered: Registered = field(default_factory=dict)
+    of_models: dict[tuple[str, str], list[ModelView]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class _Leaf:
     path: str
     view: Site
     registered: bool = False
+    mapped: tuple[Mapped, ...] = ()
 
 
 def find_django(names: PyNames) -> Iterator[Endpoint]:
@@ -56,7 +61,7 @@ def find_django(names: PyNames) -> Iterator[Endpoint]:
     if not files:
         return
     urls = _Urls(names, read_settings(names))
-    _read_registers(urls)
+    urls.registered = read_registered(names)
     found = {path: list(_of_file(urls, path, "", _MAX_DEPTH)) for path in files}
     roots = _roots(names) or {path for path in files if path not in urls.included}
     for path in files:
@@ -76,59 +81,12 @@ def _roots(names: PyNames) -> set[str]:
 
 
 def _endpoints(urls: _Urls, leaf: _Leaf) -> Iterator[Endpoint]:
-    registered = viewset_routes(urls.names, urls.settings, leaf.view) if leaf.registered else _of_view(urls, leaf.view)
-    for route in registered:
+    found = _of_view(urls, leaf.view)
+    if leaf.registered:
+        found = viewset_routes(urls.names, urls.settings, leaf.view, leaf.mapped)
+    for route in found:
         for endpoint in endpoints_of(route, leaf.path, ()):
             yield replace(endpoint, framework="Django")
-
-
-def _read_registers(urls: _Urls) -> None:
-    """`router.register("things", ThingViewSet)`, wherever it stands."""
-    helpers: dict[Site, list[Site]] = {}
-    for path in urls.names.paths():
-        if ".register(" not in urls.names.code.text(path):
-            continue
-        for call in urls.names.code.nodes(path, "call"):
-            function = call.child_by_field_name("function")
-            if function is None or not text_of(function).endswith(".register") or len(positional(call)) <= 1:
-                continue
-            router = urls.names.resolve(path, function.child_by_field_name("object"))
-            if isinstance(router, Site) and _is_router(urls, router):
-                urls.registered.setdefault((router.path, router.node.start_byte), []).append(Site(path, call))
-            elif router is None and (around := _handed_router(path, function)) is not None:
-                helpers.setdefault(around, []).append(Site(path, call))
-    if helpers:
-        _through_helpers(urls, helpers)
-
-
-def _handed_router(path: str, function: Node) -> Site | None:
-    """The function whose parameter a router is: `def add_urls(router): router.register(…)`."""
-    held = text_of(function.child_by_field_name("object"))
-    current = function.parent
-    while current is not None and current.type != "function_definition":
-        current = current.parent
-    named = [argument.name for argument in arguments(current)] if current is not None else []
-    return Site(path, current) if current is not None and held in named else None
-
-
-def _through_helpers(urls: _Urls, helpers: dict[Site, list[Site]]) -> None:
-    wanted = {text_of(each.node.child_by_field_name("name")) for each in helpers}
-    for path in urls.names.paths():
-        if not any(f"{name}(" in urls.names.code.text(path) for name in wanted):
-            continue
-        for call in urls.names.code.nodes(path, "call"):
-            given = positional(call)
-            called = urls.names.resolve(path, call.child_by_field_name("function")) if given else None
-            router = urls.names.resolve(path, given[0]) if isinstance(called, Site) and called in helpers else None
-            if isinstance(called, Site) and isinstance(router, Site) and _is_router(urls, router):
-                urls.registered.setdefault((router.path, router.node.start_byte), []).extend(helpers[called])
-
-
-def _is_router(urls: _Urls, router: Site) -> bool:
-    made = urls.names.made(router)
-    if isinstance(made, Site):
-        return any(_ROUTER.search(f"{urls.names.dotted(base)}()") for base in urls.names.bases(made))
-    return bool(_ROUTER.search(urls.names.dotted(made)))
 
 
 def _of_file(urls: _Urls, path: str, prefix: str, depth: int) -> Iterator[_Leaf]:
@@ -191,12 +149,13 @@ def _is_whole(urls: _Urls, found: Site) -> bool:
 
 
 def _of_router(urls: _Urls, router: Site, prefix: str) -> Iterator[_Leaf]:
+    mapped = tuple(mapped_by(urls.names, router))
     for call in urls.registered.get((router.path, router.node.start_byte), []):
         given = positional(call.node)
         route = _cleaned(urls.names.text_value(call.path, given[0]) or "")
         view = urls.names.resolve(call.path, given[1])
         if isinstance(view, Site) and view.node.type == "class_definition":
-            yield _Leaf(join_paths(prefix, route), view, registered=True)
+            yield _Leaf(join_paths(prefix, route), view, registered=True, mapped=mapped)
 
 
 def _of_entry(urls: _Urls, entry: Site, prefix: str, depth: int) -> Iterator[_Leaf]:
@@ -247,6 +206,11 @@ def _of_include(urls: _Urls, call: Site, prefix: str, depth: int) -> Iterator[_L
     if isinstance(module, Package) and (path := urls.names.file_of(module.stem)) is not None:
         urls.included.add(path)
         yield from _of_file(urls, path, prefix, depth)
+    elif (model := model_asked(first)) is not None:
+        urls.of_models = model_views(urls.names) if urls.of_models is None else urls.of_models
+        for each in urls.of_models.get(model[:2], []):
+            if each.detail == model[2]:
+                yield _Leaf(join_paths(prefix, each.path), each.view)
     elif named is None and (not isinstance(module, External) or text_of(first).endswith(".urls")):
         yield from _of_list(urls, Site(call.path, first), prefix, depth)
 

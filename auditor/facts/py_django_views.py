@@ -35,7 +35,10 @@ _VIEWS = {
     "TemplateView": "get", "ListView": "get", "DetailView": "get", "RedirectView": "get", "CreateView": "get post",
     "UpdateView": "get post", "DeleteView": "get post", "FormView": "get post", "ArchiveIndexView": "get",
     "LoginView": "get post", "PasswordResetView": "get post", "PasswordChangeView": "get post",
-    "TokenObtainPairView": "post", "TokenRefreshView": "post", "GraphQLView": "get post",
+    "PasswordResetConfirmView": "get post", "LogoutView": "post", "SignupView": "get post", "RegisterView": "post",
+    "SocialLoginView": "post", "ObtainAuthToken": "post", "TokenObtainPairView": "post", "TokenRefreshView": "post",
+    "TokenVerifyView": "post", "TokenBlacklistView": "post", "TokenObtainSlidingView": "post", "Feed": "get",
+    "FormPreview": "get post", "DayArchiveView": "get", "DateDetailView": "get", "GraphQLView": "get post",
 }  # fmt: skip
 _THROUGH_FORM = re.compile(
     r"(?:Create|Update|Form)View$|(?:Create|Update\w*|ListCreate)APIView$|ModelViewSet$|ModelMixin$"
@@ -136,13 +139,18 @@ def _class(
             yield _of_class(names, settings, at, view, shared, (method.upper(), name, ""))
 
 
-def viewset_routes(names: PyNames, settings: Settings, view: Site) -> Iterator[Route]:
-    """The routes of a view set that a router registers: the usual actions, and its own."""
+def viewset_routes(
+    names: PyNames, settings: Settings, view: Site, mapped: tuple[tuple[str, str, str], ...] = ()
+) -> Iterator[Route]:
+    """The routes of a view set that a router registers: the usual actions, those of the router's class, its own."""
     bases = [base.last for base in names.bases(view) if isinstance(base, External)]
     usual = {action for base in bases for action in _MIXINS.get(base, ())}
     shared = tuple(settings.everywhere)
     for action, (method, tail) in _DEFAULTS.items():
         if (action in usual or _own(names, view, action) is not None) and _allowed(names, view, method):
+            yield _of_class(names, settings, view, view, shared, (method, action, tail))
+    for method, action, tail in mapped:
+        if action not in _DEFAULTS and _own(names, view, action) is not None and _allowed(names, view, method):
             yield _of_class(names, settings, view, view, shared, (method, action, tail))
     for function in nodes("python", view.node, "function_definition"):
         for each in decorators(function):
@@ -187,7 +195,7 @@ def _of_class(
 ) -> Route:
     method, name, tail = what
     handler = _own(names, view, name)
-    around = [_own(names, view, each) for each in ("dispatch", "initial")]
+    around = [_own(names, view, each) for each in ("setup", "dispatch", "initial", "parse_params")]
     guards = [*shared, *(Site(view.path, each) for each in decorators(view.node))]
     guards += [Site(f.path, each) for f in (*around, handler) if f is not None for each in decorators(f.node)]
     guards += _mixins(names, view)

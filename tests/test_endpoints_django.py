@@ -1,0 +1,138 @@
+"""The inventory of Django: views that a router's class, a model's registry or a class of the same name brings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditor.facts.inventory import find_endpoints
+from auditor.model import Presence
+from auditor.sources.code import read_code
+from auditor.sources.repository import read_repository
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from auditor.facts.inventory import Inventory
+
+_ROUTER = """from rest_framework.routers import DefaultRouter, Route
+
+class BulkRouter(DefaultRouter):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.routes[0].mapping.update({"put": "bulk_update", "delete": "bulk_destroy"})
+        self.routes[2].mapping.update({"post": "copy"})
+        self.labels = {"put": 1}
+"""
+
+_VIEWSETS = """from rest_framework import viewsets
+
+class NoteViewSet(viewsets.ReadOnlyModelViewSet):
+    def bulk_update(self, request):
+        Note.objects.update(**request.data)
+
+    def copy(self, request, pk=None):
+        return Note.objects.get(pk=pk)
+"""
+
+_REGISTERED = """from netbox.views import generic
+from utilities.views import register_model_view
+from shop.models import Shelf
+
+class Base:
+    def get(self, request):
+        return render(request)
+
+@register_model_view(Shelf, "list", path="", detail=False)
+class ShelfListView(Base):
+    pass
+
+@register_model_view(Shelf)
+class ShelfView(Base):
+    pass
+
+@register_model_view(Shelf, "edit")
+@register_model_view(Shelf, "add", detail=False)
+class ShelfEditView(Base):
+    def post(self, request):
+        Shelf.objects.create(**request.POST)
+"""
+
+_LISTS = """from django.contrib.auth.mixins import LoginRequiredMixin
+from django.core.exceptions import PermissionDenied
+from django.views import View
+from django.views.generic import ListView
+from formtools.preview import FormPreview
+
+class ListView(LoginRequiredMixin, ListView):
+    model = Note
+
+class ConfirmMixin:
+    def get(self, request):
+        return render(request)
+
+    def post(self, request):
+        Note.objects.update(on=True)
+
+class SwitchView(LoginRequiredMixin, ConfirmMixin, View):
+    pass
+
+class NotePreview(FormPreview):
+    def parse_params(self, request, *args, **kwargs):
+        if not request.user.is_authenticated:
+            raise PermissionDenied
+
+    def done(self, request, cleaned_data):
+        Note.objects.create(**cleaned_data)
+"""
+
+
+def _inventory(folder: Path, files: dict[str, str]) -> Inventory:
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    repository = read_repository(folder)
+    return find_endpoints(read_code(repository), repository.files, repository.text, repository.units)
+
+
+def _found(inventory: Inventory) -> list[str]:
+    return sorted(f"{each.method} {each.path}" for each in inventory.endpoints)
+
+
+def test_a_routers_class_adds_methods_to_those_view_sets_that_have_them(tmp_path: Path) -> None:
+    files = {
+        "shop/routers.py": _ROUTER,
+        "shop/views.py": _VIEWSETS,
+        "shop/urls.py": "from .routers import BulkRouter\nfrom . import views\nrouter = BulkRouter()\n"
+        'router.register("notes", views.NoteViewSet)\nurlpatterns = router.urls\n',
+    }
+    wanted = ["GET /notes", "GET /notes/<pk>", "POST /notes/<pk>", "PUT /notes"]
+    assert _found(_inventory(tmp_path, files)) == wanted
+
+
+def test_views_that_are_registered_for_a_model(tmp_path: Path) -> None:
+    files = {
+        "shop/models.py": "class Shelf:\n    pass\n",
+        "shop/views.py": _REGISTERED,
+        "shop/urls.py": "from django.urls import include, path\nfrom utilities.urls import get_model_urls\n"
+        "urlpatterns = [\n"
+        '    path("shelves/", include(get_model_urls("shop", "shelf", detail=False))),\n'
+        '    path("shelves/<int:pk>/", include(get_model_urls("shop", "shelf"))),\n'
+        '    path("others/", include(get_model_urls("other", "shelf", detail=False))),\n]\n',
+    }
+    wanted = ["GET /shelves", "GET /shelves/<int:pk>", "GET /shelves/<int:pk>/edit", "GET /shelves/add",
+              "POST /shelves/<int:pk>/edit", "POST /shelves/add"]  # fmt: skip
+    assert _found(_inventory(tmp_path, files)) == wanted
+
+
+def test_a_class_with_the_name_of_its_base_and_methods_behind_a_mixin_of_a_package(tmp_path: Path) -> None:
+    files = {
+        "shop/lists.py": _LISTS,
+        "shop/urls.py": "from django.urls import path\nfrom . import lists\nurlpatterns = [\n"
+        '    path("notes/", lists.ListView.as_view()),\n'
+        '    path("switch/", lists.SwitchView.as_view()),\n'
+        '    path("preview/", lists.NotePreview(lists.NoteForm)),\n]\n',
+    }
+    inventory = _inventory(tmp_path, files)
+    wanted = ["GET /notes", "GET /preview", "GET /switch", "POST /preview", "POST /switch"]
+    assert _found(inventory) == wanted
+    assert {inventory.authentication(each).presence for each in inventory.endpoints} == {Presence.PRESENT}
