@@ -118,7 +118,8 @@ def _all_reads(reacher: Reacher, endpoint: Endpoint) -> list[Read]:
         return [replace(read, kind="query") for read in found]
     # A client's `.action(…)` hands on what its schema let through, and nothing without one.
     by_client = any(text_of(guard.node).endswith(".action") for guard in endpoint.guards)
-    return [*found, *_arguments(reacher, endpoint)] if endpoint.method == "ACTION" and not by_client else found
+    is_action = endpoint.method == "ACTION" or endpoint.path.startswith("/_actions/")
+    return [*found, *_arguments(reacher, endpoint)] if is_action and not by_client else found
 
 
 def unvalidated(found: list[Read], schemas: frozenset[str]) -> list[Read]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from auditor.facts.auto_imports import AutoImports
 from auditor.facts.bindings import (
     CLASSES,
     FUNCTIONS,
@@ -97,6 +98,7 @@ class Symbols:
 
     code: Files
     specifiers: Specifiers
+    auto: AutoImports = field(default_factory=AutoImports)
     _modules: dict[str, Module] = field(default_factory=dict)
     _scopes: dict[str, Scopes] = field(default_factory=dict)
     _names: dict[_Place, dict[str, Node | Binding | Parameter]] = field(default_factory=dict)
@@ -139,8 +141,10 @@ class Symbols:
                 return what
             if what is not None and what != at:
                 return self._follow(path, what, hops - 1)
-        binding = self.module(path).names.get(name)
-        return None if binding is None else self._follow(path, binding, hops - 1)
+        if (binding := self.module(path).names.get(name)) is not None:
+            return self._follow(path, binding, hops - 1)
+        given = self.auto.file_of(path, name, lambda file: self.module(file).exports) if self.auto.given else None
+        return self.exported(given, name, hops - 1) if given is not None and hops > 0 else None
 
     def _declared(self, path: str, scope: Node) -> dict[str, Node | Binding | Parameter]:
         """The names that a scope itself declares."""
