@@ -164,10 +164,11 @@ def _of_entry(urls: _Urls, entry: Site, prefix: str, depth: int) -> Iterator[_Le
         return
     function = text_of(entry.node.child_by_field_name("function")) if entry.node.type == "call" else ""
     given = positional(entry.node) if _ENTRY.search(function) else []
-    view = given[1] if len(given) > 1 else keyword(entry.node, "view") if function else None
+    view = given[1] if len(given) > 1 else keyword(entry.node, "view") if _ENTRY.search(function) else None
     if view is None:
         return
-    route = _cleaned(_written(urls, Site(entry.path, given[0])))
+    first = given[0] if given else keyword(entry.node, "route") or keyword(entry.node, "regex")
+    route = _cleaned(_written(urls, Site(entry.path, first))) if first is not None else ""
     whole = join_paths(prefix, route)
     included = view.type == "call" and text_of(view.child_by_field_name("function")).endswith("include")
     if included and depth:

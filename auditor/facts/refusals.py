@@ -6,7 +6,7 @@ import re
 
 _REFUSES = re.compile(
     r"\b40[13]\b|[Uu]nauthori[sz]ed|UNAUTHORI[SZ]ED|[Ff]orbidden|FORBIDDEN|\bthrow\b|\bredirect\w*\(|\breject\(|notFound\("
-    r"|\bnext\(\s*\w*[eE]rr|\bassert\w*\("
+    r"|\breturn\s+new\s+\w*Error\(|\bnext\(\s*\w*[eE]rr|\bassert\w*\("
 )
 _GIVES_NOTHING = re.compile(r"\bnull\b|\breturn\s+(?:false|undefined)\b|\breturn\s*;|\bsuccess\s*:\s*false\b")
 _DENIED = re.compile(r"\b401\b|\b[uU]nauthori[sz]ed\b|UNAUTHORI[SZ]ED|[uU]nauthori[sz]ed\w*\(")
