@@ -136,3 +136,26 @@ def test_a_class_with_the_name_of_its_base_and_methods_behind_a_mixin_of_a_packa
     wanted = ["GET /notes", "GET /preview", "GET /switch", "POST /preview", "POST /switch"]
     assert _found(inventory) == wanted
     assert {inventory.authentication(each).presence for each in inventory.endpoints} == {Presence.PRESENT}
+
+
+def test_patterns_by_keyword_and_views_of_packages(tmp_path: Path) -> None:
+    """A project whose folder is a package; its pages without code of their own, and its documents."""
+    files = {
+        "backend/__init__.py": "",
+        "backend/manage.py": "",
+        "backend/config/__init__.py": "",
+        "backend/config/settings.py": 'ROOT_URLCONF = "config.urls"\n',
+        "backend/config/urls.py": "from django.urls import include, path\n"
+        "from django.views.generic import TemplateView\nfrom drf_yasg.views import get_schema_view\n"
+        "from rest_framework_simplejwt.views import TokenVerifyView\nverify = TokenVerifyView.as_view()\n"
+        "schema_view = get_schema_view(public=True)\nurlpatterns = []\nurlpatterns += [\n"
+        '    path("v1/", include("notes.urls")),\n    path("", TemplateView.as_view(template_name="index.html")),\n'
+        '    path("verify/", verify),\n    path("docs/", schema_view.with_ui("swagger")),\n]\n',
+        "backend/notes/urls.py": "from django.urls import path\nfrom . import views\n"
+        'urlpatterns = [path(route="notes/<int:pk>", view=views.note, name="note")]\n',
+        "backend/notes/views.py": "def note(request, pk):\n    return Note.objects.get(pk=pk)\n",
+    }
+    inventory = _inventory(tmp_path, files)
+    assert _found(inventory) == ["GET /", "GET /v1/notes/<int:pk>", "POST /verify"]
+    page = next(each for each in inventory.endpoints if each.path == "/")
+    assert inventory.authentication(page).presence is Presence.ABSENT

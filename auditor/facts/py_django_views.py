@@ -53,23 +53,31 @@ def view_routes(
     """The routes of what one URL pattern names."""
     shared = (*settings.everywhere, *wrappers)
     if view is None:
-        methods = _of_package(names, at)
-        yield from ([Route(methods, "", at, guards=shared, lost=text_of(at.node)[:60])] if methods else [])
+        methods, page = _of_package(names, at)
+        handler, lost = (at, "") if page else (None, text_of(at.node)[:60])
+        yield from ([Route(methods, "", at, handler, guards=shared, lost=lost)] if methods else [])
     elif view.node.type == "function_definition":
         yield _function(names, settings, at, view, shared)
     else:
         yield from _class(names, settings, at, view, shared, mapping)
 
 
-def _of_package(names: PyNames, at: Site) -> tuple[str, ...]:
-    """A view of a package: `TemplateView.as_view(…)`; what only serves documents is left out."""
+def _of_package(names: PyNames, at: Site) -> tuple[tuple[str, ...], bool]:
+    """The methods of a package's view, and whether it is a page that asks nobody: `TemplateView.as_view(…)`.
+
+    What only serves documents is left out.
+    """
     call = at.node.child_by_field_name("function") if at.node.type == "call" else None
     held = call.child_by_field_name("object") if call is not None and call.type == "attribute" else at.node
     found = names.resolve(at.path, held)
-    if isinstance(found, External) and found.last not in _VIEWS:
-        return ()
-    written = _VIEWS.get(found.last, "") if isinstance(found, External) else "all"
-    return tuple(written.upper().split())
+    if isinstance(found, Site) and text_of(found.node.child_by_field_name("function")).endswith(".as_view"):
+        return _of_package(names, found) if found != at else ((), False)
+    if isinstance(found, Site) and isinstance(made := names.made(found), External):
+        found = made
+    if isinstance(found, External):
+        page = found.package.startswith("django") and found.last in {"TemplateView", "RedirectView"}
+        return tuple(_VIEWS.get(found.last, "").upper().split()), page
+    return ("ALL",), False
 
 
 def _function(names: PyNames, settings: Settings, at: Site, view: Site, shared: tuple[Site, ...]) -> Route:
