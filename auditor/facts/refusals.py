@@ -82,6 +82,11 @@ def wants_session(text: str) -> bool:
     return bool(re.search(rf"!\s*{name}|\bif\s*\(\s*{name}|\b{name}\s*[!=]==?\s*(?:null|undefined)", text))
 
 
+def refuses_without_session(text: str) -> bool:
+    """The same for code that says no in so many words."""
+    return refuses(text) and wants_session(text)
+
+
 def wants_credential(text: str) -> bool:
     """Whether code reads a credential out of the request's headers, and turns those away who have none."""
     return bool(_CREDENTIAL.search(text) and _REFUSED.search(text))
