@@ -87,7 +87,7 @@ def declared_schemas(reacher: Reacher, endpoint: Endpoint) -> frozenset[str]:
     found = set(endpoint.schemas)
     for guard in () if is_python(endpoint) else endpoint.guards:
         bodies = reacher.reach(guard, 2).bodies
-        targets = {match[1] for body in bodies for match in _VALIDATOR.finditer(reacher.text(body))}
+        targets = frozenset[str]().union(*(reacher.says(body, _validated_by) for body in bodies))
         found |= targets
         written = text_of(guard.node)
         if _ACTION_SCHEMA.search(written) or (
@@ -95,6 +95,10 @@ def declared_schemas(reacher: Reacher, endpoint: Endpoint) -> frozenset[str]:
         ):
             found.add("*")
     return frozenset(found)
+
+
+def _validated_by(text: str) -> frozenset[str]:
+    return frozenset(_VALIDATOR.findall(text))
 
 
 def reads(reacher: Reacher, endpoint: Endpoint) -> list[Read]:

@@ -38,7 +38,7 @@ class Specifiers:
 
     def resolve(self, path: str, specifier: str) -> str | None:
         """The file that an import in `path` means; None when it is a package, or is not there."""
-        folder = posixpath.dirname(path)
+        folder = path.rpartition("/")[0]
         if (folder, specifier) not in self._resolved:
             self._resolved[folder, specifier] = self._resolve(folder, specifier)
         return self._resolved[folder, specifier]
