@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from auditor.facts.guarded import validation
 from auditor.facts.inventory import find_endpoints
 from auditor.model import Presence
 from auditor.sources.code import read_code
@@ -159,3 +160,76 @@ def test_patterns_by_keyword_and_views_of_packages(tmp_path: Path) -> None:
     assert _found(inventory) == ["GET /", "GET /v1/notes/<int:pk>", "POST /verify"]
     page = next(each for each in inventory.endpoints if each.path == "/")
     assert inventory.authentication(page).presence is Presence.ABSENT
+
+
+_NINJA = {
+    "proj/__init__.py": "",
+    "proj/urls.py": 'from django.urls import path\nfrom .api import api\nurlpatterns = [path("api/", api.urls)]\n',
+    "proj/api.py": """from ninja import NinjaAPI
+from ninja.security import HttpBearer
+from notes.api import router
+
+class Bearer(HttpBearer):
+    def authenticate(self, request, token):
+        return token == settings.TOKEN
+
+api = NinjaAPI(auth=Bearer())
+api.add_router("/notes", router)
+api.add_router("/tags", "tags.views.router", auth=None)
+
+@api.get("/ping", auth=None)
+def ping(request):
+    return "pong"
+""",
+    "notes/__init__.py": "",
+    "notes/api.py": """from ninja import Router, Schema
+router = Router()
+
+class NoteIn(Schema):
+    text: str
+
+@router.post("/")
+def add(request, data: NoteIn):
+    return Note.objects.create(**data.dict())
+
+@router.api_operation(["PUT", "PATCH"], "/{id}")
+def change(request, id: int, data: dict):
+    Note.objects.filter(pk=id).update(**data)
+""",
+    "tags/__init__.py": "",
+    "tags/views.py": """from ninja import Router
+router = Router()
+
+@router.delete("/{id}")
+def remove(request, id: int):
+    Tag.objects.filter(pk=id).delete()
+""",
+}
+
+
+def test_django_ninja_says_by_auth_who_may_call(tmp_path: Path) -> None:
+    inventory = _inventory(tmp_path, _NINJA)
+    asked = {f"{each.method} {each.path}": inventory.authentication(each).presence for each in inventory.endpoints}
+    assert asked == {
+        "GET /api/ping": Presence.ABSENT,
+        "POST /api/notes": Presence.PRESENT,
+        "PUT /api/notes/{id}": Presence.PRESENT,
+        "PATCH /api/notes/{id}": Presence.PRESENT,
+        "DELETE /api/tags/{id}": Presence.ABSENT,
+    }
+    checked = {f"{each.method} {each.path}": validation(inventory, each).presence for each in inventory.endpoints}
+    assert checked["POST /api/notes"] is Presence.PRESENT
+    assert checked["PUT /api/notes/{id}"] is Presence.ABSENT
+
+
+def test_another_method_of_an_action_of_a_view_set(tmp_path: Path) -> None:
+    files = {
+        "shop/__init__.py": "",
+        "shop/views.py": "from rest_framework import viewsets\nfrom rest_framework.decorators import action\n"
+        "class NoteViewSet(viewsets.GenericViewSet):\n"
+        '    @action(detail=True, methods=["post"], url_path="tags")\n    def tag(self, request, pk): ...\n'
+        "    @tag.mapping.delete\n    def untag(self, request, pk): ...\n",
+        "shop/urls.py": "from rest_framework.routers import DefaultRouter\nfrom . import views\n"
+        'router = DefaultRouter()\nrouter.register("notes", views.NoteViewSet)\nurlpatterns = router.urls\n',
+    }
+    assert _found(_inventory(tmp_path, files)) == ["DELETE /notes/<pk>/tags", "POST /notes/<pk>/tags"]

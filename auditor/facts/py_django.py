@@ -14,12 +14,13 @@ from auditor.facts.py_django_settings import read_settings
 from auditor.facts.py_django_views import view_routes, viewset_routes
 from auditor.facts.py_flask_views import unwrapped
 from auditor.facts.py_modules import Package
+from auditor.facts.py_ninja import ninja_routes
 from auditor.facts.py_routes import endpoints_of
 from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tree_sitter import Node
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from auditor.facts.py_django_routers import Mapped, Registered
     from auditor.facts.py_django_settings import Settings
     from auditor.facts.py_names import PyNames
-    from auditor.facts.py_routes import Route
+    from auditor.facts.py_routes import Key, Route
 
 _ENTRY = re.compile(r"(?:^|\.)(?:path|re_path|url)$")
 _MAX_DEPTH = 8
@@ -43,6 +44,7 @@ class _Urls:
     included: set[str] = field(default_factory=set)
     registered: Registered = field(default_factory=dict)
     of_models: dict[tuple[str, str], list[ModelView]] | None = None
+    ninja: dict[Key, list[Route]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class _Leaf:
     view: Site
     registered: bool = False
     mapped: tuple[Mapped, ...] = ()
+    route: Route | None = None
 
 
 def find_django(names: PyNames) -> Iterator[Endpoint]:
@@ -61,7 +64,7 @@ def find_django(names: PyNames) -> Iterator[Endpoint]:
     if not files:
         return
     urls = _Urls(names, read_settings(names))
-    urls.registered = read_registered(names)
+    urls.registered, urls.ninja = read_registered(names), ninja_routes(names)
     found = {path: list(_of_file(urls, path, "", _MAX_DEPTH)) for path in files}
     roots = _roots(names) or {path for path in files if path not in urls.included}
     for path in files:
@@ -81,12 +84,13 @@ def _roots(names: PyNames) -> set[str]:
 
 
 def _endpoints(urls: _Urls, leaf: _Leaf) -> Iterator[Endpoint]:
-    found = _of_view(urls, leaf.view)
+    found: Iterable[Route] = [leaf.route] if leaf.route is not None else _of_view(urls, leaf.view)
     if leaf.registered:
         found = viewset_routes(urls.names, urls.settings, leaf.view, leaf.mapped)
+    everywhere = tuple(urls.settings.everywhere) if leaf.route is not None else ()
     for route in found:
-        for endpoint in endpoints_of(route, leaf.path, ()):
-            yield replace(endpoint, framework="Django")
+        for endpoint in endpoints_of(route, leaf.path, everywhere):
+            yield replace(endpoint, framework="Django" if leaf.route is None else "Django Ninja")
 
 
 def _of_file(urls: _Urls, path: str, prefix: str, depth: int) -> Iterator[_Leaf]:
@@ -149,6 +153,8 @@ def _is_whole(urls: _Urls, found: Site) -> bool:
 
 
 def _of_router(urls: _Urls, router: Site, prefix: str) -> Iterator[_Leaf]:
+    for each in urls.ninja.get((router.path, router.node.start_byte), ()):
+        yield _Leaf(prefix, each.where, route=each)
     mapped = tuple(mapped_by(urls.names, router))
     for call in urls.registered.get((router.path, router.node.start_byte), []):
         given = positional(call.node)

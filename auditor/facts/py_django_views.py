@@ -43,6 +43,7 @@ _VIEWS = {
 _THROUGH_FORM = re.compile(
     r"(?:Create|Update|Form)View$|(?:Create|Update\w*|ListCreate)APIView$|ModelViewSet$|ModelMixin$"
 )
+_MAPPED = re.compile(r"(?P<action>\w+)\.mapping\.(?P<method>get|post|put|patch|delete)")
 _REQUIRED = re.compile(r"require_(?:POST|GET|safe|http_methods)")
 _ASKED = re.compile(r"request\.method\s*(?:==|!=|in|not in)[^:\n]*|request\.(?:POST|body|FILES)\b")
 
@@ -164,6 +165,8 @@ def viewset_routes(
         for each in decorators(function):
             if text_of(each).split("(")[0].rsplit(".", 1)[-1] == "action" and each.type == "call":
                 yield from _action(names, settings, view, function, each)
+            elif match := _MAPPED.fullmatch(text_of(each)):
+                yield from _also(names, settings, view, function, match)
 
 
 def _action(names: PyNames, settings: Settings, view: Site, function: Node, call: Node) -> Iterator[Route]:
@@ -175,6 +178,18 @@ def _action(names: PyNames, settings: Settings, view: Site, function: Node, call
     for method in [each.upper() for each in methods if each] or ["GET"]:
         found = (method, name, f"<pk>/{tail}" if detail else tail)
         yield _of_class(names, settings, view, view, tuple(settings.everywhere), found, special)
+
+
+def _also(names: PyNames, settings: Settings, view: Site, function: Node, match: re.Match[str]) -> Iterator[Route]:
+    """`@bulk.mapping.delete`: another method at the path of the action `bulk`."""
+    first = _own(names, view, match["action"])
+    for each in decorators(first.node) if first is not None and first.path == view.path else ():
+        if each.type == "call" and text_of(each).split("(")[0].rsplit(".", 1)[-1] == "action":
+            shared, special = tuple(settings.everywhere), names.items(view.path, keyword(each, "permission_classes"))
+            tail = names.text_value(view.path, keyword(each, "url_path")) or match["action"]
+            whole = f"<pk>/{tail}" if text_of(keyword(each, "detail")) == "True" else tail
+            name = text_of(function.child_by_field_name("name"))
+            yield _of_class(names, settings, view, view, shared, (match["method"].upper(), name, whole), special)
 
 
 def _own(names: PyNames, view: Site, name: str) -> Site | None:

@@ -70,7 +70,7 @@ def python_reads(reacher: Reacher, endpoint: Endpoint) -> list[Read]:
     if handler is None or handler.node.type != "function_definition":
         return []
     found = list(_of_request(names, handler))
-    if endpoint.framework == "FastAPI":
+    if endpoint.framework in {"FastAPI", "Django Ninja"}:
         found += _of_parameters(names, endpoint, handler)
     if any(_DECLARED.search(text_of(each).split("(")[0]) and "(" in text_of(each) for each in decorators(handler.node)):
         return [Read(read.kind, read.path, read.node, validated=True) for read in found] or [
