@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditor.facts.bindings import CLASSES, arguments_of, property_of
+from auditor.facts.bindings import CLASSES, arguments_of, property_of, returned
 from auditor.facts.class_members import members_of
 from auditor.facts.route_paths import text_at
 from auditor.facts.symbols import External, Site
@@ -75,3 +75,22 @@ def methods_of(classes: list[Site]) -> Iterator[tuple[str, Site]]:
         for name, node in members_of(each.node).items():
             if node.type == "method_definition" and name != "constructor":
                 yield name, Site(each.path, node)
+
+
+def kept_by(symbols: Symbols, holder: Site, key: str, depth: int = _MAX_BASES) -> Site | None:
+    """The value that a class, or one that it extends, keeps as `this.key`; `get key() { return this.other }` too."""
+    for each in lineage(symbols, holder):
+        if not isinstance(each, Site):
+            return None
+        value = members_of(each.node).get(key) or symbols.assigned(each.path, each.node, f"this.{key}")
+        if value is not None and value.type == "method_definition":
+            named = [text_of(back) for back in returned(value) if text_of(back).startswith("this.")]
+            return kept_by(symbols, holder, named[0].removeprefix("this."), depth - 1) if named and depth else None
+        if value is not None:
+            return Site(each.path, value)
+    return None
+
+
+def within(inner: Site, outer: Site) -> bool:
+    first, last = outer.node.start_byte, outer.node.end_byte
+    return inner.path == outer.path and first <= inner.node.start_byte < last

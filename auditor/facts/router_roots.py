@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from auditor.facts.bindings import CLASSES, arguments_of, property_of, returned, string_of, unwrap
 from auditor.facts.parameters import REST, parameters
 from auditor.facts.route_paths import UNKNOWN, text_at
-from auditor.facts.router_classes import THIS, constructors, lineage, method_around, prefix_of
+from auditor.facts.router_classes import THIS, constructors, kept_by, lineage, method_around, prefix_of, within
 from auditor.facts.symbols import External, Parameter, Site
 from auditor.facts.syntax import text_of
 
@@ -103,6 +103,8 @@ class Roots:
             return self._passed(target)
         if node.type == THIS:
             return self._itself(path, node, target) if isinstance(target, Site) else None
+        if target is None and node.type == "member_expression":
+            return self._inherited(path, node, hops)
         if (
             isinstance(target, Site)
             and target.node != node
@@ -132,6 +134,24 @@ class Roots:
         if framework is None or method is None:
             return None
         return Router(Site(path, method), framework, path_of("", prefix_of(self.symbols, classes)), parameter=THIS)
+
+    def _inherited(self, path: str, node: Node, hops: int) -> Router | None:
+        """`this.router` and `new Notes().router` where a base class makes it."""
+        held = node.child_by_field_name("object")
+        holder = self.symbols.resolve(path, held) if held is not None else None
+        if isinstance(holder, Site) and holder.node.type == "new_expression":
+            holder = self.symbols.called(holder.path, holder.node)
+        if not isinstance(holder, Site) or holder.node.type not in CLASSES:
+            return None
+        return self._kept(holder, text_of(node.child_by_field_name("property")), hops)
+
+    def _kept(self, holder: Site, key: str, hops: int) -> Router | None:
+        """The router that a class keeps under a name: each one that derives from a base class has its own."""
+        found = kept_by(self.symbols, holder, key)
+        router = self.locate(found.path, found.node, hops - 1) if found is not None and hops > 0 else None
+        if router is None or found is None or within(found, holder):
+            return router
+        return Router(holder, router.framework, factory=replace(router, base=""))
 
     def _classes(self, target: Site) -> list[Site | External]:
         found = lineage(self.symbols, target)
