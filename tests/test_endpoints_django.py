@@ -233,3 +233,21 @@ def test_another_method_of_an_action_of_a_view_set(tmp_path: Path) -> None:
         'router = DefaultRouter()\nrouter.register("notes", views.NoteViewSet)\nurlpatterns = router.urls\n',
     }
     assert _found(_inventory(tmp_path, files)) == ["DELETE /notes/<pk>/tags", "POST /notes/<pk>/tags"]
+
+
+def test_a_form_of_any_class_that_is_asked_whether_it_is_valid(tmp_path: Path) -> None:
+    files = {
+        "shop/__init__.py": "",
+        "shop/views.py": "from django.views import View\n"
+        "class EditView(View):\n    form = None\n\n    def post(self, request):\n"
+        "        form = self.form(data=request.POST)\n        if form.is_valid():\n            form.save()\n\n"
+        "class LooseView(View):\n    def post(self, request):\n"
+        "        note = self.make(data=request.POST)\n        note.save()\n",
+        "shop/urls.py": "from django.urls import path\nfrom . import views\nurlpatterns = [\n"
+        '    path("edit/", views.EditView.as_view()),\n    path("loose/", views.LooseView.as_view()),\n]\n',
+    }
+    inventory = _inventory(tmp_path, files)
+    assert {each.path: validation(inventory, each).presence for each in inventory.endpoints} == {
+        "/edit": Presence.PRESENT,
+        "/loose": Presence.ABSENT,
+    }

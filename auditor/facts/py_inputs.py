@@ -184,9 +184,20 @@ def _takes(names: PyNames, handler: Site, call: Node, held: frozenset[str], node
     name = text_of(function)
     if _NOT_SCHEMA.match(name):
         return False
+    if _is_checked_later(handler, call):
+        return True
     if _SCHEMA_CALL.search(name.split("(")[-1] if "(" not in name else "." + name.rsplit(".", 1)[-1]):
         return True
     return _is_model(names, names.resolve(handler.path, function), name, handler)
+
+
+def _is_checked_later(handler: Site, call: Node) -> bool:
+    """`form = self.form(request.POST)`, whoever made the form's class, where `form.is_valid()` follows."""
+    holder = call.parent
+    name = holder.child_by_field_name("left") if holder is not None and holder.type == "assignment" else None
+    if name is None or name.type != "identifier":
+        return False
+    return bool(re.search(rf"\b{re.escape(text_of(name))}\.(?:is_valid|validate|full_clean)\(", text_of(handler.node)))
 
 
 def _is_model(names: PyNames, meaning: object, name: str, handler: Site) -> bool:
