@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LOCAL = {"arrow_function", "function_declaration", "function_expression", "method_definition"}
 # Functions that throw by themselves for a caller they do not know.
 _THROWS = re.compile(
-    r"verif|constructEvent|protect$|unsealData|jwtDecrypt|requireAuth|requireUserSession|handleCallback|^serve\b|createNodeMiddleware"
+    r"verif|constructEvent|protect$|unsealData|jwtDecrypt|requireAuth|requireUserSession|interactionDetails|handleCallback|^serve\b|createNodeMiddleware"
 )
 _ONLY_MAC = re.compile(r"\bcreateHmac\s*\(")
 _MAC_COMPARED = re.compile(
