@@ -43,7 +43,7 @@ class Tables:
         if node.type not in {"identifier", "member_expression"}:
             return None
         target = self.symbols.resolve(site.path, node)
-        if not isinstance(target, Parameter) or target.index != 0 or not _is_loop(target.site.node):
+        if not isinstance(target, Parameter) or target.index != 0 or not is_loop(target.site.node):
             return None
         return target, target.key
 
@@ -87,7 +87,7 @@ class Tables:
                 yield Site(table.path, child)
 
 
-def _is_loop(node: Node) -> bool:
+def is_loop(node: Node) -> bool:
     return node.type == "for_in_statement" or _calling(node) is not None
 
 

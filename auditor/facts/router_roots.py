@@ -143,9 +143,9 @@ class Roots:
             holder = self.symbols.called(holder.path, holder.node)
         if not isinstance(holder, Site) or holder.node.type not in CLASSES:
             return None
-        return self._kept(holder, text_of(node.child_by_field_name("property")), hops)
+        return self.kept(holder, text_of(node.child_by_field_name("property")), hops)
 
-    def _kept(self, holder: Site, key: str, hops: int) -> Router | None:
+    def kept(self, holder: Site, key: str, hops: int = _MAX_HOPS) -> Router | None:
         """The router that a class keeps under a name: each one that derives from a base class has its own."""
         found = kept_by(self.symbols, holder, key)
         router = self.locate(found.path, found.node, hops - 1) if found is not None and hops > 0 else None

@@ -6,10 +6,19 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from auditor.facts.bindings import arguments_of, property_of, unwrap
+from auditor.facts.bindings import arguments_of, property_of, string_of, unwrap
 from auditor.facts.folder_routers import folder_routers
-from auditor.facts.route_paths import paths_of, text_at
+from auditor.facts.route_paths import UNKNOWN, paths_of, text_at
 from auditor.facts.router_events import Event, place_of
+from auditor.facts.router_helpers import (
+    asks_for,
+    calls_of,
+    filled,
+    handlers_bound,
+    place_bound,
+    router_bound,
+    text_of_bound,
+)
 from auditor.facts.router_passing import passed_on
 from auditor.facts.router_roots import CHAINED, METHODS, Roots, Router, path_of, path_of_chain
 from auditor.facts.symbols import External, Site
@@ -20,6 +29,7 @@ if TYPE_CHECKING:
 
     from auditor.facts.route_tables import Tables
     from auditor.facts.router_events import At
+    from auditor.facts.router_helpers import Bindings
     from auditor.facts.router_roots import RouterKey
     from auditor.facts.symbols import Symbols, Target
 
@@ -42,10 +52,11 @@ class Routers:
     routers: dict[RouterKey, Router] = field(default_factory=dict)
     events: dict[RouterKey, list[Event]] = field(default_factory=dict)
     mounted: set[RouterKey] = field(default_factory=set)
+    texts: dict[str, str] = field(default_factory=dict)
 
     def read(self) -> None:
         """Read every file that registers something, then those that pass on a router."""
-        texts = {
+        self.texts = texts = {
             path: self.symbols.code.text(path) for path, kind in self.symbols.code.files.items() if kind != "python"
         }
         if not any(_MAKES.search(text) for text in texts.values()):
@@ -68,8 +79,35 @@ class Routers:
         if function.type == "subscript_expression":
             name = function.child_by_field_name("index") or ""
         given = arguments_of(call)
-        if name and _plausible(name, given) and self.roots.locate(path, held) is not None:
+        if not name or not _plausible(name, given) or self.roots.locate(path, held) is None:
+            return
+        if not self._by_calls(Site(path, held), name, given):
             self._each(place_of(path, call, function), held, name, given)
+
+    def _by_calls(self, held: Site, name: str | Node, given: list[Node]) -> bool:
+        """A registration of what a function is given: once for each call; false where no call is known."""
+        known = isinstance(name, str)
+        if len(given) <= 1 or (known and name not in METHODS | {"use"}) or (known and string_of(given[0]) is not None):
+            return False
+        asked = [Site(held.path, given[0]), *([] if isinstance(name, str) else [Site(held.path, name)])]
+        function = asks_for(self.symbols, asked)
+        found = list(calls_of(self.symbols, function, self.texts)) if function is not None else []
+        for bindings in found:
+            sites = [each for one in given[1:] for each in handlers_bound(self.symbols, Site(held.path, one), bindings)]
+            texts = [text_of_bound(self.symbols, each, bindings) for each in asked]
+            self._by_call(bindings, held, name if isinstance(name, str) else texts[1], texts[0], [asked[0], *sites])
+        # A method that nobody calls registers nothing, for none of the classes that have it.
+        return bool(found) or (function is not None and function.node.type == "method_definition")
+
+    def _by_call(self, bindings: Bindings, held: Site, method: str | None, path: str | None, given: list[Site]) -> None:
+        router, at = router_bound(self.roots, held, bindings), place_bound(bindings)
+        if router is None or method is None:
+            return
+        if method == "use":
+            self._use(router, at, [filled(self.symbols, given[0], bindings), *given[1:]])
+        elif method.lower() in METHODS:
+            event = Event("route", at, path_of(router.base, path or UNKNOWN), _verbs(method.lower()))
+            self._add(router, replace(event, handlers=self._handlers(given[1:])))
 
     def _each(self, at: At, held: Node, name: str | Node, given: list[Node]) -> None:
         """One registration; for each row where it stands in a loop over a table."""
@@ -99,7 +137,7 @@ class Routers:
             methods = tuple(re.findall(r"[A-Z]+", text_of(given[1].node).upper()))
             self._route(router, methods, at, [given[0], *given[2:]], None)
         elif name in METHODS:
-            self._route(router, ("DELETE" if name == "del" else name.upper(),), at, given, chained)
+            self._route(router, _verbs(name), at, given, chained)
 
     def _route(self, router: Router, methods: tuple[str, ...], at: At, given: list[Site], chained: Node | None) -> None:
         if router.framework == "Koa" and len(given) > 2 and _is_path(given[1]):  # noqa: PLR2004 - name, path, handler
@@ -199,6 +237,10 @@ class Routers:
             router = router.factory
             self.routers.setdefault(router.key, router)
             self.mounted.add(router.key)
+
+
+def _verbs(name: str) -> tuple[str, ...]:
+    return ("DELETE" if name == "del" else name.upper(),)
 
 
 def _is_path(site: Site) -> bool:
