@@ -10,7 +10,7 @@ from auditor.facts.bindings import CLASSES, FUNCTIONS, arguments_of, property_of
 from auditor.facts.class_members import members_of
 from auditor.facts.route_paths import UNKNOWN, text_at
 from auditor.facts.route_tables import is_loop
-from auditor.facts.router_classes import lineage
+from auditor.facts.router_classes import THIS, lineage
 from auditor.facts.router_events import place_of
 from auditor.facts.symbols import Parameter, Site
 from auditor.facts.syntax import nodes, text_of
@@ -157,7 +157,12 @@ def router_bound(roots: Roots, held: Site, bindings: Bindings) -> Router | None:
     if outer.holder is not None and text_of(held.node).startswith("this."):
         return roots.kept(outer.holder, text_of(held.node).removeprefix("this."))
     inner = filled(roots.symbols, held, bindings)
-    return roots.locate(inner.path, inner.node)
+    router = roots.locate(inner.path, inner.node)
+    if router is not None and router.parameter == THIS:  # the class is a router: whose method is called, then
+        called = outer.call.node.child_by_field_name("function")
+        owner = called.child_by_field_name("object") if called is not None else None
+        return roots.locate(outer.call.path, owner) if owner is not None else None
+    return router
 
 
 def place_bound(bindings: Bindings) -> At:
