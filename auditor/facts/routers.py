@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import arguments_of, property_of, string_of, unwrap
@@ -40,6 +41,7 @@ _MAKES = re.compile(
     r"""\b(?:from|require\(|import\(?)\s*["'`](?:\w+:|https?://[^"'`]*/)?@?(?:express|hono|koa|next-connect)\b"""
 )
 _MAX_NESTED = 4
+_MAX_CALLS = 500
 
 
 @dataclass(slots=True)
@@ -53,6 +55,7 @@ class Routers:
     events: dict[RouterKey, list[Event]] = field(default_factory=dict)
     mounted: set[RouterKey] = field(default_factory=set)
     texts: dict[str, str] = field(default_factory=dict)
+    called: dict[Site, list[Bindings]] = field(default_factory=dict)
 
     def read(self) -> None:
         """Read every file that registers something, then those that pass on a router."""
@@ -91,13 +94,18 @@ class Routers:
             return False
         asked = [Site(held.path, given[0]), *([] if isinstance(name, str) else [Site(held.path, name)])]
         function = asks_for(self.symbols, asked)
-        found = list(calls_of(self.symbols, function, self.texts)) if function is not None else []
+        found = self._calls_of(function) if function is not None else []
         for bindings in found:
             sites = [each for one in given[1:] for each in handlers_bound(self.symbols, Site(held.path, one), bindings)]
             texts = [text_of_bound(self.symbols, each, bindings) for each in asked]
             self._by_call(bindings, held, name if isinstance(name, str) else texts[1], texts[0], [asked[0], *sites])
         # A method that nobody calls registers nothing, for none of the classes that have it.
         return bool(found) or (function is not None and function.node.type == "method_definition")
+
+    def _calls_of(self, function: Site) -> list[Bindings]:
+        if function not in self.called:
+            self.called[function] = list(islice(calls_of(self.symbols, function, self.texts), _MAX_CALLS))
+        return self.called[function]
 
     def _by_call(self, bindings: Bindings, held: Site, method: str | None, path: str | None, given: list[Site]) -> None:
         router, at = router_bound(self.roots, held, bindings), place_bound(bindings)
