@@ -106,11 +106,18 @@ def _hostile(kind: str, size: int) -> dict[str, str]:
         },
         "cycle": {f"f{n}.js": f"module.exports = require('./f{(n + 1) % (size // 5)}')" for n in range(size // 5)}
         | {"app.js": head + "app.use('/x', require('./f0'))"},
+        "helpers": {
+            "app.js": head
+            + "".join(f"function f{n}(p) {{ app.get(p, h); f{n + 1}(p); f{n + 2}(p) }}\n" for n in range(size // 10))
+            + "f0('/x')\n" * (size // 10)
+        },
         "mounted": {"app.js": head + "app.use('/a', app)\n" * (size // 250)},
     }[kind]
 
 
-@pytest.mark.parametrize("kind", ["chain", "lines", "inside", "nested", "members", "own", "cycle", "mounted"])
+@pytest.mark.parametrize(
+    "kind", ["chain", "lines", "inside", "nested", "members", "own", "cycle", "helpers", "mounted"]
+)
 def test_hostile_code_costs_in_proportion_to_its_length(kind: str, tmp_path: Path) -> None:
     seconds = []
     for size in (500, 1000):

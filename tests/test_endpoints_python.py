@@ -484,3 +484,19 @@ def test_what_stands_before_them(
     found = next(row for row in _rows(tmp_path, files) if f"{row.method} {row.path}" == which)
     seen = {name: found.controls[name].presence.value for name in ("auth", "validation", "rate_limit")}
     assert seen == {"auth": auth, "validation": validation, "rate_limit": limit}, found.controls
+
+
+def test_routers_of_several_modules_in_a_loop(tmp_path: Path) -> None:
+    files = {
+        "app/__init__.py": "",
+        "app/notes.py": "from fastapi import APIRouter\nrouter = APIRouter()\n@router.get('/notes')\ndef all(): ...\n",
+        "app/tags.py": "from fastapi import APIRouter\nrouter = APIRouter()\n@router.post('/tags')\ndef add(): ...\n",
+        "app/main.py": "from fastapi import FastAPI\nfrom app import notes, tags\napp = FastAPI()\n"
+        "for module in (notes, tags):\n    app.include_router(module.router, prefix='/api')\n",
+    }
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    repository = read_repository(tmp_path)
+    found = find_endpoints(read_code(repository), repository.files, repository.text, repository.units)
+    assert sorted(f"{each.method} {each.path}" for each in found.endpoints) == ["GET /api/notes", "POST /api/tags"]

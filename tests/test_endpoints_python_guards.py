@@ -267,7 +267,78 @@ def everything(request):
 """,
 }
 
+_SETTINGS: Files = {
+    "app.py": """from functools import wraps
+from flask import Flask, current_app, jsonify, make_response, request
+from flask_login import current_user
+
+app = Flask(__name__)
+
+def login_optionally_required(view):
+    @wraps(view)
+    def decorated(*args, **kwargs):
+        if current_app.config.get("PASSWORD") and not current_user.is_authenticated:
+            return current_app.login_manager.unauthorized()
+        return view(*args, **kwargs)
+    return decorated
+
+def check_token(view):
+    @wraps(view)
+    def decorated(*args, **kwargs):
+        if current_app.store["api_token_enabled"]:
+            if request.headers.get("x-api-key") != current_app.store["api_token"]:
+                return make_response(jsonify("no"), 403)
+        return view(*args, **kwargs)
+    return decorated
+
+@app.post("/signed-in")
+@login_optionally_required
+def one():
+    return ""
+
+@app.post("/by-key")
+@check_token
+def two():
+    return ""
+""",
+}
+
+_ABSTRACT: Files = {
+    "app/__init__.py": "",
+    "app/auth.py": """from abc import ABC, abstractmethod
+from typing import Annotated
+from fastapi import Depends, Request
+
+class AuthHandler(ABC):
+    @abstractmethod
+    async def __call__(self, request: Request) -> User: ...
+
+class Nobody(AuthHandler):
+    async def __call__(self, request: Request) -> User:
+        return User("anybody")
+
+def get_auth_handler() -> AuthHandler:
+    return handlers[settings.kind]()
+
+async def auth_user(request: Request, handler: AuthHandler = Depends(get_auth_handler)):
+    return await handler(request)
+
+AuthedUser = Annotated[User, Depends(auth_user)]
+""",
+    "app/main.py": """from fastapi import FastAPI
+from app.auth import AuthedUser
+app = FastAPI()
+
+@app.post("/notes")
+def add(user: AuthedUser):
+    return user
+""",
+}
+
 _CASES: list[tuple[Files, str, str]] = [
+    (_SETTINGS, "POST /signed-in", "present"),
+    (_SETTINGS, "POST /by-key", "present"),
+    (_ABSTRACT, "POST /notes", "unresolved"),
     (_THROUGH, "POST /api/notes/{id}", "present"),
     (_THROUGH, "GET /api/notes/all", "absent"),
     (_FACTORY, "GET /strict", "present"),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LOCAL = {"arrow_function", "function_declaration", "function_expression", "method_definition"}
 # Functions that throw by themselves for a caller they do not know.
 _THROWS = re.compile(
-    r"verif|constructEvent|protect$|unsealData|jwtDecrypt|requireAuth|requireUserSession|handleCallback|^serve\b|createNodeMiddleware"
+    r"verif|constructEvent|protect$|unsealData|jwtDecrypt|requireAuth|requireUserSession|interactionDetails|handleCallback|^serve\b|createNodeMiddleware"
 )
 _ONLY_MAC = re.compile(r"\bcreateHmac\s*\(")
 _MAC_COMPARED = re.compile(
@@ -59,7 +59,7 @@ def asked(reacher: Reacher, site: Site, hops: int) -> Asked | None:
 
 def _look(reacher: Reacher, site: Site, hops: int) -> Asked | None:
     strict = is_code(site) and reacher.says(site, refuses)
-    loose = is_code(site) and reacher.says(site, refuses_or_gives_nothing)
+    loose = strict or (is_code(site) and reacher.says(site, refuses_or_gives_nothing))
     for call in reacher.own(site):
         if (sign := library_sign(call)) and not _within(call.node, site.node, "catch_clause"):
             tells = any(given.type in LOCAL for given in arguments_of(call.node))  # its callback, and throws nothing

@@ -13,6 +13,7 @@ from auditor.facts.refusals import (
     hands_credential_on,
     refuses,
     refuses_or_gives_nothing,
+    refuses_without_session,
     wants_credential,
     wants_session,
 )
@@ -113,6 +114,8 @@ def _look_at_guard(reacher: Reacher, guard: Site, seen: _Seen) -> None:
         seen.sure = seen.sure or f"{name} (refuses requests without a credential)"
     elif any(_denies(reacher, body) for body in reacher.reach(guard, 1 if guard.node.type in LOCAL else 2).bodies):
         seen.sure = seen.sure or f"{name} (answers 401)"
+    elif any(reacher.says(body, refuses_without_session) for body in reacher.reach(guard, 1).bodies):
+        seen.sure = seen.sure or f"{name} (refuses requests without a session)"
     elif found is None:
         _by_name(reacher, reacher.symbols.resolve(guard.path, _root(guard)), name, reach.bodies, seen)
 

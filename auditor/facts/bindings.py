@@ -17,7 +17,7 @@ FUNCTIONS = {
     "generator_function_declaration", "generator_function",
 }  # fmt: skip
 CLASSES = {"class_declaration", "abstract_class_declaration", "class"}
-_DECLARATIONS = {"lexical_declaration", "variable_declaration"}
+DECLARATIONS = {"lexical_declaration", "variable_declaration"}
 _NAMED = {"function_declaration", "generator_function_declaration", "class_declaration", "abstract_class_declaration"}
 _WRAPPERS = {"parenthesized_expression", "as_expression", "satisfies_expression", "non_null_expression"}
 _QUOTES = "\"'`"
@@ -106,7 +106,7 @@ def declared(statement: Node) -> Iterator[tuple[str, Node | Binding]]:
     """The names that one statement declares."""
     if statement.type in _NAMED:
         yield text_of(statement.child_by_field_name("name")), statement
-    elif statement.type in _DECLARATIONS:
+    elif statement.type in DECLARATIONS:
         for declarator in statement.named_children:
             if declarator.type == "variable_declarator":
                 yield from _declarator(declarator)
@@ -223,11 +223,13 @@ def assignments(language: str, scope: Node) -> dict[str, Node]:
     return found
 
 
-def bound_function(node: Node) -> Node | None:
-    """The function of `function.bind(…)`."""
+def same_value(node: Node) -> Node | None:
+    """What a call gives back as it was: the function of `function.bind(…)`, the object of `Object.freeze({…})`."""
     called = node.child_by_field_name("function") if node.type == "call_expression" else None
     if called is None or called.type != "member_expression":
         return None
+    if text_of(called) in {"Object.freeze", "Object.seal"}:
+        return next(iter(arguments_of(node)), None)
     return called.child_by_field_name("object") if text_of(called.child_by_field_name("property")) == "bind" else None
 
 
@@ -257,23 +259,3 @@ def returned(function: Node) -> Iterator[Node]:
         if node.type == "return_statement" and node.named_children:
             yield unwrap(node.named_children[0])
         waiting.extend(child for child in node.named_children if child.type not in FUNCTIONS | CLASSES)
-
-
-def parameters(function: Node) -> list[Node]:
-    """The patterns of a function's parameters, without types and defaults; what a loop declares is its only one."""
-    single = function.child_by_field_name("left" if function.type == "for_in_statement" else "parameter")
-    if single is not None:
-        return [single]
-    listed = function.child_by_field_name("parameters")
-    found = []
-    for child in listed.named_children if listed is not None else ():
-        pattern = child.child_by_field_name("pattern") or child.child_by_field_name("left") or child
-        if child.type != "comment":
-            found += _spread(pattern)
-    return found
-
-
-def _spread(pattern: Node) -> list[Node]:
-    """`...[router, tenant]: Args` are two parameters like others."""
-    inner = pattern.named_children[0] if pattern.type == "rest_pattern" and pattern.named_children else None
-    return list(inner.named_children) if inner is not None and inner.type == "array_pattern" else [pattern]

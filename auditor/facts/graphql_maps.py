@@ -21,7 +21,7 @@ TYPES = ("Query", "Mutation", "Subscription")
 _NAMED = re.compile(r"\b(?:Query|Mutation|Subscription)\b\s*[:,}=]|[\"'](?:Query|Mutation|Subscription)[\"']\s*:")
 _TYPED = re.compile(r"\b(Query|Mutation|Subscription)Resolvers\s*(?:\[\s*[\"'](\w+)[\"']\s*\])?")
 _CLIENT = re.compile(r"[\"'](?:@apollo/client|urql|@urql/|apollo-client|react-apollo|@apollo/client/)")
-_MOCKS = re.compile(r"addMocksToSchema|MockedProvider|typePolicies")
+_MOCKS = re.compile(r"addMocksToSchema|MockedProvider|typePolicies|cacheRedirects|cacheResolvers")
 _MAX_DEPTH = 6
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditor.facts.bindings import FUNCTIONS, arguments_of, parameters, pattern_names
+from auditor.facts.bindings import FUNCTIONS, arguments_of, pattern_names
 from auditor.facts.effects import effects
 from auditor.facts.lookup_conditions import conditions
 from auditor.facts.lookups import checks_within, from_request, looked_up, request_names, session_names, ties
+from auditor.facts.parameters import parameters
 from auditor.facts.symbols import Site
 from auditor.facts.syntax import text_of
 

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from auditor.facts.bindings import FUNCTIONS, arguments_of, parameters, pattern_names, returned, unwrap
+from auditor.facts.bindings import FUNCTIONS, arguments_of, pattern_names, returned, unwrap
 from auditor.facts.decorators import of_parameters
+from auditor.facts.parameters import parameters
 from auditor.facts.py_routes import is_python
 from auditor.facts.request_parts import request_parts
 from auditor.facts.symbols import External, Site
@@ -86,7 +87,7 @@ def declared_schemas(reacher: Reacher, endpoint: Endpoint) -> frozenset[str]:
     found = set(endpoint.schemas)
     for guard in () if is_python(endpoint) else endpoint.guards:
         bodies = reacher.reach(guard, 2).bodies
-        targets = {match[1] for body in bodies for match in _VALIDATOR.finditer(reacher.text(body))}
+        targets = frozenset[str]().union(*(reacher.says(body, _validated_by) for body in bodies))
         found |= targets
         written = text_of(guard.node)
         if _ACTION_SCHEMA.search(written) or (
@@ -94,6 +95,10 @@ def declared_schemas(reacher: Reacher, endpoint: Endpoint) -> frozenset[str]:
         ):
             found.add("*")
     return frozenset(found)
+
+
+def _validated_by(text: str) -> frozenset[str]:
+    return frozenset(_VALIDATOR.findall(text))
 
 
 def reads(reacher: Reacher, endpoint: Endpoint) -> list[Read]:
@@ -117,7 +122,8 @@ def _all_reads(reacher: Reacher, endpoint: Endpoint) -> list[Read]:
         return [replace(read, kind="query") for read in found]
     # A client's `.action(…)` hands on what its schema let through, and nothing without one.
     by_client = any(text_of(guard.node).endswith(".action") for guard in endpoint.guards)
-    return [*found, *_arguments(reacher, endpoint)] if endpoint.method == "ACTION" and not by_client else found
+    is_action = endpoint.method == "ACTION" or endpoint.path.startswith("/_actions/")
+    return [*found, *_arguments(reacher, endpoint)] if is_action and not by_client else found
 
 
 def unvalidated(found: list[Read], schemas: frozenset[str]) -> list[Read]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from auditor.facts.authentication import authentication
+from auditor.facts.auto_imports import read_auto_imports
 from auditor.facts.effects import Effect, effects
 from auditor.facts.helper_names import Helpers, with_helpers
 from auditor.facts.hosting import with_hosted
@@ -114,7 +115,8 @@ def find_endpoints(
     code: Files, paths: Iterable[str], text: Callable[[str], str | None], units: tuple[UnitFacts, ...]
 ) -> Inventory:
     """All endpoints; `paths` and `text` are the repository's, for manifests and configuration."""
-    symbols = Symbols(code, read_specifiers(code.files, paths, text))
+    auto = read_auto_imports(code.files, paths, text)
+    symbols = Symbols(code, read_specifiers(code.files, paths, text), auto)
     routers = Routers(symbols, Roots(symbols), Tables(symbols))
     routers.read()
     routed = Flattened(routers).read()

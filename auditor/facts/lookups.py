@@ -7,8 +7,9 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from auditor.facts.audit_names import folded
-from auditor.facts.bindings import FUNCTIONS, arguments_of, parameters, pattern_names
+from auditor.facts.bindings import FUNCTIONS, arguments_of, pattern_names
 from auditor.facts.declared_models import declared_models
+from auditor.facts.parameters import parameters
 from auditor.facts.symbols import Site
 from auditor.facts.syntax import nodes, text_of
 from auditor.facts.tables import prisma_tables, sql_tables

@@ -21,7 +21,7 @@ from auditor.facts.py_signs import (
     SCHEME,
     SURE,
 )
-from auditor.facts.py_verifies import by_library, is_verifying, refused, refusing, tolerant, verified
+from auditor.facts.py_verifies import by_library, is_abstract, is_verifying, refused, refusing, tolerant, verified
 from auditor.facts.symbols import External, Missing, Site
 from auditor.facts.syntax import nodes, text_of
 from auditor.model import Control, Presence
@@ -247,6 +247,7 @@ def _asks(reacher: Reacher, names: PyNames, function: Site, name: str) -> Contro
         if sure and isinstance(call.target, External) and not OPTIONAL.search(text_of(call.node)):
             return Control(Presence.PRESENT, f"{name} ({call.last} of {call.target.package})")
     unknown = next((c for c in reach.calls if isinstance(c.target, Missing) and NAMED.search(c.last)), None)
+    unknown = unknown or next((c for c in reach.calls if NAMED.search(name) and is_abstract(names, c.target)), None)
     if unknown is not None:
         return Control(Presence.UNRESOLVED, unknown.last)
     return Control(Presence.ABSENT)

@@ -48,11 +48,20 @@ class Element:
 
 @dataclass(slots=True)
 class Names:
-    """The names of one scope; `stars` are the modules whose names are all imported; `extended` what `+=` adds."""
+    """The names of one scope; `stars` are the modules whose names are all imported; `extended` what `+=` adds.
+
+    `covered` is what a name was imported as before a class of that name was made: `class ListView(ListView)`.
+    """
 
     bound: dict[str, Bound] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)
     extended: dict[str, list[Node]] = field(default_factory=dict)
+    covered: dict[str, Imported] = field(default_factory=dict)
+
+    def before(self, owner: Node, base: Node | None) -> Imported | None:
+        """What a base class was imported as where it has the name of the class itself."""
+        name = text_of(base)
+        return self.covered.get(name) if name == text_of(owner.child_by_field_name("name")) else None
 
 
 def node_of(bound: Bound | None) -> Node | None:
@@ -89,7 +98,10 @@ def _read(statement: Node, names: Names) -> None:
         inner = statement.child_by_field_name("definition")
         names.bound[text_of(inner.child_by_field_name("name")) if inner else ""] = inner or statement
     elif kind in {"function_definition", "class_definition"}:
-        names.bound[text_of(statement.child_by_field_name("name"))] = statement
+        name = text_of(statement.child_by_field_name("name"))
+        if isinstance(before := names.bound.get(name), Imported):
+            names.covered[name] = before
+        names.bound[name] = statement
     elif kind in {"import_statement", "import_from_statement"}:
         _import(statement, names)
     elif kind in {"assignment", "augmented_assignment"}:

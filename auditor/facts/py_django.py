@@ -7,27 +7,31 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from auditor.facts.endpoints import join_paths
-from auditor.facts.py_bindings import Imported, arguments, keyword, node_of, positional
+from auditor.facts.py_bindings import Imported, keyword, node_of, positional
+from auditor.facts.py_django_models import model_asked, model_views
+from auditor.facts.py_django_routers import mapped_by, read_registered
 from auditor.facts.py_django_settings import read_settings
 from auditor.facts.py_django_views import view_routes, viewset_routes
 from auditor.facts.py_flask_views import unwrapped
 from auditor.facts.py_modules import Package
+from auditor.facts.py_ninja import ninja_routes
 from auditor.facts.py_routes import endpoints_of
 from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tree_sitter import Node
 
     from auditor.facts.endpoints import Endpoint
+    from auditor.facts.py_django_models import ModelView
+    from auditor.facts.py_django_routers import Mapped, Registered
     from auditor.facts.py_django_settings import Settings
     from auditor.facts.py_names import PyNames
-    from auditor.facts.py_routes import Route
+    from auditor.facts.py_routes import Key, Route
 
 _ENTRY = re.compile(r"(?:^|\.)(?:path|re_path|url)$")
-_ROUTER = re.compile(r"Router\(\)$")
 _MAX_DEPTH = 8
 
 
@@ -38,7 +42,9 @@ class _Urls:
     names: PyNames
     settings: Settings
     included: set[str] = field(default_factory=set)
-    registered: dict[tuple[str, int], list[Site]] = field(default_factory=dict)
+    registered: Registered = field(default_factory=dict)
+    of_models: dict[tuple[str, str], list[ModelView]] | None = None
+    ninja: dict[Key, list[Route]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,8 @@ class _Leaf:
     path: str
     view: Site
     registered: bool = False
+    mapped: tuple[Mapped, ...] = ()
+    route: Route | None = None
 
 
 def find_django(names: PyNames) -> Iterator[Endpoint]:
@@ -56,7 +64,7 @@ def find_django(names: PyNames) -> Iterator[Endpoint]:
     if not files:
         return
     urls = _Urls(names, read_settings(names))
-    _read_registers(urls)
+    urls.registered, urls.ninja = read_registered(names), ninja_routes(names)
     found = {path: list(_of_file(urls, path, "", _MAX_DEPTH)) for path in files}
     roots = _roots(names) or {path for path in files if path not in urls.included}
     for path in files:
@@ -76,59 +84,13 @@ def _roots(names: PyNames) -> set[str]:
 
 
 def _endpoints(urls: _Urls, leaf: _Leaf) -> Iterator[Endpoint]:
-    registered = viewset_routes(urls.names, urls.settings, leaf.view) if leaf.registered else _of_view(urls, leaf.view)
-    for route in registered:
-        for endpoint in endpoints_of(route, leaf.path, ()):
-            yield replace(endpoint, framework="Django")
-
-
-def _read_registers(urls: _Urls) -> None:
-    """`router.register("things", ThingViewSet)`, wherever it stands."""
-    helpers: dict[Site, list[Site]] = {}
-    for path in urls.names.paths():
-        if ".register(" not in urls.names.code.text(path):
-            continue
-        for call in urls.names.code.nodes(path, "call"):
-            function = call.child_by_field_name("function")
-            if function is None or not text_of(function).endswith(".register") or len(positional(call)) <= 1:
-                continue
-            router = urls.names.resolve(path, function.child_by_field_name("object"))
-            if isinstance(router, Site) and _is_router(urls, router):
-                urls.registered.setdefault((router.path, router.node.start_byte), []).append(Site(path, call))
-            elif router is None and (around := _handed_router(path, function)) is not None:
-                helpers.setdefault(around, []).append(Site(path, call))
-    if helpers:
-        _through_helpers(urls, helpers)
-
-
-def _handed_router(path: str, function: Node) -> Site | None:
-    """The function whose parameter a router is: `def add_urls(router): router.register(…)`."""
-    held = text_of(function.child_by_field_name("object"))
-    current = function.parent
-    while current is not None and current.type != "function_definition":
-        current = current.parent
-    named = [argument.name for argument in arguments(current)] if current is not None else []
-    return Site(path, current) if current is not None and held in named else None
-
-
-def _through_helpers(urls: _Urls, helpers: dict[Site, list[Site]]) -> None:
-    wanted = {text_of(each.node.child_by_field_name("name")) for each in helpers}
-    for path in urls.names.paths():
-        if not any(f"{name}(" in urls.names.code.text(path) for name in wanted):
-            continue
-        for call in urls.names.code.nodes(path, "call"):
-            given = positional(call)
-            called = urls.names.resolve(path, call.child_by_field_name("function")) if given else None
-            router = urls.names.resolve(path, given[0]) if isinstance(called, Site) and called in helpers else None
-            if isinstance(called, Site) and isinstance(router, Site) and _is_router(urls, router):
-                urls.registered.setdefault((router.path, router.node.start_byte), []).extend(helpers[called])
-
-
-def _is_router(urls: _Urls, router: Site) -> bool:
-    made = urls.names.made(router)
-    if isinstance(made, Site):
-        return any(_ROUTER.search(f"{urls.names.dotted(base)}()") for base in urls.names.bases(made))
-    return bool(_ROUTER.search(urls.names.dotted(made)))
+    found: Iterable[Route] = [leaf.route] if leaf.route is not None else _of_view(urls, leaf.view)
+    if leaf.registered:
+        found = viewset_routes(urls.names, urls.settings, leaf.view, leaf.mapped)
+    everywhere = tuple(urls.settings.everywhere) if leaf.route is not None else ()
+    for route in found:
+        for endpoint in endpoints_of(route, leaf.path, everywhere):
+            yield replace(endpoint, framework="Django" if leaf.route is None else "Django Ninja")
 
 
 def _of_file(urls: _Urls, path: str, prefix: str, depth: int) -> Iterator[_Leaf]:
@@ -191,12 +153,15 @@ def _is_whole(urls: _Urls, found: Site) -> bool:
 
 
 def _of_router(urls: _Urls, router: Site, prefix: str) -> Iterator[_Leaf]:
+    for each in urls.ninja.get((router.path, router.node.start_byte), ()):
+        yield _Leaf(prefix, each.where, route=each)
+    mapped = tuple(mapped_by(urls.names, router))
     for call in urls.registered.get((router.path, router.node.start_byte), []):
         given = positional(call.node)
         route = _cleaned(urls.names.text_value(call.path, given[0]) or "")
         view = urls.names.resolve(call.path, given[1])
         if isinstance(view, Site) and view.node.type == "class_definition":
-            yield _Leaf(join_paths(prefix, route), view, registered=True)
+            yield _Leaf(join_paths(prefix, route), view, registered=True, mapped=mapped)
 
 
 def _of_entry(urls: _Urls, entry: Site, prefix: str, depth: int) -> Iterator[_Leaf]:
@@ -205,10 +170,11 @@ def _of_entry(urls: _Urls, entry: Site, prefix: str, depth: int) -> Iterator[_Le
         return
     function = text_of(entry.node.child_by_field_name("function")) if entry.node.type == "call" else ""
     given = positional(entry.node) if _ENTRY.search(function) else []
-    view = given[1] if len(given) > 1 else keyword(entry.node, "view") if function else None
+    view = given[1] if len(given) > 1 else keyword(entry.node, "view") if _ENTRY.search(function) else None
     if view is None:
         return
-    route = _cleaned(_written(urls, Site(entry.path, given[0])))
+    first = given[0] if given else keyword(entry.node, "route") or keyword(entry.node, "regex")
+    route = _cleaned(_written(urls, Site(entry.path, first))) if first is not None else ""
     whole = join_paths(prefix, route)
     included = view.type == "call" and text_of(view.child_by_field_name("function")).endswith("include")
     if included and depth:
@@ -247,6 +213,11 @@ def _of_include(urls: _Urls, call: Site, prefix: str, depth: int) -> Iterator[_L
     if isinstance(module, Package) and (path := urls.names.file_of(module.stem)) is not None:
         urls.included.add(path)
         yield from _of_file(urls, path, prefix, depth)
+    elif (model := model_asked(first)) is not None:
+        urls.of_models = model_views(urls.names) if urls.of_models is None else urls.of_models
+        for each in urls.of_models.get(model[:2], []):
+            if each.detail == model[2]:
+                yield _Leaf(join_paths(prefix, each.path), each.view)
     elif named is None and (not isinstance(module, External) or text_of(first).endswith(".urls")):
         yield from _of_list(urls, Site(call.path, first), prefix, depth)
 

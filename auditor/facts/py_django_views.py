@@ -35,11 +35,15 @@ _VIEWS = {
     "TemplateView": "get", "ListView": "get", "DetailView": "get", "RedirectView": "get", "CreateView": "get post",
     "UpdateView": "get post", "DeleteView": "get post", "FormView": "get post", "ArchiveIndexView": "get",
     "LoginView": "get post", "PasswordResetView": "get post", "PasswordChangeView": "get post",
-    "TokenObtainPairView": "post", "TokenRefreshView": "post", "GraphQLView": "get post",
+    "PasswordResetConfirmView": "get post", "LogoutView": "post", "SignupView": "get post", "RegisterView": "post",
+    "SocialLoginView": "post", "ObtainAuthToken": "post", "TokenObtainPairView": "post", "TokenRefreshView": "post",
+    "TokenVerifyView": "post", "TokenBlacklistView": "post", "TokenObtainSlidingView": "post", "Feed": "get",
+    "FormPreview": "get post", "DayArchiveView": "get", "DateDetailView": "get", "GraphQLView": "get post",
 }  # fmt: skip
 _THROUGH_FORM = re.compile(
     r"(?:Create|Update|Form)View$|(?:Create|Update\w*|ListCreate)APIView$|ModelViewSet$|ModelMixin$"
 )
+_MAPPED = re.compile(r"(?P<action>\w+)\.mapping\.(?P<method>get|post|put|patch|delete)")
 _REQUIRED = re.compile(r"require_(?:POST|GET|safe|http_methods)")
 _ASKED = re.compile(r"request\.method\s*(?:==|!=|in|not in)[^:\n]*|request\.(?:POST|body|FILES)\b")
 
@@ -50,23 +54,31 @@ def view_routes(
     """The routes of what one URL pattern names."""
     shared = (*settings.everywhere, *wrappers)
     if view is None:
-        methods = _of_package(names, at)
-        yield from ([Route(methods, "", at, guards=shared, lost=text_of(at.node)[:60])] if methods else [])
+        methods, page = _of_package(names, at)
+        handler, lost = (at, "") if page else (None, text_of(at.node)[:60])
+        yield from ([Route(methods, "", at, handler, guards=shared, lost=lost)] if methods else [])
     elif view.node.type == "function_definition":
         yield _function(names, settings, at, view, shared)
     else:
         yield from _class(names, settings, at, view, shared, mapping)
 
 
-def _of_package(names: PyNames, at: Site) -> tuple[str, ...]:
-    """A view of a package: `TemplateView.as_view(…)`; what only serves documents is left out."""
+def _of_package(names: PyNames, at: Site) -> tuple[tuple[str, ...], bool]:
+    """The methods of a package's view, and whether it is a page that asks nobody: `TemplateView.as_view(…)`.
+
+    What only serves documents is left out.
+    """
     call = at.node.child_by_field_name("function") if at.node.type == "call" else None
     held = call.child_by_field_name("object") if call is not None and call.type == "attribute" else at.node
     found = names.resolve(at.path, held)
-    if isinstance(found, External) and found.last not in _VIEWS:
-        return ()
-    written = _VIEWS.get(found.last, "") if isinstance(found, External) else "all"
-    return tuple(written.upper().split())
+    if isinstance(found, Site) and text_of(found.node.child_by_field_name("function")).endswith(".as_view"):
+        return _of_package(names, found) if found != at else ((), False)
+    if isinstance(found, Site) and isinstance(made := names.made(found), External):
+        found = made
+    if isinstance(found, External):
+        page = found.package.startswith("django") and found.last in {"TemplateView", "RedirectView"}
+        return tuple(_VIEWS.get(found.last, "").upper().split()), page
+    return ("ALL",), False
 
 
 def _function(names: PyNames, settings: Settings, at: Site, view: Site, shared: tuple[Site, ...]) -> Route:
@@ -136,18 +148,25 @@ def _class(
             yield _of_class(names, settings, at, view, shared, (method.upper(), name, ""))
 
 
-def viewset_routes(names: PyNames, settings: Settings, view: Site) -> Iterator[Route]:
-    """The routes of a view set that a router registers: the usual actions, and its own."""
+def viewset_routes(
+    names: PyNames, settings: Settings, view: Site, mapped: tuple[tuple[str, str, str], ...] = ()
+) -> Iterator[Route]:
+    """The routes of a view set that a router registers: the usual actions, those of the router's class, its own."""
     bases = [base.last for base in names.bases(view) if isinstance(base, External)]
     usual = {action for base in bases for action in _MIXINS.get(base, ())}
     shared = tuple(settings.everywhere)
     for action, (method, tail) in _DEFAULTS.items():
         if (action in usual or _own(names, view, action) is not None) and _allowed(names, view, method):
             yield _of_class(names, settings, view, view, shared, (method, action, tail))
+    for method, action, tail in mapped:
+        if action not in _DEFAULTS and _own(names, view, action) is not None and _allowed(names, view, method):
+            yield _of_class(names, settings, view, view, shared, (method, action, tail))
     for function in nodes("python", view.node, "function_definition"):
         for each in decorators(function):
             if text_of(each).split("(")[0].rsplit(".", 1)[-1] == "action" and each.type == "call":
                 yield from _action(names, settings, view, function, each)
+            elif match := _MAPPED.fullmatch(text_of(each)):
+                yield from _also(names, settings, view, function, match)
 
 
 def _action(names: PyNames, settings: Settings, view: Site, function: Node, call: Node) -> Iterator[Route]:
@@ -159,6 +178,18 @@ def _action(names: PyNames, settings: Settings, view: Site, function: Node, call
     for method in [each.upper() for each in methods if each] or ["GET"]:
         found = (method, name, f"<pk>/{tail}" if detail else tail)
         yield _of_class(names, settings, view, view, tuple(settings.everywhere), found, special)
+
+
+def _also(names: PyNames, settings: Settings, view: Site, function: Node, match: re.Match[str]) -> Iterator[Route]:
+    """`@bulk.mapping.delete`: another method at the path of the action `bulk`."""
+    first = _own(names, view, match["action"])
+    for each in decorators(first.node) if first is not None and first.path == view.path else ():
+        if each.type == "call" and text_of(each).split("(")[0].rsplit(".", 1)[-1] == "action":
+            shared, special = tuple(settings.everywhere), names.items(view.path, keyword(each, "permission_classes"))
+            tail = names.text_value(view.path, keyword(each, "url_path")) or match["action"]
+            whole = f"<pk>/{tail}" if text_of(keyword(each, "detail")) == "True" else tail
+            name = text_of(function.child_by_field_name("name"))
+            yield _of_class(names, settings, view, view, shared, (match["method"].upper(), name, whole), special)
 
 
 def _own(names: PyNames, view: Site, name: str) -> Site | None:
@@ -187,7 +218,7 @@ def _of_class(
 ) -> Route:
     method, name, tail = what
     handler = _own(names, view, name)
-    around = [_own(names, view, each) for each in ("dispatch", "initial")]
+    around = [_own(names, view, each) for each in ("setup", "dispatch", "initial", "parse_params")]
     guards = [*shared, *(Site(view.path, each) for each in decorators(view.node))]
     guards += [Site(f.path, each) for f in (*around, handler) if f is not None for each in decorators(f.node)]
     guards += _mixins(names, view)

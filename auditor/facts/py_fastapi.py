@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
     from auditor.facts.endpoints import Endpoint
-    from auditor.facts.py_names import PyNames
+    from auditor.facts.py_names import Meaning, PyNames
     from auditor.facts.py_routes import Key
 
 _ROUTER = re.compile(r"(?:^|\.)(?:FastAPI|APIRouter|InferringRouter)$")
@@ -139,10 +139,21 @@ def _mounts(names: PyNames, call: Site, routers: dict[Key, Router]) -> Iterator[
         prefix = names.text_value(call.path, given[0]) or "" if given else ""
         what = given[1] if len(given) > 1 else keyword(call.node, "app")
     guards = tuple(_dependencies(names, call))
-    for each in names.alternatives(call.path, what):
-        found = names.resolve(each.path, each.node)
+    for found in _meanings(names, call.path, what):
         if (key := router_of(names, found, routers)) is not None:
             yield Mount(key, prefix, guards, gateway=only_at_home(call.node))
+
+
+def _meanings(names: PyNames, path: str, what: Node | None) -> Iterator[Meaning | None]:
+    """What is mounted, also in a loop: `for each in (notes.router, tags.router)`, `for module in (notes, tags)`."""
+    held = what.child_by_field_name("object") if what is not None and what.type == "attribute" else None
+    several = names.alternatives(path, held) if held is not None else []
+    if what is None or [each.node for each in several] in ([], [held]):
+        yield from (names.resolve(each.path, each.node) for each in names.alternatives(path, what))
+        return
+    last = text_of(what.child_by_field_name("attribute"))
+    for each in several:
+        yield names.member(names.resolve(each.path, each.node), last)
 
 
 def _added(names: PyNames, call: Site, kind: str) -> Route:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.py_bindings import decorators, positional
 from auditor.facts.py_routes import Route
-from auditor.facts.symbols import Site
+from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
@@ -36,12 +36,21 @@ def unwrapped(names: PyNames, view: Site) -> tuple[Site | None, tuple[Site, ...]
             "as_asgi",
         }:
             view = Site(found.path, function.child_by_field_name("object") or function)
+        elif (called := names.resolve(found.path, function)) is not None and _is_view(names, called):
+            view = Site(found.path, function)
         elif given := positional(found.node):
             guards.append(Site(found.path, function))
             view = Site(found.path, given[-1])
         else:
             return None, tuple(guards)
     return None, tuple(guards)
+
+
+def _is_view(names: PyNames, called: object) -> bool:
+    """Whether an object of a class is the view itself: `NotePreview(NoteForm)` of formtools, `NoteFeed()`."""
+    if not isinstance(called, Site) or called.node.type != "class_definition":
+        return False
+    return any(isinstance(base, External) and base.last in {"FormPreview", "Feed"} for base in names.bases(called))
 
 
 def class_routes(

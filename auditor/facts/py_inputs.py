@@ -70,7 +70,7 @@ def python_reads(reacher: Reacher, endpoint: Endpoint) -> list[Read]:
     if handler is None or handler.node.type != "function_definition":
         return []
     found = list(_of_request(names, handler))
-    if endpoint.framework == "FastAPI":
+    if endpoint.framework in {"FastAPI", "Django Ninja"}:
         found += _of_parameters(names, endpoint, handler)
     if any(_DECLARED.search(text_of(each).split("(")[0]) and "(" in text_of(each) for each in decorators(handler.node)):
         return [Read(read.kind, read.path, read.node, validated=True) for read in found] or [
@@ -184,9 +184,20 @@ def _takes(names: PyNames, handler: Site, call: Node, held: frozenset[str], node
     name = text_of(function)
     if _NOT_SCHEMA.match(name):
         return False
+    if _is_checked_later(handler, call):
+        return True
     if _SCHEMA_CALL.search(name.split("(")[-1] if "(" not in name else "." + name.rsplit(".", 1)[-1]):
         return True
     return _is_model(names, names.resolve(handler.path, function), name, handler)
+
+
+def _is_checked_later(handler: Site, call: Node) -> bool:
+    """`form = self.form(request.POST)`, whoever made the form's class, where `form.is_valid()` follows."""
+    holder = call.parent
+    name = holder.child_by_field_name("left") if holder is not None and holder.type == "assignment" else None
+    if name is None or name.type != "identifier":
+        return False
+    return bool(re.search(rf"\b{re.escape(text_of(name))}\.(?:is_valid|validate|full_clean)\(", text_of(handler.node)))
 
 
 def _is_model(names: PyNames, meaning: object, name: str, handler: Site) -> bool:

@@ -48,10 +48,11 @@ class PyModules:
         return Package(stem) if not stem or stem in self.stems else Missing(module, "*")
 
     def _absolute(self, path: str, module: str) -> Package | External | Missing:
-        """A folder that is a package itself is no place to import from."""
+        """A folder that is a package itself is no place to import from, but where Django's own script begins."""
         parts, folder = module.split("."), PurePosixPath(path).parent.parts
         roots = ["/".join(folder[:end]) for end in range(len(folder), -1, -1)]
-        roots = [root for root in roots if not root or f"{root}/__init__.py" not in self.files]
+        roots = [root for root in roots if not root or f"{root}/__init__.py" not in self.files
+                 or f"{root}/manage.py" in self.files]  # fmt: skip
         for root in [*roots, *(f"{root}/src".lstrip("/") for root in roots)]:
             stem = "/".join([*([root] if root else []), *parts])
             if stem in self.stems:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from auditor.facts.py_bindings import Argument, Element, Imported, Names, innermost_class, read_names, returns
+from auditor.facts.py_bindings import Argument, Element, Imported, Names, innermost_class, node_of, read_names, returns
 from auditor.facts.py_modules import Package, PyModules, read_modules
 from auditor.facts.symbols import External, Missing, Site
 from auditor.facts.syntax import nodes, text_of
@@ -38,7 +38,6 @@ class PyNames:
         return [path for path, language in self.code.files.items() if language == "python"]
 
     def mentions(self, *words: str) -> bool:
-        """Whether some file has one of these words."""
         return any(word in text for text in map(self.code.text, self.paths()) for word in words)
 
     def scope(self, path: str, node: Node) -> Names:
@@ -47,6 +46,9 @@ class PyNames:
         if key not in self._scopes:
             self._scopes[key] = read_names(node)
         return self._scopes[key]
+
+    def _top(self, path: str) -> Names:
+        return self.scope(path, self.code.tree(path).root_node)
 
     def resolve(self, path: str, node: Node | None, hops: int = _MAX_HOPS) -> Meaning | None:
         """What an expression stands for; None where only running the program would tell."""
@@ -126,7 +128,8 @@ class PyNames:
         given = owner.node.child_by_field_name("superclasses")
         for each in given.named_children if given is not None and hops > 0 else ():
             each_type = each.child_by_field_name("value") if each.type == "subscript" else each
-            found = self.resolve(owner.path, each_type)
+            before = self._top(owner.path).before(owner.node, each_type)
+            found = self.resolve(owner.path, each_type) if before is None else self._follow(owner.path, before, hops)
             if isinstance(found, Site) and found.node.type == "call":
                 found = self.class_given(found) or self.made(found)
             if isinstance(found, Site | External):
@@ -195,7 +198,7 @@ class PyNames:
         for scope in self._around(path, at):
             if (found := self.scope(path, scope).bound.get(name)) is not None:
                 return found
-        return self.scope(path, self.code.tree(path).root_node).bound.get(name)
+        return self._top(path).bound.get(name)
 
     def _lookup(self, path: str, name: str, at: Node, hops: int) -> Meaning | None:
         for scope in self._around(path, at):
@@ -223,7 +226,7 @@ class PyNames:
         return self._globals[key]
 
     def _read_global(self, path: str, name: str, hops: int) -> Meaning | None:
-        names = self.scope(path, self.code.tree(path).root_node)
+        names = self._top(path)
         if name in names.bound:
             return self._follow(path, names.bound[name], hops)
         for star in names.stars if hops > 0 else ():
@@ -261,30 +264,30 @@ class PyNames:
         inner = f"{stem}/{name}".lstrip("/")
         if self._files().exists(inner):
             return Package(inner)
-        bound = self.scope(path, self.code.tree(path).root_node).bound if path is not None else {}
+        bound = self._top(path).bound if path is not None else {}
         return None if name in bound else Missing(stem.replace("/", "."), name)
 
     def _of_class(self, owner: Site, name: str, hops: int) -> Meaning | None:
         bound = self.scope(owner.path, owner.node).bound.get(name)
         if bound is not None:
             return self._follow(owner.path, bound, hops)
+        given: External | None = None
         for base in self.bases(owner):
             if isinstance(base, External):
-                return External(base.package, f"{base.name}().{name}")
-            if (bound := self.scope(base.path, base.node).bound.get(name)) is not None:
+                given = given or External(base.package, f"{base.name}().{name}")
+                if not base.last.endswith("Mixin"):  # which adds little by itself: what comes after it has the rest
+                    return given
+            elif (bound := self.scope(base.path, base.node).bound.get(name)) is not None:
                 return self._follow(base.path, bound, hops)
-        return None
+        return given
 
     def _kept(self, path: str, owner: Node, name: str, hops: int) -> Meaning | None:
         """What the constructor keeps as `self.name`."""
-        maker = self.scope(path, owner).bound.get("__init__")
-        if maker is None or isinstance(maker, Imported | Argument | Element):
-            return None
-        value = self.scope(path, maker).bound.get(name)
+        maker = node_of(self.scope(path, owner).bound.get("__init__"))
+        value = self.scope(path, maker).bound.get(name) if maker is not None else None
         return None if value is None else self._follow(path, value, hops - 1)
 
     def file_of(self, stem: str) -> str | None:
-        """The file of a module."""
         return self._files().file_of(stem)
 
     def module(self, path: str, module: str) -> Package | External | Missing:

@@ -21,7 +21,7 @@ _STATEMENTS = ("return_statement", "raise_statement", "expression_statement")
 # A condition that holds for strangers too, or that says where the code applies.
 _NEGATIVE = re.compile(
     r"\bnot\b|\bis\s+(?:None|False)|!=|==|<|>|invalid|missing|unauth|anonymous|expired|denied|forbidden|fail|bad_|no_"
-    r"|path|endpoint|method|blueprint|url|required?|needs",
+    r"|path|endpoint|method|blueprint|url|required?|needs|enabled|disabled|config|settings",
     re.IGNORECASE,
 )
 _SIGNED_IN = re.compile(r"authed|logged|signed_?in|is_auth", re.IGNORECASE)

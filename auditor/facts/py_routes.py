@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from auditor.facts.py_names import PyNames
 
 Key = tuple[str, int]
-_FRAMEWORKS = {"FastAPI", "Flask", "Connexion", "Django"}
+_FRAMEWORKS = {"FastAPI", "Flask", "Connexion", "Django", "Django Ninja"}
 _MAX_DEPTH = 8
 _AT_HOME = re.compile(
     r"==\s*[\"'](?:local|dev|development|test|testing)[\"']|^(?:\w+\.)*(?:DEBUG|debug|is_dev\w*|IS_DEV\w*|IS_LOCAL|is_local)$"

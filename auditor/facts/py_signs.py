@@ -41,7 +41,7 @@ REFUSES = re.compile(
     r"|HTTPException\(\s*40[13]\b|\babort\(\s*40[13]\b|\breturn\b[^\n]{0,200},\s*40[13]\b|,\s*40[13][ \t]*(?:[,)\n]|$)"
     r"|\braise\s+\w*(?:Unauthori[sz]ed|Forbidden|PermissionDenied|NotAuthenticated|AuthenticationFailed|Auth\w*(?:Error|Exception)"
     r"|Credentials?\w*|InvalidToken\w*|NotAuthori[sz]ed\w*)|HttpResponse(?:Forbidden|Unauthorized)"
-    r"|\braise\s+HTTPException\([^()]{0,80}(?:REDIRECT|\b30[237]\b)|(?:redirect\w*|RedirectResponse|HttpResponseRedirect)\([^)\n]{0,80}(?:log_?in|sign_?in|auth)",
+    r"|\breturn\s+[\w.]*\bunauthori[sz]ed\(|\braise\s+HTTPException\([^()]{0,80}(?:REDIRECT|\b30[237]\b)|(?:redirect\w*|RedirectResponse|HttpResponseRedirect)\([^)\n]{0,80}(?:log_?in|sign_?in|auth)",
 )
 UNAUTHORISED = re.compile(r"\b401\b|UNAUTHORI[SZ]ED|Unauthori[sz]ed|NotAuthenticated|AuthenticationFailed")
 CREDENTIAL = re.compile(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from auditor.facts.py_bindings import decorators
 from auditor.facts.py_refusals import refuses_strangers
 from auditor.facts.py_signs import (
     CREDENTIAL,
@@ -18,13 +19,12 @@ from auditor.facts.py_signs import (
     UNAUTHORISED,
     VERIFIES,
 )
-from auditor.facts.symbols import External
+from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
     from auditor.facts.py_names import PyNames
     from auditor.facts.reach import Reacher
-    from auditor.facts.symbols import Site
 
 
 def refusing(reacher: Reacher, body: Site) -> bool:
@@ -65,6 +65,15 @@ def verified(names: PyNames, calls: object) -> bool:
 def is_verifying(names: PyNames, target: object, name: str) -> bool:
     dotted = names.dotted(target) if isinstance(target, External) else ""
     return bool(VERIFIES.search(dotted) or VERIFIES.search(name))
+
+
+def is_abstract(names: PyNames, target: object) -> bool:
+    """Whether a call leads to a method that only classes which are chosen at run time have."""
+    if isinstance(target, Site) and target.node.type == "class_definition":  # an object of it is called
+        target = names.member(target, "__call__")
+    if not isinstance(target, Site) or target.node.type != "function_definition":
+        return False
+    return any(text_of(each).endswith("abstractmethod") for each in decorators(target.node))
 
 
 def tolerant(function: Site) -> bool:

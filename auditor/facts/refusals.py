@@ -6,7 +6,7 @@ import re
 
 _REFUSES = re.compile(
     r"\b40[13]\b|[Uu]nauthori[sz]ed|UNAUTHORI[SZ]ED|[Ff]orbidden|FORBIDDEN|\bthrow\b|\bredirect\w*\(|\breject\(|notFound\("
-    r"|\bnext\(\s*\w*[eE]rr|\bassert\w*\("
+    r"|\breturn\s+new\s+\w*Error\(|\bnext\(\s*\w*[eE]rr|\bassert\w*\("
 )
 _GIVES_NOTHING = re.compile(r"\bnull\b|\breturn\s+(?:false|undefined)\b|\breturn\s*;|\bsuccess\s*:\s*false\b")
 _DENIED = re.compile(r"\b401\b|\b[uU]nauthori[sz]ed\b|UNAUTHORI[SZ]ED|[uU]nauthori[sz]ed\w*\(")
@@ -80,6 +80,11 @@ def wants_session(text: str) -> bool:
         return False
     name = rf"(?:{'|'.join(map(re.escape, sorted(names)))})\b"
     return bool(re.search(rf"!\s*{name}|\bif\s*\(\s*{name}|\b{name}\s*[!=]==?\s*(?:null|undefined)", text))
+
+
+def refuses_without_session(text: str) -> bool:
+    """The same for code that says no in so many words."""
+    return refuses(text) and wants_session(text)
 
 
 def wants_credential(text: str) -> bool:

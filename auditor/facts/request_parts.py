@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from auditor.facts.bindings import parameters, unwrap
+from auditor.facts.bindings import unwrap
+from auditor.facts.parameters import parameters
 from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:

@@ -43,7 +43,7 @@ class Tables:
         if node.type not in {"identifier", "member_expression"}:
             return None
         target = self.symbols.resolve(site.path, node)
-        if not isinstance(target, Parameter) or target.index != 0 or not _is_loop(target.site.node):
+        if not isinstance(target, Parameter) or target.index != 0 or not is_loop(target.site.node):
             return None
         return target, target.key
 
@@ -68,20 +68,26 @@ class Tables:
         table = self.symbols.resolve(listed.path, listed.node if entries is None else entries)
         if not isinstance(table, Site) or depth == 0:
             return
-        if table.node.type == "array" and entries is None:
-            for child in table.node.named_children:
-                if child.type == "spread_element":
-                    yield from self._elements(Site(table.path, child.named_children[0]), depth - 1)
-                elif child.type != "comment":
-                    yield Site(table.path, child)
+        if table.node.type in {"array", "new_expression"} and entries is None:
+            yield from self._listed(table, depth)
         elif table.node.type == "object" and entries is not None:
             for pair in table.node.named_children:
                 key, value = pair.child_by_field_name("key"), pair.child_by_field_name("value")
                 if key is not None and value is not None:
                     yield Site(table.path, key), Site(table.path, value)
 
+    def _listed(self, table: Site, depth: int) -> Iterator[_Row]:
+        """The elements of `[a, ...others]`, and of `new Map([["/a", a]])`."""
+        made = table.node.type == "new_expression"
+        for child in arguments_of(table.node)[:1] if made else table.node.named_children:
+            if made or child.type == "spread_element":
+                inner = child if made else child.named_children[0]
+                yield from self._elements(Site(table.path, inner), depth - 1)
+            elif child.type != "comment":
+                yield Site(table.path, child)
 
-def _is_loop(node: Node) -> bool:
+
+def is_loop(node: Node) -> bool:
     return node.type == "for_in_statement" or _calling(node) is not None
 
 

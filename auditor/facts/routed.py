@@ -15,8 +15,9 @@ from auditor.model import FileSpan
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from auditor.facts.router_events import Event
     from auditor.facts.router_roots import Router, RouterKey
-    from auditor.facts.routers import Event, Routers
+    from auditor.facts.routers import Routers
     from auditor.facts.symbols import Symbols, Target
 
 _MAX_DEPTH = 12

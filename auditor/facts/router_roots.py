@@ -6,8 +6,10 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from auditor.facts.bindings import CLASSES, arguments_of, parameters, property_of, returned, string_of, unwrap
+from auditor.facts.bindings import CLASSES, arguments_of, property_of, returned, string_of, unwrap
+from auditor.facts.parameters import REST, parameters
 from auditor.facts.route_paths import UNKNOWN, text_at
+from auditor.facts.router_classes import THIS, constructors, kept_by, lineage, method_around, prefix_of, within
 from auditor.facts.symbols import External, Parameter, Site
 from auditor.facts.syntax import text_of
 
@@ -69,6 +71,7 @@ class Roots:
     """Finds the router behind an expression; remembers what it found."""
 
     symbols: Symbols
+    classes: list[Site] = field(default_factory=list)  # of this repository, those that are routers themselves
     _located: dict[tuple[str, int, int], Router | None] = field(default_factory=dict)
 
     def locate(self, path: str, node: Node, hops: int = _MAX_HOPS) -> Router | None:
@@ -98,6 +101,10 @@ class Roots:
         target = self.symbols.resolve(path, node)
         if isinstance(target, Parameter):
             return self._passed(target)
+        if node.type == THIS:
+            return self._itself(path, node, target) if isinstance(target, Site) else None
+        if target is None and node.type == "member_expression":
+            return self._inherited(path, node, hops)
         if (
             isinstance(target, Site)
             and target.node != node
@@ -108,7 +115,9 @@ class Roots:
 
     def _passed(self, parameter: Parameter) -> Router | None:
         """A router that comes in as a parameter; which one is found where the function is called."""
-        pattern = parameters(parameter.site.node)[parameter.index]
+        pattern = dict(enumerate(parameters(parameter.site.node))).get(parameter.index)
+        if pattern is None or parameter.key == REST:
+            return None
         holder = pattern.parent
         annotation = text_of(holder.child_by_field_name("type")) if holder is not None else ""
         named = LIKE_A_ROUTER.search(parameter.key or text_of(pattern)) and not _OTHERS.search(annotation)
@@ -117,13 +126,46 @@ class Roots:
         place = f"{parameter.index}.{parameter.key}"
         return Router(parameter.site, framework, parameter=place, likely=likely is not None)
 
+    def _itself(self, path: str, node: Node, holder: Site) -> Router | None:
+        """What `this` is in a method of a class that is a router."""
+        classes = self._classes(holder)
+        framework = _framework(classes[-1], made_new=True) if isinstance(classes[-1], External) else None
+        method = method_around(node) if framework else None
+        if framework is None or method is None:
+            return None
+        return Router(Site(path, method), framework, path_of("", prefix_of(self.symbols, classes)), parameter=THIS)
+
+    def _inherited(self, path: str, node: Node, hops: int) -> Router | None:
+        """`this.router` and `new Notes().router` where a base class makes it."""
+        held = node.child_by_field_name("object")
+        holder = self.symbols.resolve(path, held) if held is not None else None
+        if isinstance(holder, Site) and holder.node.type == "new_expression":
+            holder = self.symbols.called(holder.path, holder.node)
+        if not isinstance(holder, Site) or holder.node.type not in CLASSES:
+            return None
+        return self.kept(holder, text_of(node.child_by_field_name("property")), hops)
+
+    def kept(self, holder: Site, key: str, hops: int = _MAX_HOPS) -> Router | None:
+        """The router that a class keeps under a name: each one that derives from a base class has its own."""
+        found = kept_by(self.symbols, holder, key)
+        router = self.locate(found.path, found.node, hops - 1) if found is not None and hops > 0 else None
+        if router is None or found is None or within(found, holder):
+            return router
+        return Router(holder, router.framework, factory=replace(router, base=""))
+
+    def _classes(self, target: Site) -> list[Site | External]:
+        found = lineage(self.symbols, target)
+        if isinstance(found[-1], External) and _framework(found[-1], made_new=True):
+            self.classes += [each for each in found if isinstance(each, Site) and each not in self.classes]
+        return found
+
     def _made(self, path: str, node: Node, hops: int) -> Router | None:
         if (held := _mounted(node)) is not None:
             found = self.locate(path, held, hops - 1)
             return found if found is not None and found.framework == "Koa" else None
         target = self.symbols.called(path, node)
         if isinstance(target, Site) and node.type == "new_expression" and target.node.type in CLASSES:
-            target = self._extended(target)
+            return self._of_class(Site(path, node), self._classes(target))
         if isinstance(target, External) and (target.package, target.last) == ("chanfana", "fromHono"):
             given = arguments_of(node)  # the same router, with a description
             return self.locate(path, given[0], hops - 1) if given else None
@@ -162,14 +204,16 @@ class Roots:
                 return passed
         return None
 
-    def _extended(self, target: Site) -> External | None:
-        """What a class of the repository extends."""
-        heritage = next((child for child in target.node.named_children if child.type == "class_heritage"), None)
-        clause = heritage.named_children[0] if heritage is not None and heritage.named_children else None
-        base = clause.child_by_field_name("value") if clause is not None else None
-        base = clause if base is None else base
-        found = self.symbols.resolve(target.path, base) if base is not None else None
-        return found if isinstance(found, External) else None
+    def _of_class(self, made: Site, classes: list[Site | External]) -> Router | None:
+        """`new NoteRouter()`: what the constructors register on `this` is registered on it."""
+        framework = _framework(classes[-1], made_new=True) if isinstance(classes[-1], External) else None
+        if framework is None:
+            return None
+        factory = None
+        for maker in constructors(classes):
+            factory = Router(maker, framework, parameter=THIS, factory=factory)
+        own = self._prefix(made.path, made.node) if framework == "Koa" else ""
+        return Router(made, framework, own or path_of("", prefix_of(self.symbols, classes)), factory=factory)
 
     def _initial(self, path: str, made: Node) -> Router | None:
         """The parameter of `createFactory({ initApp: (app) => … })`, where `factory.createApp()` is called."""

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from auditor.facts.bindings import FUNCTIONS, arguments_of, property_of, unwrap
+from auditor.facts.bindings import arguments_of, property_of, string_of, unwrap
 from auditor.facts.folder_routers import folder_routers
-from auditor.facts.route_paths import paths_of, text_at
+from auditor.facts.route_paths import UNKNOWN, paths_of, text_at
+from auditor.facts.router_events import Event, place_of
+from auditor.facts.router_helpers import (
+    asks_for,
+    calls_of,
+    filled,
+    handlers_bound,
+    place_bound,
+    router_bound,
+    text_of_bound,
+)
+from auditor.facts.router_passing import passed_on
 from auditor.facts.router_roots import CHAINED, METHODS, Roots, Router, path_of, path_of_chain
 from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tree_sitter import Node
 
     from auditor.facts.route_tables import Tables
+    from auditor.facts.router_events import At
+    from auditor.facts.router_helpers import Bindings
     from auditor.facts.router_roots import RouterKey
     from auditor.facts.symbols import Symbols, Target
 
@@ -28,41 +40,8 @@ _REGISTERS = re.compile(
 _MAKES = re.compile(
     r"""\b(?:from|require\(|import\(?)\s*["'`](?:\w+:|https?://[^"'`]*/)?@?(?:express|hono|koa|next-connect)\b"""
 )
-_HANDS_OVER = re.compile(r"(?:[aA]pp|[rR]outer|[rR]outes|server|[aA]pi|express|hono)\w*[ \t]*[,)}]")
-_PASSABLE = re.compile(
-    r"(?:^|\.)(?:(?:app|api|router|server|hono|express)(?:[A-Z]\w*)?|r|\w*(?:App|Router|Routes|Api))$"
-)
-_PASSED = {"identifier", "member_expression", "shorthand_property_identifier"}
-_MAX_PASSED = 6
 _MAX_NESTED = 4
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class At:
-    """Where something is registered; registrations of one file are in the order of their places."""
-
-    path: str
-    byte: int
-    line: int
-    end: int = 0
-
-    def holds(self, site: Site) -> bool:
-        """Whether a piece of code is a part of the registration's arguments."""
-        return site.path == self.path and self.byte <= site.node.start_byte < self.end
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One registration: `use`, `route`, `mount` or `param`; `chained` is one whose path an earlier link gives."""
-
-    kind: str
-    at: At
-    path: str
-    methods: tuple[str, ...] = ()
-    handlers: tuple[Site, ...] = ()
-    router: Router | None = None
-    declared: Site | None = None
-    chained: bool = False
+_MAX_CALLS = 500
 
 
 @dataclass(slots=True)
@@ -75,10 +54,12 @@ class Routers:
     routers: dict[RouterKey, Router] = field(default_factory=dict)
     events: dict[RouterKey, list[Event]] = field(default_factory=dict)
     mounted: set[RouterKey] = field(default_factory=set)
+    texts: dict[str, str] = field(default_factory=dict)
+    called: dict[Site, list[Bindings]] = field(default_factory=dict)
 
     def read(self) -> None:
         """Read every file that registers something, then those that pass on a router."""
-        texts = {
+        self.texts = texts = {
             path: self.symbols.code.text(path) for path, kind in self.symbols.code.files.items() if kind != "python"
         }
         if not any(_MAKES.search(text) for text in texts.values()):
@@ -87,9 +68,8 @@ class Routers:
             # Backwards: the links of a chain begin at one place, and the shorter one is a part of the longer.
             for call in reversed(self.symbols.code.nodes(path, "call_expression")):
                 self._call(path, call)
-        for path in (path for path, text in texts.items() if _HANDS_OVER.search(text)):
-            for call in self.symbols.code.nodes(path, "call_expression"):
-                self._hand_over(path, call)
+        for router, event in passed_on(self.roots, self.tables, texts):
+            self._add(router, event)
         for key, events in self.events.items():
             events.sort(key=lambda event: (event.at.path != key[0], event.at))
 
@@ -102,8 +82,40 @@ class Routers:
         if function.type == "subscript_expression":
             name = function.child_by_field_name("index") or ""
         given = arguments_of(call)
-        if name and _plausible(name, given) and self.roots.locate(path, held) is not None:
-            self._each(_at(path, call, function), held, name, given)
+        if not name or not _plausible(name, given) or self.roots.locate(path, held) is None:
+            return
+        if not self._by_calls(Site(path, held), name, given):
+            self._each(place_of(path, call, function), held, name, given)
+
+    def _by_calls(self, held: Site, name: str | Node, given: list[Node]) -> bool:
+        """A registration of what a function is given: once for each call; false where no call is known."""
+        known = isinstance(name, str)
+        if len(given) <= 1 or (known and name not in METHODS | {"use"}) or (known and string_of(given[0]) is not None):
+            return False
+        asked = [Site(held.path, given[0]), *([] if isinstance(name, str) else [Site(held.path, name)])]
+        function = asks_for(self.symbols, asked)
+        found = self._calls_of(function) if function is not None else []
+        for bindings in found:
+            sites = [each for one in given[1:] for each in handlers_bound(self.symbols, Site(held.path, one), bindings)]
+            texts = [text_of_bound(self.symbols, each, bindings) for each in asked]
+            self._by_call(bindings, held, name if isinstance(name, str) else texts[1], texts[0], [asked[0], *sites])
+        # A method that nobody calls registers nothing, for none of the classes that have it.
+        return bool(found) or (function is not None and function.node.type == "method_definition")
+
+    def _calls_of(self, function: Site) -> list[Bindings]:
+        if function not in self.called:
+            self.called[function] = list(islice(calls_of(self.symbols, function, self.texts), _MAX_CALLS))
+        return self.called[function]
+
+    def _by_call(self, bindings: Bindings, held: Site, method: str | None, path: str | None, given: list[Site]) -> None:
+        router, at = router_bound(self.roots, held, bindings), place_bound(bindings)
+        if router is None or method is None:
+            return
+        if method == "use":
+            self._use(router, at, [filled(self.symbols, given[0], bindings), *given[1:]])
+        elif method.lower() in METHODS:
+            event = Event("route", at, path_of(router.base, path or UNKNOWN), _verbs(method.lower()))
+            self._add(router, replace(event, handlers=self._handlers(given[1:])))
 
     def _each(self, at: At, held: Node, name: str | Node, given: list[Node]) -> None:
         """One registration; for each row where it stands in a loop over a table."""
@@ -114,19 +126,6 @@ class Routers:
             method = name if isinstance(name, str) else text_at(self.symbols, row[1])
             if router is not None and method in CHAINED:
                 self._register(router, method, at, row[len(fixed) :], chained)
-
-    def _hand_over(self, path: str, call: Node) -> None:
-        """`registerRoutes(app)`: what the function registers on its parameter is registered on the router here."""
-        function = call.child_by_field_name("function")
-        for place, argument in _passed(arguments_of(call)) if function is not None else ():
-            router = self.roots.locate(path, argument) if _PASSABLE.search(text_of(argument)) else None
-            if router is None or function is None or not router.likely:
-                continue
-            for called in self.tables.each([Site(path, function)]):
-                target = self.symbols.resolve(called[0].path, called[0].node)
-                if isinstance(target, Site) and target.node.type in FUNCTIONS:
-                    inner = Router(target, router.framework, parameter=place)
-                    self._add(router, Event("mount", _at(path, call, function), router.base, router=inner))
 
     def _register(self, router: Router, name: str, at: At, given: list[Site], chained: Node | None) -> None:
         if name == "use":
@@ -146,7 +145,7 @@ class Routers:
             methods = tuple(re.findall(r"[A-Z]+", text_of(given[1].node).upper()))
             self._route(router, methods, at, [given[0], *given[2:]], None)
         elif name in METHODS:
-            self._route(router, ("DELETE" if name == "del" else name.upper(),), at, given, chained)
+            self._route(router, _verbs(name), at, given, chained)
 
     def _route(self, router: Router, methods: tuple[str, ...], at: At, given: list[Site], chained: Node | None) -> None:
         if router.framework == "Koa" and len(given) > 2 and _is_path(given[1]):  # noqa: PLR2004 - name, path, handler
@@ -248,22 +247,8 @@ class Routers:
             self.mounted.add(router.key)
 
 
-def _passed(given: list[Node]) -> Iterator[tuple[str, Node]]:
-    """(parameter, expression) of each argument, and of each property of an argument, that may be a router."""
-    for index, argument in enumerate(given[:_MAX_PASSED]):
-        if argument.type in _PASSED:
-            yield f"{index}.", argument
-        elif argument.type == "object":
-            for child in argument.named_children[:_MAX_PASSED]:
-                key, value = child.child_by_field_name("key"), child.child_by_field_name("value")
-                if child.type == "shorthand_property_identifier":
-                    yield f"{index}.{text_of(child)}", child
-                elif key is not None and value is not None and value.type in _PASSED:
-                    yield f"{index}.{text_of(key)}", value
-
-
-def _at(path: str, call: Node, function: Node) -> At:
-    return At(path, function.end_byte, function.end_point[0] + 1, call.end_byte)
+def _verbs(name: str) -> tuple[str, ...]:
+    return ("DELETE" if name == "del" else name.upper(),)
 
 
 def _is_path(site: Site) -> bool:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from auditor.facts.decorators import Decorator
     from auditor.facts.symbols import Symbols
 
+_NAMED = ("@overnightjs/", "routing-controllers", "tsoa", "inversify-express-utils", "@tsed/")  # parts of what follows
 _VERBS = {"get", "post", "put", "patch", "delete", "options", "head", "all"}
 _INPUTS = {"Body": "json", "BodyProp": "json", "BodyParams": "json", "QueryParams": "query", "Queries": "query"}
 
@@ -88,10 +89,11 @@ def controllers_of_others(text: str) -> bool:
 def find_controllers(symbols: Symbols) -> list[Endpoint]:
     """Every route of every controller, below the controllers that list it as theirs."""
     texts = {path: symbols.code.text(path) for path, language in symbols.code.files.items() if language != "python"}
+    naming = {path: text for path, text in texts.items() if any(part in text for part in _NAMED)}
     holders: dict[tuple[str, int], _Holder] = {}
     parents: dict[tuple[str, int], tuple[str, int]] = {}
     for library in _LIBRARIES:
-        ours = [path for path, text in texts.items() if library.package.search(text)]
+        ours = [path for path, text in naming.items() if library.package.search(text)]
         before, prefix = _application(symbols, ours), _prefix(library, texts) if ours else ""
         sites = [Site(path, node) for path in ours for node in symbols.code.nodes(path, *CLASSES)]
         for holder in (found for site in sites if (found := _holder(symbols, library, site, before, prefix))):

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from auditor.facts.autoload import autoloaded
-from auditor.facts.bindings import FUNCTIONS, arguments_of, parameters, property_of, returned, string_of, unwrap
+from auditor.facts.bindings import FUNCTIONS, arguments_of, property_of, returned, string_of, unwrap
 from auditor.facts.endpoints import Endpoint, join_paths
 from auditor.facts.fastify_options import options_of, read_route, sites_of
+from auditor.facts.parameters import parameters
 from auditor.facts.route_paths import paths_of, text_at
 from auditor.facts.routed import open_handler
 from auditor.facts.symbols import External, Parameter, Site

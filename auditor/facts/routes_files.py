@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from auditor.facts.bindings import arguments_of, property_of
 from auditor.facts.endpoints import Endpoint
 from auditor.facts.routed import open_target
+from auditor.facts.routes_astro import ACTIONS, actions_of
 from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import line_of
 from auditor.facts.units import is_vendored
@@ -66,6 +67,8 @@ def find_by_files(symbols: Symbols, paths: Iterable[str], text: Callable[[str], 
         for path, inner in ours.items():
             if match := framework.routes.fullmatch(inner):
                 found += (replace(each, middleware=before) for each in _READERS[framework.name](symbols, path, match))
+            elif framework.name == "Astro" and ACTIONS.fullmatch(inner):
+                found += (replace(each, middleware=before) for each in actions_of(symbols, path))
     return found
 
 
@@ -119,11 +122,11 @@ def _nitro(symbols: Symbols, path: str, match: re.Match[str]) -> Iterator[Endpoi
 
 
 def _handler_object(symbols: Symbols, target: Target | None) -> Target | None:
-    """The handler of `defineEventHandler({ onRequest: […], handler })`."""
+    """The handler of `defineEventHandler({ onRequest: […], handler })`, or what a sign-in calls at its end."""
     if not isinstance(target, Site) or target.node.type != "call_expression":
         return target
     options = next((given for given in arguments_of(target.node) if given.type == "object"), None)
-    handler = property_of(options, "handler") if options is not None else None
+    handler = (property_of(options, "handler") or property_of(options, "onSuccess")) if options is not None else None
     return target if handler is None else symbols.resolve(target.path, handler)
 
 

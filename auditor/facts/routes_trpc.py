@@ -127,9 +127,10 @@ class _Reader:
 def find_trpc(symbols: Symbols) -> list[Endpoint]:
     """Every procedure of the routers that no other one holds; where some are served, of those."""
     reader = _Reader(symbols, Procedures(symbols))
-    if not any("trpc" in symbols.code.text(path).lower() for path in _naming(symbols, _MAKES)):
+    making = _naming(symbols, _MAKES)
+    if not any("trpc" in symbols.code.text(path).lower() for path in making):
         return []
-    routers = [call for call in _calls(symbols, _MAKES) if reader.is_router(call)]
+    routers = [call for call in _calls(symbols, making) if reader.is_router(call)]
     found = {place_of(site): list(reader.walk(site)) for site in routers}
     roots = [site for site in routers if place_of(site) not in reader.contained]
     served = {place_of(target) for target in _served(reader, found)} if len(roots) > 1 else set()
@@ -140,17 +141,18 @@ def find_trpc(symbols: Symbols) -> list[Endpoint]:
 
 def _naming(symbols: Symbols, pattern: re.Pattern[str]) -> list[str]:
     files = symbols.code.files.items()
-    return [path for path, language in files if language != "python" and pattern.search(symbols.code.text(path))]
+    texts = ((path, symbols.code.text(path)) for path, language in files if language != "python")
+    return [path for path, text in texts if "outer" in text and pattern.search(text)]
 
 
-def _calls(symbols: Symbols, pattern: re.Pattern[str]) -> Iterator[Site]:
-    for path in _naming(symbols, pattern):
+def _calls(symbols: Symbols, paths: list[str]) -> Iterator[Site]:
+    for path in paths:
         yield from (Site(path, node) for node in symbols.code.nodes(path, "call_expression"))
 
 
 def _served(reader: _Reader, routers: Collection[Place]) -> Iterator[Site]:
     """The routers that are handed to something that answers with them; to call one's own code is no service."""
-    for call in _calls(reader.symbols, _HANDS_OVER):
+    for call in _calls(reader.symbols, _naming(reader.symbols, _HANDS_OVER)):
         if place_of(call) in routers or _CALLERS.search(_name_of(call.node)):
             continue
         for given in (each for argument in arguments_of(call.node) for each in _handed(call.path, argument)):

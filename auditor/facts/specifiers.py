@@ -38,7 +38,7 @@ class Specifiers:
 
     def resolve(self, path: str, specifier: str) -> str | None:
         """The file that an import in `path` means; None when it is a package, or is not there."""
-        folder = posixpath.dirname(path)
+        folder = path.rpartition("/")[0]
         if (folder, specifier) not in self._resolved:
             self._resolved[folder, specifier] = self._resolve(folder, specifier)
         return self._resolved[folder, specifier]
@@ -53,7 +53,7 @@ class Specifiers:
 
     def is_local(self, path: str, specifier: str) -> bool:
         """Whether a specifier must mean a file of this repository, be it there or not."""
-        if specifier.startswith((".", "/")) or re.match(r"[@~#]/|[~#]\w", specifier):
+        if specifier.startswith((".", "/")) or re.match(r"[@~#]/|[~#]\w|~~/|@@/", specifier):
             return True
         if package_of(specifier) in self.packages:
             return True
@@ -76,6 +76,8 @@ class Specifiers:
         if match := re.match(r"[@~]/(.+)", specifier):  # the usual meaning where no configuration says
             for above in _above(folder):
                 yield from (posixpath.join(above, part, match[1]) for part in ("src", "", "app"))
+        if match := re.match(r"(?:~~|@@)/(.+)|#(shared/.+)", specifier):  # Nuxt's names for the root of its package
+            yield from (posixpath.join(above, match[1] or match[2]) for above in _above(folder))
 
     def _patterns(self, folder: str, specifier: str) -> Iterator[tuple[str, list[str]]]:
         for above in _above(folder):

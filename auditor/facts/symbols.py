@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from auditor.facts.auto_imports import AutoImports
 from auditor.facts.bindings import (
     CLASSES,
     FUNCTIONS,
@@ -13,23 +14,22 @@ from auditor.facts.bindings import (
     Module,
     Part,
     assignments,
-    bound_function,
     declared,
-    parameters,
-    pattern_names,
     property_of,
     read_module,
     required,
     returned,
+    same_value,
     unwrap,
 )
 from auditor.facts.class_members import given_types, members_of
+from auditor.facts.parameters import REST, named_parameters
 from auditor.facts.scopes import Scopes, read_scopes
 from auditor.facts.specifiers import Specifiers, package_of
 from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from tree_sitter import Node, Tree
 
@@ -79,7 +79,9 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a function, or what a loop declares: `key` is the property where it is taken apart."""
+    """A parameter of a function, or what a loop declares: `key` is the property where it is taken apart, `...` for
+    all that follow.
+    """
 
     site: Site
     index: int
@@ -96,6 +98,7 @@ class Symbols:
 
     code: Files
     specifiers: Specifiers
+    auto: AutoImports = field(default_factory=AutoImports)
     _modules: dict[str, Module] = field(default_factory=dict)
     _scopes: dict[str, Scopes] = field(default_factory=dict)
     _names: dict[_Place, dict[str, Node | Binding | Parameter]] = field(default_factory=dict)
@@ -125,8 +128,8 @@ class Symbols:
         if node.type == "this":
             holder = next((scope for scope in self._scopes_of(path).around(node) if scope.type in CLASSES), None)
             return Site(path, holder) if holder is not None else None
-        if (bound := bound_function(node)) is not None:
-            return self.resolve(path, bound, hops - 1)
+        if (same := same_value(node)) is not None:
+            return self.resolve(path, same, hops - 1)
         specifier = required(node)
         return self.imported(path, Import(specifier, "*"), hops - 1) if specifier else Site(path, node)
 
@@ -138,16 +141,19 @@ class Symbols:
                 return what
             if what is not None and what != at:
                 return self._follow(path, what, hops - 1)
-        binding = self.module(path).names.get(name)
-        return None if binding is None else self._follow(path, binding, hops - 1)
+        if (binding := self.module(path).names.get(name)) is not None:
+            return self._follow(path, binding, hops - 1)
+        given = self.auto.file_of(path, name, lambda file: self.module(file).exports) if self.auto.given else None
+        return self.exported(given, name, hops - 1) if given is not None and hops > 0 else None
 
     def _declared(self, path: str, scope: Node) -> dict[str, Node | Binding | Parameter]:
         """The names that a scope itself declares."""
         place = (path, scope.start_byte, scope.end_byte)
         if place not in self._names:
             taken = scope.type in FUNCTIONS or scope.type == "for_in_statement"
-            inside = (pair for statement in scope.named_children for pair in declared(statement))
-            self._names[place] = dict(_parameters(Site(path, scope))) if taken else dict(inside)
+            inside = (pair for each in (() if taken else scope.named_children) for pair in declared(each))
+            given = named_parameters(scope) if taken else ()
+            self._names[place] = {name: Parameter(Site(path, scope), at, key) for name, at, key in given} | dict(inside)
         return self._names[place]
 
     def assigned(self, path: str, scope: Node, target: str) -> Node | None:
@@ -201,6 +207,8 @@ class Symbols:
             return External(target.package, key if target.name in {"*", "default"} else f"{target.name}.{key}")
         if isinstance(target, Missing):
             return Missing(target.specifier, f"{target.name}.{key}")
+        if isinstance(target, Parameter) and target.key == REST:
+            return Parameter(target.site, target.index + int(key)) if key.isdecimal() else None
         if isinstance(target, Parameter):
             return None if target.key else Parameter(target.site, target.index, key)
         return self._of_site(target, key, hops) if isinstance(target, Site) and hops > 0 else None
@@ -289,11 +297,3 @@ class Symbols:
             if found is not None:
                 return found
         return None
-
-
-def _parameters(function: Site) -> Iterator[tuple[str, Parameter]]:
-    for index, pattern in enumerate(parameters(function.node)):
-        if pattern.type == "identifier":
-            yield text_of(pattern), Parameter(function, index)
-        elif pattern.type in {"object_pattern", "array_pattern"}:
-            yield from ((local, Parameter(function, index, key)) for local, key in pattern_names(pattern))

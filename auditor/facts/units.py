@@ -69,7 +69,7 @@ class UnitFacts:
 
 
 def is_vendored(path: str) -> bool:
-    return not _VENDORED.isdisjoint(PurePosixPath(path).parts)
+    return not _VENDORED.isdisjoint(path.split("/"))
 
 
 def is_test(path: str) -> bool:
@@ -103,7 +103,7 @@ def _folders(path: str) -> list[str]:
     """The folders that say what a file is for."""
     address = _ADDRESS.search(path)
     whole = f"{path[: address.start()]}/address" if address else path
-    return [part.lower() for part in PurePosixPath(whole).parts[:-1]]
+    return whole.lower().split("/")[:-1]
 
 
 def find_units(paths: tuple[str, ...], manifests: Mapping[str, str | None]) -> tuple[UnitFacts, ...]:
