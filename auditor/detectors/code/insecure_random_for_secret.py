@@ -49,6 +49,7 @@ def _judge(event: Event, text: str) -> Judged | None:
         or value.items is not None
         or value.keys is not None
         or not event.guessable(value)
+        or _handed_on(event)
     ):
         return None
     if not _SECRET.search(name) or _NOT_SECRET.search(name):
@@ -58,6 +59,15 @@ def _judge(event: Event, text: str) -> Judged | None:
         f"{source} makes what is kept as `{name[:40]}`: who has seen some of its values can tell the next",
         "weak-random",
     )
+
+
+def _handed_on(event: Event) -> bool:
+    """Whether a variable is passed on whose own name says that it is a secret: it was judged where it was made."""
+    for node in (event.node, event.node.parent):
+        source = node and (node.child_by_field_name("value") or node.child_by_field_name("right"))
+        if source:
+            return source.type == "identifier" and bool(_SECRET.search(text_of(source)))
+    return False
 
 
 def _used(event: Event) -> tuple[Value | None, str]:
