@@ -19,7 +19,8 @@ _WORD = r"(?:^|[/_.\-#:\[])(?:{})(?:$|[/_.\-\]?])"
 _SIGNS_IN = re.compile(
     _WORD.format(
         r"log-?in|sign-?in|sign-?up|log-?out|sign-?out|forgot(?:-?password)?|reset-?password|password-?reset|oauth2?|sso|saml"
-        r"|magic-?link|otp|csrf|mfa|2fa|passkeys?|webauthn|auth|verify-?e?mail|(?:re-?)?send-?(?:verification|confirmation|activation|otp|magic)\w*|verification-?email"
+        r"|magic-?link|otp|csrf|mfa|2fa|passkeys?|webauthn|auth|(?:verify|validate|confirm)-?e?mail|verification-?email"
+        r"|(?:re-?)?send-?(?:e?mail-)?(?:verification|validation|confirmation|activation|otp|magic)[\w-]*"
         r"|(?:password|account)-?recovery|recover(?:-?password)?|account-?exists|refresh-?tokens?|(?:oauth|auth|sso|login)-?callback|check-?password"
     ),
     re.IGNORECASE,
@@ -88,8 +89,13 @@ def signs_in(endpoint: Endpoint, effects: Iterable[Effect]) -> bool:
         return True
     if endpoint.method == "ACTION":
         return bool(_ACTION_SIGNS_IN.search(endpoint.path.partition("#")[2]))
-    path = endpoint.path.replace("_", "-")
-    return bool(_SIGNS_IN.search(path) or _MAY_SIGN_IN.search(path)) or _makes_session(endpoint)
+    return signs_in_at(endpoint.path) or _makes_session(endpoint)
+
+
+def signs_in_at(path: str) -> bool:
+    """Whether an address says so."""
+    path = path.replace("_", "-")
+    return bool(_SIGNS_IN.search(path) or _MAY_SIGN_IN.search(path))
 
 
 def _makes_session(endpoint: Endpoint) -> bool:

@@ -64,9 +64,9 @@ def _judge(event: Event, text: str) -> Judged | None:
 def _handed_on(event: Event) -> bool:
     """Whether a variable is passed on whose own name says that it is a secret: it was judged where it was made."""
     for node in (event.node, event.node.parent):
-        source = node and (node.child_by_field_name("value") or node.child_by_field_name("right"))
-        if source:
-            return source.type == "identifier" and bool(_SECRET.search(text_of(source)))
+        if node and (node.type in {"pair", "variable_declarator"} or node.type.startswith("assignment")):
+            source = node.child_by_field_name("value") or node.child_by_field_name("right")
+            return source is not None and source.type == "identifier" and bool(_SECRET.search(text_of(source)))
     return False
 
 
