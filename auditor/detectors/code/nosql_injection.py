@@ -28,10 +28,10 @@ _NO_STORE = re.compile(
 )
 _SANITISED = re.compile(r"mongo-?[sS]anitize|sanitizeFilter")
 _MOST = 4  # levels of a filter
-# What stands under these is compared as it is, an object too: there the database looks for no operator.
+# What stands under these is compared as it is, an object too.
 _LITERAL = {
-    "$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$size", "$mod", "$exists", "$type", "$regex", "$options",
-    "$search", "$text", "$set", "$push",
+    "$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$size", "$mod", "$exists", "$type", "$regex",
+    "$options", "$search", "$text", "$set", "$push",
 }  # fmt: skip
 
 PER_FILE = True
