@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditor.facts.asked import LOCAL, asked, before_errors, followed, in_itself, is_code
+from auditor.facts.letting_pass import lets_nobody_pass
 from auditor.facts.py_routes import is_python
 from auditor.facts.refusals import (
     denies,
@@ -101,6 +102,8 @@ def authentication(reacher: Reacher, endpoint: Endpoint) -> Control:
 def _look_at_guard(reacher: Reacher, guard: Site, seen: _Seen) -> None:
     name, reach = _short(guard), reacher.reach(guard)
     if _LETS_PASS.search(text_of(guard.node)) or _FORGERY.search(text_of(_root(guard))[-40:]):
+        return
+    if any(lets_nobody_pass(body.node) for body in reacher.reach(guard, 1).bodies if body.node.type in LOCAL):
         return
     if found := asked(reacher, guard, _GUARD_HOPS):
         library = not any(body.node.type in LOCAL for body in reach.bodies)
