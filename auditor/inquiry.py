@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 
 _NO_API = "no API role exists: isolation rests on application code alone"
 _NO_TABLE = "no API role can reach a table of the schemas that the API serves"
+_BESIDE = (
+    "the code uses Supabase, whose API roles reach every table of its database, and whether these tables lie there is"
+    " not written down; --database audits the server"
+)
 _EXPOSURE = {"rls-on-all-tables", "tenant-isolation"}
 _ROLES = {*_EXPOSURE, "object-ownership", "least-privilege-database"}  # what they ask is what an API role may do
 
@@ -122,9 +126,19 @@ def _ask_databases(page: Page, evidence: Evidence) -> RuleAnswers:
         lost = [Answer(f"database {n}", State.UNKNOWN, reason, database=n) for n, reason in databases.failed.items()]
         return RuleAnswers(page.id, [*found.answers, *lost])
     if not found.answers and page.control in _EXPOSURE:
-        seen = any(database.api_roles for database in databases.databases)
-        return replace(found, not_applicable=_NO_TABLE if seen else _NO_API)
+        return _unexposed(found, databases, evidence)
     return found
+
+
+def _unexposed(found: RuleAnswers, databases: Databases, evidence: Evidence) -> RuleAnswers:
+    """Nothing was asked about what API roles reach: there is nothing, or it is somewhere else."""
+    if any(database.api_roles for database in databases.databases):
+        return replace(found, not_applicable=_NO_TABLE)
+    beside = any("Supabase" in unit.stack for unit in evidence.get("repository").units)
+    live = any(database.source == "live" for database in databases.databases)
+    if beside and not live and not found.unavailable:
+        return replace(found, unavailable=_BESIDE)
+    return replace(found, not_applicable=_NO_API)
 
 
 def _without_database(page: Page, reason: Unavailable | NotApplicable) -> RuleAnswers:

@@ -61,3 +61,15 @@ def test_whose_migrations_there_are() -> None:
     }
     texts = {"README.md": "uses Supabase", "app.py": "supabase", "tests/compose.yml": "hasura"}
     assert api_sign(texts, texts.get) == "README.md"
+
+
+def test_tables_that_may_lie_in_the_project_that_the_code_uses(tmp_path: Path) -> None:
+    files = {
+        "package.json": '{"dependencies": {"@supabase/supabase-js": "2.0.0", "postgres": "3.0.0"}}',
+        "schema.sql": "create table notes (id int primary key, owner uuid);",
+    }
+    found = _controls(write(tmp_path / "root", files))
+    assert {found[name]["verdict"] for name in ROLES[:2]} == {"unknown"}
+    assert "whether these tables lie there" in found["rls-on-all-tables"]["reason"]
+    plain = _controls(write(tmp_path / "plain", {**files, "package.json": '{"dependencies": {"postgres": "3.0.0"}}'}))
+    assert plain["rls-on-all-tables"]["verdict"] == "not_applicable"
