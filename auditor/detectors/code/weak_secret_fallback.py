@@ -47,6 +47,7 @@ _SAYS_NOTHING = re.compile(
     r"|stub|test|required|\s",
     re.IGNORECASE,
 )
+_TESTS = re.compile(r"\bNODE_ENV\s*(?:\?\?|\|\|)?=\s*[\"']test[\"']")
 _NAMED = re.compile(r"(?:COOKIE|HEADER|STORAGE|CACHE)_KEY$")
 _NAME = re.compile(r"^(?!.*(?:secret|change|pass|default))[a-z]+(?:[_-][a-z0-9]+)+$")
 _SHORT = 6  # no service gives out keys of so few characters
@@ -123,6 +124,8 @@ def _excuse(read: Read, value: str, text: str) -> str:
         return "its fallback is empty"
     if _NAMED.search(read.name.upper()) and _NAME.match(value):
         return "it is the name of a cookie, or of something else that is kept"
+    if _TESTS.search(text):
+        return "the file makes its own process a test"
     if _only_in_development(read.node):
         return "the fallback holds in development only"
     if _refused(read, value, text):
