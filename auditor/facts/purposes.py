@@ -72,6 +72,9 @@ _SENT_TOKEN = re.compile(
     r"(?:where|eq|findUnique|findFirst|findOne)\b[^;]{0,120}\b(?:t|[a-z]\w*T|\w+_t)oken\b"
     r"|\b(?:t|[a-z]\w*T)oken\s*:\s*(?:\w+\.){0,3}(?:input|body|params|query|data|args|parsed)\.\w{0,30}[tT]oken\b"
 )
+# `redis.get(PREFIX + token)`: what a mail's token stands for, kept for a while.
+_KEPT_TOKEN = re.compile(r"(?:\+\s*|\$\{\s*|\b(?:get|getdel|getDel)\(\s*)(?:t|[a-z]\w*T)oken\b")
+_STORE = re.compile(r"\b(?:redis|cache|kv)\w*\.get\w*\(", re.IGNORECASE)
 # What visitors do who have no account: they subscribe, write to the owner, are counted.
 _VISITORS = re.compile(
     r"(?:^|[/_.\-#])(?:(?:un)?subscribe\w*|\w*subscribers?\.(?:upsert|create|add)|newsletter\w*|wait-?list\w*|(?:submit[-_]?)?contact(?:[-_]?(?:us|form))?"
@@ -133,7 +136,7 @@ def for_visitors(endpoint: Endpoint, text: str) -> bool:
 
 def opened_by_token(text: str) -> bool:
     """Whether a token that only its owner was sent chooses the row: a link in a mail, an invitation."""
-    return bool(_SENT_TOKEN.search(text))
+    return bool(_SENT_TOKEN.search(text) or (_STORE.search(text) and _KEPT_TOKEN.search(text)))
 
 
 def asks_for_token(text: str) -> bool:
