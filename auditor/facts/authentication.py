@@ -14,6 +14,7 @@ from auditor.facts.refusals import (
     hands_credential_on,
     refuses,
     refuses_or_gives_nothing,
+    turns_away,
     wants_credential,
     wants_session,
 )
@@ -116,6 +117,8 @@ def _look_at_guard(reacher: Reacher, guard: Site, seen: _Seen) -> None:
         seen.sure = seen.sure or f"{name} (refuses requests without a credential)"
     elif any(_denies(reacher, body) for body in reacher.reach(guard, 1 if guard.node.type in LOCAL else 2).bodies):
         seen.sure = seen.sure or f"{name} (answers 401)"
+    elif guard.node.type in LOCAL and reacher.says(guard, turns_away):
+        seen.sure = seen.sure or f"{name} (refuses requests without a session)"
     elif found is None:
         _by_name(reacher, reacher.symbols.resolve(guard.path, _root(guard)), name, reach.bodies, seen)
 
@@ -210,6 +213,11 @@ def _refuses(reacher: Reacher, bodies: list[Site]) -> bool:
 
 
 def _short(site: Site) -> str:
+    """What a guard is called: nobody wants to read the first line of a function that has no name."""
+    if site.node.type in LOCAL:
+        holder = site.node.parent
+        named = site.node.child_by_field_name("name") or (holder and holder.child_by_field_name("name"))
+        return text_of(named) if named else "a middleware"
     return " ".join(text_of(site.node).split())[:40]
 
 
