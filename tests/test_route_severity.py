@@ -79,6 +79,15 @@ def test_what_a_mail_sends_may_be_kept_in_a_cache(lookup: str, severity: Severit
 
 
 @pytest.mark.parametrize(
+    ("call", "severity"), [("checkout.sessions.create", Severity.MEDIUM), ("refunds.create", Severity.HIGH)]
+)
+def test_a_guest_may_be_meant_to_pay(call: str, severity: Severity, tmp_path: Path) -> None:
+    handler = f"async (c) => c.json(await stripe.{call}({{ amount: 5 }}))"
+    rows = asked(tmp_path, endpoint_without_auth, hono(f"app.post('/give', {handler})"))
+    assert rows["POST /give"].severity is severity, rows
+
+
+@pytest.mark.parametrize(
     ("path", "severity"), [("/users/update", Severity.LOW), ("/auth/reset-password", Severity.MEDIUM)]
 )
 def test_a_password_that_is_asked_again_weighs_less(path: str, severity: Severity, tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ _ACTION_SIGNS_IN = re.compile(
 _HANDLER_SIGNS_IN = re.compile(
     r"(?:sign_?(?:[iI]n|[uU]p)|log_?[iI]n)(?:[A-Z_]\w*)?|register_?(?:[nN]ew_?)?(?:[uU]ser|[aA]ccount|[cC]ustomer)"
 )
+_OPERATION_SIGNS_IN = re.compile(rf"register|createAccount|{_HANDLER_SIGNS_IN.pattern}")
 _PLAIN = re.compile(
     _WORD.format(
         r"health\w*|live(?:ness)?|ready|readyz|livez|readiness|ping|status|version|robots\.txt|sitemap\.xml|favicon\.ico|metrics"
@@ -92,6 +93,8 @@ def signs_in(endpoint: Endpoint, effects: Iterable[Effect]) -> bool:
         return True
     if endpoint.method == "ACTION":
         return bool(_ACTION_SIGNS_IN.search(endpoint.path.partition("#")[2]))
+    if endpoint.method == "MUTATION" and _OPERATION_SIGNS_IN.fullmatch(endpoint.path.rpartition(".")[2]):
+        return True
     return signs_in_at(endpoint.path) or _makes_session(endpoint)
 
 
