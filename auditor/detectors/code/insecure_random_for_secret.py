@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from auditor.detectors.code_answers import Judged, answers
 from auditor.facts.code_values import GUESSABLE, Value
+from auditor.facts.purpose import runs_once
 from auditor.facts.syntax import text_of
 from auditor.model import Severity
 
@@ -41,7 +42,6 @@ def ask(repository: Repository, code: Code) -> Iterator[Answer]:
 
 
 def _judge(event: Event, text: str) -> Judged | None:
-    del text
     value, name = _used(event)
     if (
         value is None
@@ -50,6 +50,7 @@ def _judge(event: Event, text: str) -> Judged | None:
         or value.keys is not None
         or not event.guessable(value)
         or _handed_on(event)
+        or runs_once(text)
     ):
         return None
     if not _SECRET.search(name) or _NOT_SECRET.search(name):
