@@ -63,11 +63,13 @@ def _judge(event: Event, text: str) -> Judged | None:
 
 
 def _handed_on(event: Event) -> bool:
-    """Whether a variable is passed on whose own name says that it is a secret: it was judged where it was made."""
+    """Whether a variable is passed on, or a function is called, by whose name it was judged where it was made."""
     for node in (event.node, event.node.parent):
         if node and (node.type in {"pair", "variable_declarator"} or node.type.startswith("assignment")):
             source = node.child_by_field_name("value") or node.child_by_field_name("right")
-            return source is not None and source.type == "identifier" and bool(_SECRET.search(text_of(source)))
+            called = source and source.type in {"call", "call_expression"} and source.child_by_field_name("function")
+            name = text_of(called or source).rpartition(".")[2]
+            return bool(source and (called or source.type == "identifier") and _SECRET.search(name))
     return False
 
 
