@@ -41,6 +41,8 @@ _PRODUCTION = re.compile(r"(?<![!=])={2,3}\s*[\"']prod|^\(?\s*is_?prod", re.IGNO
 _DATABASE = re.compile(
     r"(?:^|_)(?:DB|DATABASE|PG|POSTGRES|POSTGRESQL|MYSQL|MONGO|MONGODB|REDIS|RABBITMQ|SMTP|CLICKHOUSE)_"
 )
+_STORE = re.compile(r"(?i)rabbit|postgres|mysql|mariadb|mongo|redis|kafka|clickhouse|database|smtp")
+_SERVICE = re.compile(r"(?i)\bhost\w*\s*(?::\s*str)?\s*=\s*[\"'](?:[a-z][\w-]*|127\.0\.0\.1)[\"']")
 _LOCAL = re.compile(r"localhost|127\.0\.0\.1|host\.docker\.internal")
 _SAYS_NOTHING = re.compile(
     r"missing|not[-_ ]?set|un(?:configured|set|defined|known|used)|disabled|no[-_ ]?key|invalid|build"
@@ -146,7 +148,14 @@ def _excuse_of_value(read: Read, value: str, text: str) -> str:
     around = "\n".join(text.split("\n")[first : read.node.end_point[0] + _NEAR])
     if _DATABASE.search(read.name.upper()) and _LOCAL.search(around):
         return "the default of a store on the same machine"
+    if _STORE.search(_class_of(read.node)) and _SERVICE.search(around):
+        return "the default of a store of the same compose file"
     return ""
+
+
+def _class_of(node: Node) -> str:
+    """The class of settings that a variable belongs to: `class RabbitMQSettings`."""
+    return next((text_of(o.child_by_field_name("name")) for o in ancestors(node) if o.type == "class_definition"), "")
 
 
 def _only_in_development(node: Node) -> bool:
