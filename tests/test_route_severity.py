@@ -88,7 +88,12 @@ def test_a_guest_may_be_meant_to_pay(call: str, severity: Severity, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("path", "severity"), [("/users/update", Severity.LOW), ("/auth/reset-password", Severity.MEDIUM)]
+    ("path", "severity"),
+    [
+        ("/users/update", Severity.LOW),
+        ("/auth/reset-password", Severity.MEDIUM),
+        ("/auth/change-password", Severity.LOW),
+    ],
 )
 def test_a_password_that_is_asked_again_weighs_less(path: str, severity: Severity, tmp_path: Path) -> None:
     top = "import { jwt } from 'hono/jwt'\nimport bcrypt from 'bcrypt'"
