@@ -11,7 +11,8 @@ from auditor.facts.deep_syntax import TOO_DEEP
 from auditor.facts.default_grants import exposed_under
 from auditor.facts.generated_types import FILE, read_types
 from auditor.facts.units import is_test, is_vendored
-from auditor.model import NotApplicable, Unavailable
+from auditor.facts.written_migrations import api_sign, written_migrations
+from auditor.model import Isolated, NotApplicable, Unavailable
 from auditor.sources.repository import MANIFESTS
 
 if TYPE_CHECKING:
@@ -135,7 +136,13 @@ def _no_history(found: Histories, repository: Repository) -> None:
     stack = {label for unit in repository.units for label in unit.stack}
     if repository.units and not stack & _DATABASE_STACKS:
         raise NotApplicable("no unit of this repository uses a PostgreSQL database")
-    raise Unavailable("no migrations were found; --database audits a server instead")
+    lacking = "no migrations were found"
+    if written := written_migrations(repository.files):
+        listed = ", ".join(f"{label} ({path}, ...)" for label, path in written.items())
+        lacking = f"the migrations are {listed}, and no program of a repository is run"
+    # Where nothing serves the tables but the application, no role is anybody's to take.
+    known = repository.units and "Supabase" not in stack and not api_sign(repository.files, repository.text)
+    raise (Isolated if known else Unavailable)(f"{lacking}; --database audits a server instead")
 
 
 def _may_hold_migrations(path: str) -> bool:
@@ -209,12 +216,13 @@ def _roles(database: Database) -> str:
 def joined(evidence: Evidence, lanes: tuple[str, ...], contract: Contract | None = None) -> Databases:
     """Live and shadow together, each with the access contract; unavailable only when neither could be had."""
     evidence.start(lanes)  # both at once
-    result, reasons, missing = Databases(), [], []
+    result, missing = Databases(), []
+    lacking: list[Unavailable] = []
     for lane in lanes:
         try:
             part: Databases = evidence.get(lane)
         except Unavailable as reason:
-            reasons.append(str(reason))
+            lacking.append(reason)
             result.failed[lane] = str(reason)
         except NotApplicable as reason:
             missing.append(str(reason))
@@ -227,10 +235,12 @@ def joined(evidence: Evidence, lanes: tuple[str, ...], contract: Contract | None
     if result.databases:
         _pair(result.databases)
         return result
-    if missing and not reasons:
+    if missing and not lacking:
         raise NotApplicable("; ".join(missing))
     default = "--no-shadow was given, and no --database" if not lanes else "no database could be built"
-    raise Unavailable("; ".join(list(dict.fromkeys([*reasons, *result.failed.values()]))[:3]) or default)
+    known = bool(lacking) and all(isinstance(reason, Isolated) for reason in lacking)
+    reasons = list(dict.fromkeys([*map(str, lacking), *result.failed.values()]))
+    raise (Isolated if known else Unavailable)("; ".join(reasons[:3]) or default)
 
 
 def _pair(databases: list[Database]) -> None:

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING
 from auditor.detectors.ask import ask_files, ask_rule
 from auditor.detectors.confirm import confirm
 from auditor.listed import AccessRow, AccessSetup
-from auditor.model import Answer, FileSpan, Kind, NotApplicable, Proof, RuleAnswers, State, Unavailable, UsageError
+from auditor.model import (
+    Answer,
+    FileSpan,
+    Isolated,
+    Kind,
+    NotApplicable,
+    Proof,
+    RuleAnswers,
+    State,
+    Unavailable,
+    UsageError,
+)
 from auditor.plan import ALSO, needs
 from auditor.sources.matrix import cells
 
@@ -25,7 +36,12 @@ if TYPE_CHECKING:
 
 _NO_API = "no API role exists: isolation rests on application code alone"
 _NO_TABLE = "no API role can reach a table of the schemas that the API serves"
+_BESIDE = (
+    "the code uses Supabase, whose API roles reach every table of its database, and whether these tables lie there is"
+    " not written down; --database audits the server"
+)
 _EXPOSURE = {"rls-on-all-tables", "tenant-isolation"}
+_ROLES = {*_EXPOSURE, "object-ownership", "least-privilege-database"}  # what they ask is what an API role may do
 
 
 def choose(book: Rulebook, only: tuple[str, ...]) -> set[str]:
@@ -103,18 +119,35 @@ def _ask_databases(page: Page, evidence: Evidence) -> RuleAnswers:
     try:
         databases: Databases = evidence.get("databases")
         probed: dict[str, Probed] = evidence.get("probes") if page.kind is Kind.PROBE else {}
-    except Unavailable as reason:
-        return RuleAnswers(page.id, unavailable=str(reason))
-    except NotApplicable as reason:
-        return RuleAnswers(page.id, not_applicable=str(reason))
+    except (Unavailable, NotApplicable) as reason:
+        return _without_database(page, reason)
     found = ask_rule(page, databases.databases, probed)
     if databases.failed and not found.unavailable:
         lost = [Answer(f"database {n}", State.UNKNOWN, reason, database=n) for n, reason in databases.failed.items()]
         return RuleAnswers(page.id, [*found.answers, *lost])
     if not found.answers and page.control in _EXPOSURE:
-        seen = any(database.api_roles for database in databases.databases)
-        return replace(found, not_applicable=_NO_TABLE if seen else _NO_API)
+        return _unexposed(found, databases, evidence)
     return found
+
+
+def _unexposed(found: RuleAnswers, databases: Databases, evidence: Evidence) -> RuleAnswers:
+    """Nothing was asked about what API roles reach: there is nothing, or it is somewhere else."""
+    if any(database.api_roles for database in databases.databases):
+        return replace(found, not_applicable=_NO_TABLE)
+    beside = any("Supabase" in unit.stack for unit in evidence.get("repository").units)
+    live = any(database.source == "live" for database in databases.databases)
+    if beside and not live and not found.unavailable:
+        return replace(found, unavailable=_BESIDE)
+    return replace(found, not_applicable=_NO_API)
+
+
+def _without_database(page: Page, reason: Unavailable | NotApplicable) -> RuleAnswers:
+    """What an API role may do need not be asked where it is known that there is none."""
+    if isinstance(reason, NotApplicable):
+        return RuleAnswers(page.id, not_applicable=str(reason))
+    if isinstance(reason, Isolated) and page.control in _ROLES:
+        return RuleAnswers(page.id, not_applicable=_NO_API)
+    return RuleAnswers(page.id, unavailable=str(reason))
 
 
 def _confirmed(asked: dict[str, RuleAnswers], evidence: Evidence) -> dict[str, RuleAnswers]:

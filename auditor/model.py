@@ -98,6 +98,10 @@ class Unavailable(Exception):  # noqa: N818 - a state of the evidence rather tha
     """Evidence that could not be had; the text is the sentence that the report prints."""
 
 
+class Isolated(Unavailable):
+    """Likewise of a database, of which it is known all the same that no API role exists."""
+
+
 class NotApplicable(Exception):  # noqa: N818 - likewise
     """Evidence that this target positively does not have; the text is the sentence that the report prints."""
 

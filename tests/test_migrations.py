@@ -102,6 +102,17 @@ def test_a_declarative_schema_is_no_migration() -> None:
         assert list(ask_database(PAGES["migration-blocking-index"], database)) == []
 
 
+def test_nobody_promised_that_a_loose_file_runs_on_an_empty_server() -> None:
+    text = "create table a (id int primary key);\nalter table made_by_hand enable row level security;\ncreat table b;"
+    cases: list[tuple[Layout, set[str | None]]] = [("schema", {"low", None}), ("sql", {None})]
+    for layout, ranks in cases:
+        with ExitStack() as stack:
+            found = History(layout, "db", ".", {"db/1_all.sql": text}, (), supabase=False)
+            database = build_shadow(found, find_binaries(None), None, stack)
+            answers = _found(database, "migration-replay-failure")
+        assert {answer.severity and answer.severity.value for answer in answers} == ranks
+
+
 @pytest.mark.parametrize("server", SERVERS)
 def test_locks_are_read_from_the_server(server: str | None) -> None:
     second = f"""{INDEX}

@@ -63,7 +63,37 @@ def test_a_path_may_say_that_it_is_for_everybody(path: str, severity: Severity, 
 
 
 @pytest.mark.parametrize(
-    ("path", "severity"), [("/users/update", Severity.LOW), ("/auth/reset-password", Severity.MEDIUM)]
+    ("lookup", "severity"),
+    [
+        ("const id = await redis.get(`reset:${token}`)", Severity.LOW),
+        ("const key = PREFIX + token; const id = await redisClient.get(key)", Severity.LOW),
+        ("const id = await redis.get(`user:${name}`)", Severity.HIGH),
+    ],
+)
+def test_what_a_mail_sends_may_be_kept_in_a_cache(lookup: str, severity: Severity, tmp_path: Path) -> None:
+    change = "await prisma.user.update({ where: { id }, data: { password } })"
+    given = "const { token, name, password } = await c.req.json()"
+    handler = f"async (c) => {{ {given}; {lookup}; {change}; return c.json({{}}) }}"
+    rows = asked(tmp_path, endpoint_without_auth, hono(f"app.post('/change', {handler})"))
+    assert rows["POST /change"].severity is severity, rows
+
+
+@pytest.mark.parametrize(
+    ("call", "severity"), [("checkout.sessions.create", Severity.MEDIUM), ("refunds.create", Severity.HIGH)]
+)
+def test_a_guest_may_be_meant_to_pay(call: str, severity: Severity, tmp_path: Path) -> None:
+    handler = f"async (c) => c.json(await stripe.{call}({{ amount: 5 }}))"
+    rows = asked(tmp_path, endpoint_without_auth, hono(f"app.post('/give', {handler})"))
+    assert rows["POST /give"].severity is severity, rows
+
+
+@pytest.mark.parametrize(
+    ("path", "severity"),
+    [
+        ("/users/update", Severity.LOW),
+        ("/auth/reset-password", Severity.MEDIUM),
+        ("/auth/change-password", Severity.LOW),
+    ],
 )
 def test_a_password_that_is_asked_again_weighs_less(path: str, severity: Severity, tmp_path: Path) -> None:
     top = "import { jwt } from 'hono/jwt'\nimport bcrypt from 'bcrypt'"

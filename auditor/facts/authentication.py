@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditor.facts.asked import LOCAL, asked, before_errors, followed, in_itself, is_code
+from auditor.facts.letting_pass import lets_nobody_pass
 from auditor.facts.py_routes import is_python
 from auditor.facts.refusals import (
     denies,
@@ -14,6 +15,7 @@ from auditor.facts.refusals import (
     refuses,
     refuses_or_gives_nothing,
     refuses_without_session,
+    turns_away,
     wants_credential,
     wants_session,
 )
@@ -103,6 +105,8 @@ def _look_at_guard(reacher: Reacher, guard: Site, seen: _Seen) -> None:
     name, reach = _short(guard), reacher.reach(guard)
     if _LETS_PASS.search(text_of(guard.node)) or _FORGERY.search(text_of(_root(guard))[-40:]):
         return
+    if any(lets_nobody_pass(body.node) for body in reacher.reach(guard, 1).bodies if body.node.type in LOCAL):
+        return
     if found := asked(reacher, guard, _GUARD_HOPS):
         library = not any(body.node.type in LOCAL for body in reach.bodies)
         if library or found.strict:  # else it looks who calls, and lets everybody pass
@@ -114,7 +118,9 @@ def _look_at_guard(reacher: Reacher, guard: Site, seen: _Seen) -> None:
         seen.sure = seen.sure or f"{name} (refuses requests without a credential)"
     elif any(_denies(reacher, body) for body in reacher.reach(guard, 1 if guard.node.type in LOCAL else 2).bodies):
         seen.sure = seen.sure or f"{name} (answers 401)"
-    elif any(reacher.says(body, refuses_without_session) for body in reacher.reach(guard, 1).bodies):
+    elif any(reacher.says(body, refuses_without_session) for body in reacher.reach(guard, 1).bodies) or (
+        guard.node.type in LOCAL and reacher.says(guard, turns_away)
+    ):
         seen.sure = seen.sure or f"{name} (refuses requests without a session)"
     elif found is None:
         _by_name(reacher, reacher.symbols.resolve(guard.path, _root(guard)), name, reach.bodies, seen)
@@ -210,6 +216,11 @@ def _refuses(reacher: Reacher, bodies: list[Site]) -> bool:
 
 
 def _short(site: Site) -> str:
+    """What a guard is called: nobody wants to read the first line of a function that has no name."""
+    if site.node.type in LOCAL:
+        holder = site.node.parent
+        named = site.node.child_by_field_name("name") or (holder and holder.child_by_field_name("name"))
+        return text_of(named) if named else "a middleware"
     return " ".join(text_of(site.node).split())[:40]
 
 

@@ -46,6 +46,12 @@ _RAW = re.compile(
     r"\.\$(?:(?P<read>queryRaw\w*)|(?P<write>executeRaw\w*))$"
     r"|^(?:\w+\.)*(?:pool|pg|client|conn|connection|knex|db)\.(?P<query>query|execute|raw)$"
 )
+# The tag of postgres.js, Neon and Vercel before a whole statement; parts of one say nothing.
+_TAG = re.compile(r"(?:^|\.)(?:sql|pg|tx|trx|db)$")
+_TAGGED = re.compile(
+    r"`\s*(?:(?P<read>select\b[^;`]*?\bfrom)|insert\s+into|update|delete\s+from)\s+(?:only\s+)?(?:\w+\.)?\"?(?P<table>\w+)",
+    re.IGNORECASE,
+)
 _SEND = re.compile(
     r"(?:^|\.)send_?(?:e?mail|sms|message|otp|invite|verification|notification|magic|reset|welcome|template|\w*email)\w*$"
     r"|(?:^|\.)(?:emails\.send|messages\.create|batch\.send|resetPasswordForEmail|signInWithOtp|inviteUserByEmail)$"
@@ -122,6 +128,13 @@ def _by_driver(call: Call) -> Effect | None:
         return Effect(READ if match["read"] else WRITE, call, match["model"])
     if _ON_ROW.search(call.name) and (table := _model_of(call)):
         return Effect(WRITE, call, table)
+    return _raw(call)
+
+
+def _raw(call: Call) -> Effect | None:
+    """Statements of SQL, as the text or the template that a call is given."""
+    if _TAG.search(call.name) and (match := _TAGGED.match(text_of(call.node.child_by_field_name("arguments")))):
+        return Effect(READ if match["read"] else WRITE, call, match["table"])
     if match := _RAW.search(call.name):
         write = match["write"] or (match["query"] and _WRITES.search(text_of(call.node)))
         return Effect(WRITE if write else READ, call)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.authentication import authentication
 from auditor.facts.auto_imports import read_auto_imports
-from auditor.facts.effects import Effect, effects
+from auditor.facts.effects import READ, WRITE, Effect, effects
 from auditor.facts.helper_names import Helpers, with_helpers
 from auditor.facts.hosting import with_hosted
 from auditor.facts.limits import rate_limit
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from auditor.facts.symbols import Files
     from auditor.facts.units import UnitFacts
     from auditor.model import Control
+
+_WRITING = {"POST", "PUT", "PATCH", "DELETE"}
 
 
 def _no_text(_: str) -> str | None:
@@ -85,7 +87,8 @@ class Inventory:
         if endpoint not in self._effects:
             reach = self.reacher.reach(endpoint.handler).calls if endpoint.handler is not None else []
             of_calls = python_effects if is_python(endpoint) else effects
-            self._effects[endpoint] = [each for call in reach for each in self._of_call(of_calls, call)]
+            found = [each for call in reach for each in self._of_call(of_calls, call)]
+            self._effects[endpoint] = [_as_generic(endpoint, each) for each in found]
         return self._effects[endpoint]
 
     def _of_call(self, of_calls: Callable[[Iterable[Call]], Iterable[Effect]], call: Call) -> list[Effect]:
@@ -135,3 +138,17 @@ def find_endpoints(
     unlisted = unlisted_servers(paths, text)
     given = Given(tuple(paths), units, text)
     return Inventory(list(dict.fromkeys(listed)), Reacher(symbols), unlisted=unlisted, given=given)
+
+
+def _as_generic(endpoint: Endpoint, effect: Effect) -> Effect:
+    """What a view of REST framework does by itself to the rows of its `queryset`: no code of its own says so."""
+    whole = endpoint.handler is not None and endpoint.handler.node.type == "class_definition"
+    if (
+        whole
+        and endpoint.framework == "Django"
+        and endpoint.method in _WRITING
+        and effect.kind == READ
+        and effect.table
+    ):
+        return replace(effect, kind=WRITE)
+    return effect

@@ -173,7 +173,7 @@ def _only_decodes(text: str) -> bool:
 
 def guards_of(symbols: Symbols, decorators: Iterable[Decorator]) -> Iterator[Guard]:
     for name, site in decorators:
-        if name == "UseGuards" and site.node.type == "call_expression":
+        if name in {"UseGuards", "UseMiddleware"} and site.node.type == "call_expression":
             yield from (guard_of(symbols, Site(site.path, given)) for given in arguments_of(site.node))
 
 

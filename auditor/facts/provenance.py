@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 # The object's last change is the place for these kinds; for a table it is where it was created.
 _SAYS_NOTHING = {"comment_stmt", "alter_owner_stmt", "alter_object_schema_stmt"}
 _MAKES = ("CREATE ", "SELECT INTO")
+_RIGHTS = re.compile(r"\bsecurity\s+(?:definer|invoker)\b", re.IGNORECASE)
 _REPLACED = {"policy", "function", "view", "materialized view"}
 
 
@@ -112,6 +114,8 @@ class Provenance:
             return _span(self._last_policy(place.identity) or statements[0])
         if place.column and (narrowed := _column(statements, place.column)):
             return narrowed
+        if place.kind == "function":
+            return _span(_body(statements))
         return _span(statements[-1] if place.kind in _REPLACED else statements[0])
 
     def _last_policy(self, table: str) -> Statement | None:
@@ -119,6 +123,12 @@ class Provenance:
         plain = table.replace('"', "")
         made = (s for s in reversed(self._statements) if s.kind == "create_policy_stmt")
         return next((s for s in made if relation_name(s.body.table) == plain), None)
+
+
+def _body(statements: list[Statement]) -> Statement:
+    """The last that says what a function does, or with whose rights: not one that only sets its search_path."""
+    made = [s for s in statements if s.kind == "create_function_stmt" or _RIGHTS.search(s.text)]
+    return (made or statements)[-1]
 
 
 def _span(statement: Statement) -> FileSpan:

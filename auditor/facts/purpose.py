@@ -11,6 +11,16 @@ _DEVELOPMENT = {
     "override", "github", "cursor", "gitpod", "codespaces", "playground",
 }  # fmt: skip
 
+# A file that calls a function of its own and hands nothing on is a program; with these words one that stays and serves.
+_STARTS = re.compile(
+    r"^(?:void\s+|await\s+)?(?P<name>[A-Za-z_$][\w$]*)\(\)\s*(?:;|\.(?:then|catch|finally)\b|$)", re.MULTILINE
+)
+_HANDS_ON = re.compile(r"^export\b|\bmodule\.exports\b|^exports\.\w", re.MULTILINE)
+_STAYS = re.compile(
+    r"\blisten\(|\bserve\w*\(|createServer|\bWorker\b|\bconsume\w*\(|subscribe\(|setInterval|schedule|cron|\.on\(|express\(|[fF]astify\("
+    r"|while\s*\(\s*true|ReactDOM|createRoot|document\.|window\."
+)
+
 
 def is_for_development(path: str) -> bool:
     """Whether a word of the path says so: `docker-compose.dev.yml`, `.devcontainer/compose.yml`, `docker/testing/`."""
@@ -20,3 +30,11 @@ def is_for_development(path: str) -> bool:
 def is_aside(path: str) -> bool:
     """Whether a path belongs to tests, examples or other people's code."""
     return is_vendored(path) or is_test(path) or is_example(path)
+
+
+def runs_once(text: str) -> bool:
+    """Whether JavaScript is a program that somebody starts by hand, does its work and ends."""
+    started = _STARTS.search(text)
+    if started is None or _HANDS_ON.search(text) or _STAYS.search(text):
+        return False
+    return bool(re.search(rf"\b(?:function\s+|(?:const|let)\s+){re.escape(started['name'])}\b", text))

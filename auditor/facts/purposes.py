@@ -19,7 +19,8 @@ _WORD = r"(?:^|[/_.\-#:\[])(?:{})(?:$|[/_.\-\]?])"
 _SIGNS_IN = re.compile(
     _WORD.format(
         r"log-?in|sign-?in|sign-?up|log-?out|sign-?out|forgot(?:-?password)?|reset-?password|password-?reset|oauth2?|sso|saml"
-        r"|magic-?link|otp|csrf|mfa|2fa|passkeys?|webauthn|auth|verify-?e?mail|(?:re-?)?send-?(?:verification|confirmation|activation|otp|magic)\w*|verification-?email"
+        r"|magic-?link|otp|csrf|mfa|2fa|passkeys?|webauthn|auth|(?:verify|validate|confirm)-?e?mail|verification-?email"
+        r"|(?:re-?)?send-?(?:e?mail-)?(?:verification|validation|confirmation|activation|otp|magic)[\w-]*"
         r"|(?:password|account)-?recovery|recover(?:-?password)?|account-?exists|refresh-?tokens?|(?:oauth|auth|sso|login)-?callback|check-?password"
     ),
     re.IGNORECASE,
@@ -41,6 +42,7 @@ _ACTION_SIGNS_IN = re.compile(
 _HANDLER_SIGNS_IN = re.compile(
     r"(?:sign_?(?:[iI]n|[uU]p)|log_?[iI]n)(?:[A-Z_]\w*)?|register_?(?:[nN]ew_?)?(?:[uU]ser|[aA]ccount|[cC]ustomer)"
 )
+_OPERATION_SIGNS_IN = re.compile(rf"register|createAccount|{_HANDLER_SIGNS_IN.pattern}")
 _PLAIN = re.compile(
     _WORD.format(
         r"health\w*|live(?:ness)?|ready|readyz|livez|readiness|ping|status|version|robots\.txt|sitemap\.xml|favicon\.ico|metrics"
@@ -71,6 +73,9 @@ _SENT_TOKEN = re.compile(
     r"(?:where|eq|findUnique|findFirst|findOne)\b[^;]{0,120}\b(?:t|[a-z]\w*T|\w+_t)oken\b"
     r"|\b(?:t|[a-z]\w*T)oken\s*:\s*(?:\w+\.){0,3}(?:input|body|params|query|data|args|parsed)\.\w{0,30}[tT]oken\b"
 )
+# `redis.get(PREFIX + token)`: what a mail's token stands for, kept for a while.
+_KEPT_TOKEN = re.compile(r"(?:\+\s*|\$\{\s*|\b(?:get|getdel|getDel)\(\s*)(?:t|[a-z]\w*T)oken\b")
+_STORE = re.compile(r"\b(?:redis|cache|kv)\w*\.get\w*\(", re.IGNORECASE)
 # What visitors do who have no account: they subscribe, write to the owner, are counted.
 _VISITORS = re.compile(
     r"(?:^|[/_.\-#])(?:(?:un)?subscribe\w*|\w*subscribers?\.(?:upsert|create|add)|newsletter\w*|wait-?list\w*|(?:submit[-_]?)?contact(?:[-_]?(?:us|form))?"
@@ -88,8 +93,15 @@ def signs_in(endpoint: Endpoint, effects: Iterable[Effect]) -> bool:
         return True
     if endpoint.method == "ACTION":
         return bool(_ACTION_SIGNS_IN.search(endpoint.path.partition("#")[2]))
-    path = endpoint.path.replace("_", "-")
-    return bool(_SIGNS_IN.search(path) or _MAY_SIGN_IN.search(path)) or _makes_session(endpoint)
+    if endpoint.method == "MUTATION" and _OPERATION_SIGNS_IN.fullmatch(endpoint.path.rpartition(".")[2]):
+        return True
+    return signs_in_at(endpoint.path) or _makes_session(endpoint)
+
+
+def signs_in_at(path: str) -> bool:
+    """Whether an address says so."""
+    path = path.replace("_", "-")
+    return bool(_SIGNS_IN.search(path) or _MAY_SIGN_IN.search(path))
 
 
 def _makes_session(endpoint: Endpoint) -> bool:
@@ -127,7 +139,7 @@ def for_visitors(endpoint: Endpoint, text: str) -> bool:
 
 def opened_by_token(text: str) -> bool:
     """Whether a token that only its owner was sent chooses the row: a link in a mail, an invitation."""
-    return bool(_SENT_TOKEN.search(text))
+    return bool(_SENT_TOKEN.search(text) or (_STORE.search(text) and _KEPT_TOKEN.search(text)))
 
 
 def asks_for_token(text: str) -> bool:

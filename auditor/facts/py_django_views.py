@@ -217,7 +217,7 @@ def _of_class(
     special: list[Site] | None = None,
 ) -> Route:
     method, name, tail = what
-    handler = _own(names, view, name)
+    handler = _own(names, view, name) or (_own(names, view, "destroy") if name == "delete" else None)
     around = [_own(names, view, each) for each in ("setup", "dispatch", "initial", "parse_params")]
     guards = [*shared, *(Site(view.path, each) for each in decorators(view.node))]
     guards += [Site(f.path, each) for f in (*around, handler) if f is not None for each in decorators(f.node)]

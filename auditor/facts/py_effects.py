@@ -82,7 +82,7 @@ def _on_rows(call: Call) -> Effect | None:
             return Effect(WRITE if groups["write"] else READ, call, groups.get("model") or groups.get("table") or "")
     if match := _SESSION.match(call.name):
         return _by_session(call, match)
-    known = not isinstance(call.target, External)
+    known = not isinstance(call.target, External) or call.last == "delete"  # `self.get_object().delete()`
     return Effect(WRITE, call) if known and _OBJECT.match(call.name) and not _NOT_ROWS.search(call.name) else None
 
 

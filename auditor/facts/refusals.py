@@ -14,10 +14,12 @@ _MAPPED = re.compile(r"\binstanceof\s+\w+|\bcase\s+[\w.'\"]+\s*:|[!=]==?\s*[\w.]
 _CALLER = re.compile(r"header|cookie|session|token|user|auth|api_?key|\bkey\b", re.IGNORECASE)
 # Where a middleware, or a framework, puts the caller.
 _HELD = (
+    r"(?:(?:ctx|context|c)\.(?=req(?:uest)?\.))?"
     r"(?:(?:req|request|ctx|c|context|event|res|reply|locals)\.(?:(?:session|state|locals|var|raw|auth)(?:\(\))?\??\.)?"
     r"(?:user\w{0,12}|session|auth|account|currentUser|admin|member|apiKey)|(?:req|request)\.session\??\.\w{1,30}"
     r"|(?:c|ctx|context)\.get\(\s*[\"'](?:user\w{0,20}|session|auth|account|jwtPayload|currentUser|claims|apiKey)[\"']\s*\))"
 )
+_NOBODY = re.compile(rf"!\s*{_HELD}")
 _TESTED = re.compile(rf"(?:!\s*|\bif\s*\(\s*){_HELD}")
 _KEPT = re.compile(rf"\b(?:const|let|var)\s+(\w+)(?:\s*:[^=;\n]{{1,60}})?\s*=\s*{_HELD}(?!\w)")
 _TAKEN = re.compile(
@@ -85,6 +87,11 @@ def wants_session(text: str) -> bool:
 def refuses_without_session(text: str) -> bool:
     """The same for code that says no in so many words."""
     return refuses(text) and wants_session(text)
+
+
+def turns_away(text: str) -> bool:
+    """Whether a guard stops where nothing before it has found somebody."""
+    return bool(_NOBODY.search(text) and _REFUSES.search(text))
 
 
 def wants_credential(text: str) -> bool:

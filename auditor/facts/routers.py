@@ -200,18 +200,29 @@ class Routers:
 
     def _openapi(self, router: Router, at: At, given: list[Site]) -> None:
         """`app.openapi(createRoute({ method, path, request, middleware }), handler)`."""
-        route = self.symbols.resolve(given[0].path, given[0].node)
-        options = arguments_of(route.node) if isinstance(route, Site) and route.node.type == "call_expression" else []
-        if not isinstance(route, Site) or not options or options[0].type != "object":
+        declared = self._declarations(given[0])
+        if not declared:
             return
-        declared = Site(route.path, options[0])
-        method, where, middleware = (property_of(options[0], key) for key in ("method", "path", "middleware"))
-        methods = text_at(self.symbols, Site(route.path, method)) if method is not None else None
-        place = text_at(self.symbols, Site(route.path, where)) if where is not None else None
+        method, where, middleware = (_first(declared, key) for key in ("method", "path", "middleware"))
+        methods = text_at(self.symbols, method) if method is not None else None
+        place = text_at(self.symbols, where) if where is not None else None
         place = re.sub(r"\{(\w+)\}", r":\1", place or "*")
-        before = self._handlers([Site(route.path, middleware)]) if middleware is not None else ()
-        event = Event("route", at, path_of(router.base, place), ((methods or "all").upper(),), declared=declared)
+        before = self._handlers([middleware]) if middleware is not None else ()
+        event = Event("route", at, path_of(router.base, place), ((methods or "all").upper(),), declared=declared[-1])
         self._add(router, replace(event, handlers=(*before, *self._handlers(given[1:2]))))
+
+    def _declarations(self, site: Site, depth: int = _MAX_NESTED) -> list[Site]:
+        """The objects that declare a route, the nearest first: `{ ...listNotes, middleware: [requireUser] }`."""
+        if site.node.type == "object":
+            spread = [child.named_children[0] for child in site.node.named_children if child.type == "spread_element"]
+            inner = [self._declarations(Site(site.path, node), depth - 1) for node in spread] if depth else []
+            whole = any(inner) or property_of(site.node, "path") is not None
+            return [site, *(found for each in reversed(inner) for found in each)] if whole else []
+        route = self.symbols.resolve(site.path, site.node)
+        if not isinstance(route, Site) or route.node.type != "call_expression":
+            return []
+        given = arguments_of(route.node)
+        return [Site(route.path, given[0])] if given and given[0].type == "object" else []
 
     def _handlers(self, given: list[Site], depth: int = _MAX_NESTED) -> tuple[Site, ...]:
         """The functions of a registration: arrays and `...factory.createHandlers(a, b)` are taken apart."""
@@ -249,6 +260,12 @@ class Routers:
 
 def _verbs(name: str) -> tuple[str, ...]:
     return ("DELETE" if name == "del" else name.upper(),)
+
+
+def _first(declared: list[Site], key: str) -> Site | None:
+    """The value of a property in the nearest object that has it."""
+    found = ((each.path, property_of(each.node, key)) for each in declared)
+    return next((Site(path, node) for path, node in found if node is not None), None)
 
 
 def _is_path(site: Site) -> bool:

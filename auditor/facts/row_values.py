@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _MOST = 80
 _LONGEST = 2_000
 _PRIVATE = ("draft", "private", "pending", "inactive", "unpublished", "hidden", "member", "user", "viewer")
+_PLATFORM = re.compile(r"(?i)\b(?:root|system|super_?users?|(?:super|sys|platform|global)[_ -]?admins?)\b")
+_PRIVILEGED = re.compile(r"(?i)(?:^|_|\b)(?:admin\w*|moderator|manager|staff|owner|editor|support|operator)(?:_|\b)")
 _WORDS = ("audit", "audit-row", "abc", "a@example.com", "https://example.com/a", "#a1b2c3", "+15555550100", "USD", "US", "en",
           "12:00", "2026-01-01", "/a", "en-US", "A", "1", "", "00000000000")  # fmt: skip
 _NUMBERS = (1, 0, 2, 5, 10, 50, 100, 1000, 12, 2026, 0.5, -1)
@@ -53,7 +55,7 @@ def candidates(table: Table, column: Column, world: World, checks: Sequence[Chec
     if column.elements and not _is_array(column):
         return usual
     if column.category == "S":
-        found: list[Any] = [*_private_first([v for v in asked if isinstance(v, str)]), *usual]
+        found: list[Any] = [*_least_first([v for v in asked if isinstance(v, str)], table), *usual]
         found = [_fitting(value, column) for value in [*found, *_lengths(terms, world), *_cases(terms, found)]]
     elif column.category == "N":
         found = [value for value in map(number, asked) if value is not None]
@@ -95,6 +97,19 @@ def _private_first(labels: Sequence[str]) -> list[str]:
     return sorted(order, key=lambda label: (label.lower() not in _PRIVATE, order[label]))
 
 
+def _least_first(labels: Sequence[str], table: Table) -> list[str]:
+    """A user who was made an administrator proves nothing by what he reaches: such a label is the last to be tried."""
+    return sorted(_private_first(labels), key=lambda label: _power(label, table))
+
+
+def _power(label: str, table: Table) -> int:
+    """Whoever founds a tenant owns it; what a table of users alone calls an owner is one everywhere."""
+    if _PLATFORM.search(label):
+        return 2
+    within = len({key.target for key in table.foreign_keys}) > 1
+    return int(not within and _PRIVILEGED.search(label) is not None)
+
+
 def _is_array(column: Column) -> bool:
     return column.category == "A" or column.type.endswith("[]")
 
@@ -105,7 +120,7 @@ def _usual(table: Table, column: Column, world: World) -> list[Any]:
     if _is_array(column):
         return ["{}", "{" + _element(column) + "}"]
     if column.elements:
-        return _private_first(column.elements)
+        return _least_first(column.elements, table)
     return _of_type(table, column, kind, world) or _by_category(column, kind, world)
 
 

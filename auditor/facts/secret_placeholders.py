@@ -12,7 +12,7 @@ from collections import Counter
 # What people write where a secret should go.
 _GRAMMAR = re.compile(
     r"your|example|change[_-]?(?:me|this|it)|placeholder|dummy|fake|redacted|x{4,}|\*{3}|\.{3}|…|<|>|\$\{|\$\(|\{\{|%\(|%s"
-    r"|insert|replace|goes[_-]?here|[_-]here\b|^\$|^\{.*\}$|^\[.*\]$|not[_-]?(?:a[_-]?)?real|encrypted:|^ENC\[|todo|lorem|foobar",
+    r"|insert|replace|goes[_-]?here|[_-]here\b|^\$|^\{.*\}$|^\[.*\]$|not[_-]?(?:a[_-]?)?real|blah|random[_-]?(?:stuff|chars|characters|letters)|encrypted:|^ENC\[|todo|lorem|foobar",
     re.IGNORECASE,
 )
 # In the random part of a provider's key a short word may stand by chance: only these never do.

@@ -56,10 +56,26 @@ def _severity(function: Function) -> Severity:
     """One value read is little; what is written, or read as rows, is the caller's to take."""
     if _hands_out_secrets(function):
         return Severity.HIGH
+    if _only_clears(function):
+        return Severity.LOW
     if not function.writes and (function.single_value or function.in_policy):
         return Severity.INFO if function.yes_or_no else Severity.LOW
     asked_for = not function.writes and any(function.mentions(parameter) for parameter in function.parameters)
     return Severity.HIGH if "anon" in function.callers and not asked_for else Severity.MEDIUM
+
+
+_EXPIRED = re.compile(
+    r"\bdelete\s+from\s+[\w.\"]+(?:\s+(?:as\s+)?\w+)?\s+where\s+[\w.\"]*expir\w*\s*<=?\s*"
+    r"(?:now\s*\(\s*\)|current_timestamp)\s*(?:;|\Z)",
+    re.IGNORECASE,
+)
+_CHANGES = re.compile(r"\b(?:insert\s+into|update|delete|truncate|perform|execute|call|merge)\b", re.IGNORECASE)
+
+
+def _only_clears(function: Function) -> bool:
+    """It deletes what has expired and nothing else, whoever calls: a caller can only do early what is to be done."""
+    left, cleared = _EXPIRED.subn(" ", function.body)
+    return not function.parameters and bool(cleared) and not _CHANGES.search(left)
 
 
 def _hands_out_secrets(function: Function) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from auditor.detectors.functions import asked_secret, caller_id, function_answer, read_functions, whom
@@ -13,6 +14,13 @@ if TYPE_CHECKING:
     from auditor.detectors.functions import Function
     from auditor.model import Answer
     from auditor.sources.database import Database
+
+# The first administrator of an installation: it stops as soon as there is one.
+_ONCE = re.compile(
+    r"\bbegin\s+if\s+exists\s*\(\s*select\b[^;]{0,200}?\brole\b[^;]{0,40}?'(?:\w*admin\w*|owner)'[^;]{0,60}?\)\s*then\s+"
+    r"(?:raise\s+exception\b|return\s+(?:false|null)\b)",
+    re.IGNORECASE,
+)
 
 
 def ask(database: Database) -> Iterator[Answer]:
@@ -51,7 +59,7 @@ def _harmless(function: Function) -> bool:
 
 
 def _severity(function: Function) -> Severity:
-    if asked_secret(function):
+    if asked_secret(function) or _ONCE.search(function.body):
         return Severity.MEDIUM
     if not function.writes and (function.single_value or function.in_policy):
         return Severity.LOW

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from auditor.detectors.code_answers import Judged, answers
 from auditor.facts.code_values import GUESSABLE, Value
+from auditor.facts.purpose import runs_once
 from auditor.facts.syntax import text_of
 from auditor.model import Severity
 
@@ -41,7 +42,6 @@ def ask(repository: Repository, code: Code) -> Iterator[Answer]:
 
 
 def _judge(event: Event, text: str) -> Judged | None:
-    del text
     value, name = _used(event)
     if (
         value is None
@@ -49,6 +49,8 @@ def _judge(event: Event, text: str) -> Judged | None:
         or value.items is not None
         or value.keys is not None
         or not event.guessable(value)
+        or _handed_on(event)
+        or runs_once(text)
     ):
         return None
     if not _SECRET.search(name) or _NOT_SECRET.search(name):
@@ -58,6 +60,17 @@ def _judge(event: Event, text: str) -> Judged | None:
         f"{source} makes what is kept as `{name[:40]}`: who has seen some of its values can tell the next",
         "weak-random",
     )
+
+
+def _handed_on(event: Event) -> bool:
+    """Whether a variable is passed on, or a function is called, by whose name it was judged where it was made."""
+    for node in (event.node, event.node.parent):
+        if node and (node.type in {"pair", "variable_declarator"} or node.type.startswith("assignment")):
+            source = node.child_by_field_name("value") or node.child_by_field_name("right")
+            called = source and source.type in {"call", "call_expression"} and source.child_by_field_name("function")
+            name = text_of(called or source).rpartition(".")[2]
+            return bool(source and (called or source.type == "identifier") and _SECRET.search(name))
+    return False
 
 
 def _used(event: Event) -> tuple[Value | None, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.database_calls import HINTS, DatabaseRead, database_reads
 from auditor.facts.loops import Loop, is_per_row, loops_around
+from auditor.facts.purpose import runs_once
 from auditor.facts.sites import (
     FUNCTIONS,
     ancestors,
@@ -77,7 +78,7 @@ def ask(repository: Repository, code: Code) -> Iterator[Answer]:
 
 
 def _is_aside(path: str, code: Code) -> bool:
-    return bool(_ASIDE.search(path)) or "process.argv" in code.text(path)
+    return bool(_ASIDE.search(path)) or "process.argv" in code.text(path) or runs_once(code.text(path))
 
 
 def _is_browser(path: str, text: str) -> bool:

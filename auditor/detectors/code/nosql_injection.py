@@ -28,6 +28,11 @@ _NO_STORE = re.compile(
 )
 _SANITISED = re.compile(r"mongo-?[sS]anitize|sanitizeFilter")
 _MOST = 4  # levels of a filter
+# What stands under these is compared as it is, an object too.
+_LITERAL = {
+    "$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$size", "$mod", "$exists", "$type", "$regex",
+    "$options", "$search", "$text", "$set", "$push",
+}  # fmt: skip
 
 PER_FILE = True
 
@@ -72,7 +77,7 @@ def _operators(event: Event, value: Value, depth: int) -> frozenset[str]:
     found = event.data(value, "structure") if value.whole and not value.built else frozenset()
     if depth:
         for name, inner in (value.keys or {}).items():
-            if name not in {"$eq", "$search", "$text", "$set", "$push"}:
+            if name not in _LITERAL:
                 found |= _operators(event, inner, depth - 1)
         for inner in value.items or ():
             found |= _operators(event, inner, depth - 1)

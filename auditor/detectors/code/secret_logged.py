@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from auditor.facts.purpose import runs_once
 from auditor.facts.sites import arguments, is_client_module, span_of, stripped, subject_of
 from auditor.facts.syntax import text_of
 from auditor.model import Answer, FileSpan, State
@@ -34,6 +35,8 @@ _NO_SECRET = re.compile(
     r"|(?i:public|publishable|anon|hash|encrypted|masked|redacted|_?id$|count|csrf)"
 )
 _PROGRAM = re.compile(r"__name__\s*==\s*[\"']__main__|\b(?:argparse|typer|click)\b")
+_STARTED = re.compile(r"import\.meta\.(?:url\s*===|main)|===?\s*import\.meta\.url|require\.main\s*===?\s*module")
+_PRINTS = re.compile(r"print$|console\.")
 _FOR_A_TERMINAL = re.compile(
     r"(?i)(?:^|/)(?:cli|bin|commands?|management|migrations?|seeds?|scripts?|tools?|dev|examples?)/|\bcli\.\w+$"
 )
@@ -63,10 +66,10 @@ def _in_file(code: Code, path: str, kind: str) -> Iterator[Answer]:
     seen: Counter[str] = Counter()
     if path.endswith((".tsx", ".jsx")):
         return
-    prints = kind == "call" and _PROGRAM.search(code.text(path)) is not None  # to the one who runs it
+    prints = _is_program(code.text(path), kind)  # to the one who runs it
     for call in code.nodes(path, kind):
         function = text_of(call.child_by_field_name("function"))
-        if not _LOGS.match(function) or not _WORDS.search(text_of(call)) or (prints and function == "print"):
+        if not _LOGS.match(function) or not _WORDS.search(text_of(call)) or (prints and _PRINTS.match(function)):
             continue
         found = next((name for arg in arguments(call) for name in _written(arg)), None)
         subject = subject_of("log", path, call, seen)
@@ -75,6 +78,10 @@ def _in_file(code: Code, path: str, kind: str) -> Iterator[Answer]:
         else:
             detail = f"`{found}` is written to the log: whoever reads the log has it"
             yield Answer(subject, State.FAIL, detail, span_of(path, call), evidence="secret-logged")
+
+
+def _is_program(text: str, kind: str) -> bool:
+    return _PROGRAM.search(text) is not None if kind == "call" else bool(_STARTED.search(text)) or runs_once(text)
 
 
 def _written(node: Node) -> Iterator[str]:

@@ -41,12 +41,15 @@ _PRODUCTION = re.compile(r"(?<![!=])={2,3}\s*[\"']prod|^\(?\s*is_?prod", re.IGNO
 _DATABASE = re.compile(
     r"(?:^|_)(?:DB|DATABASE|PG|POSTGRES|POSTGRESQL|MYSQL|MONGO|MONGODB|REDIS|RABBITMQ|SMTP|CLICKHOUSE)_"
 )
+_STORE = re.compile(r"(?i)rabbit|postgres|mysql|mariadb|mongo|redis|kafka|clickhouse|database|smtp")
+_SERVICE = re.compile(r"(?i)\bhost\w*\s*(?::\s*str)?\s*=\s*[\"'](?:[a-z][\w-]*|127\.0\.0\.1)[\"']")
 _LOCAL = re.compile(r"localhost|127\.0\.0\.1|host\.docker\.internal")
 _SAYS_NOTHING = re.compile(
     r"missing|not[-_ ]?set|un(?:configured|set|defined|known|used)|disabled|no[-_ ]?key|invalid|build"
     r"|stub|test|required|\s",
     re.IGNORECASE,
 )
+_TESTS = re.compile(r"\bNODE_ENV\s*(?:\?\?|\|\|)?=\s*[\"']test[\"']")
 _NAMED = re.compile(r"(?:COOKIE|HEADER|STORAGE|CACHE)_KEY$")
 _NAME = re.compile(r"^(?!.*(?:secret|change|pass|default))[a-z]+(?:[_-][a-z0-9]+)+$")
 _SHORT = 6  # no service gives out keys of so few characters
@@ -123,6 +126,8 @@ def _excuse(read: Read, value: str, text: str) -> str:
         return "its fallback is empty"
     if _NAMED.search(read.name.upper()) and _NAME.match(value):
         return "it is the name of a cookie, or of something else that is kept"
+    if _TESTS.search(text):
+        return "the file makes its own process a test"
     if _only_in_development(read.node):
         return "the fallback holds in development only"
     if _refused(read, value, text):
@@ -143,7 +148,14 @@ def _excuse_of_value(read: Read, value: str, text: str) -> str:
     around = "\n".join(text.split("\n")[first : read.node.end_point[0] + _NEAR])
     if _DATABASE.search(read.name.upper()) and _LOCAL.search(around):
         return "the default of a store on the same machine"
+    if _STORE.search(_class_of(read.node)) and _SERVICE.search(around):
+        return "the default of a store of the same compose file"
     return ""
+
+
+def _class_of(node: Node) -> str:
+    """The class of settings that a variable belongs to: `class RabbitMQSettings`."""
+    return next((text_of(o.child_by_field_name("name")) for o in ancestors(node) if o.type == "class_definition"), "")
 
 
 def _only_in_development(node: Node) -> bool:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _SEVERITY = {"seed data": Severity.INFO, "needs a superuser": Severity.LOW, "already exists": Severity.LOW}
 
+_MISSING = "refers to something that does not exist"
+
 _NAMED = 6  # relations in one sentence
 
 
@@ -25,17 +27,19 @@ def ask(database: Database) -> Iterator[Answer]:
     for failure in [*database.replay.failures, *database.missing.values()]:
         failed.setdefault(failure.statement.path, []).append(failure)
     tables = {table.name: table.identity for table in database.schema.tables.values()}
+    loose = database.history is not None and database.history.layout == "schema"
     for path, statements in each_file(database):
         subject = f"migration {path}"
         for failure in failed.get(path, []):
-            yield _answer(subject, failure, tables)
+            yield _answer(subject, failure, tables, loose=loose)
         if path not in failed:
             yield Answer(subject, State.OK, f"{len(statements)} statements replayed", FileSpan(path, 1))
     for path in database.history.unread if database.history else ():
         yield Answer(f"migration {path}", State.UNKNOWN, "the file could not be read", FileSpan(path, 1))
 
 
-def _answer(subject: str, failure: Failure, tables: dict[str, str]) -> Answer:
+def _answer(subject: str, failure: Failure, tables: dict[str, str], *, loose: bool) -> Answer:
+    """A loose file is run by hand, when what it leans on is there: nobody promised that it runs on an empty server."""
     statement = failure.statement
     names = _unknown(failure, tables)
     touched = f"; not known because of it: {names}" if names else ""
@@ -44,7 +48,7 @@ def _answer(subject: str, failure: Failure, tables: dict[str, str]) -> Answer:
         State.FAIL,
         f"{failure.cause}: ERROR {failure.sqlstate}: {failure.message}{touched}",
         FileSpan(statement.path, statement.line, statement.end_line),
-        severity=_SEVERITY.get(failure.cause),
+        severity=Severity.LOW if loose and failure.cause == _MISSING else _SEVERITY.get(failure.cause),
         evidence=f"{failure.sqlstate} {failure.message}",
     )
 

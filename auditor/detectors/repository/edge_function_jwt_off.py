@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from auditor.facts.edge_authentication import sign_of, suggestive
 from auditor.facts.edge_source import reach
 from auditor.facts.purpose import is_aside
+from auditor.facts.purposes import signs_in_at
 from auditor.facts.supabase_config import ConfigError, line_of, read_config, setting
 from auditor.model import Answer, FileSpan, State
 
@@ -75,6 +76,8 @@ def _authenticates(entry: str, repository: Repository, modules: dict[str, Module
     for path, text in reached.parts:
         if sign := sign_of(text):
             return State.OK, f"its own source {sign} ({path})"
+    if signs_in_at(f"/{posixpath.basename(posixpath.dirname(entry))}"):
+        return State.OK, "people who sign in here have no token yet"
     if name := suggestive([text for _, text in reached.parts], reached.outside):
         return State.UNKNOWN, f"whether {name} authenticates the caller could not be followed"
     return State.FAIL, f"and nothing in {entry} or what it imports authenticates the caller"

@@ -29,6 +29,7 @@ _ELSEWHERE = re.compile(
     re.IGNORECASE,
 )
 # Nobody is known before these, whatever a guard of the whole server, with exceptions of its own, seemed to ask.
+_OWN_PASSWORD = re.compile(r"(?:change|update)[-_]?password|password/(?:change|update)", re.IGNORECASE)
 _BEFORE = re.compile(r"/(?:log-?in|sign-?in|sign-?up|forgot-?password)/?$", re.IGNORECASE)
 
 
@@ -84,7 +85,8 @@ def _asked_again(inventory: Inventory, endpoint: Endpoint) -> bool:
     In Python, where a password that is compared counts as asking, only what stands before the handler does.
     """
     asked = inventory.authentication(replace(endpoint, handler=None) if is_python(endpoint) else endpoint)
-    return asked.presence is Presence.PRESENT and not signs_in(endpoint, ())
+    elsewhere = not signs_in(endpoint, ()) or _OWN_PASSWORD.search(endpoint.path) is not None
+    return asked.presence is Presence.PRESENT and elsewhere
 
 
 def _credentials(endpoint: Endpoint, effects: list[Effect]) -> bool:

@@ -51,6 +51,8 @@ _ONCE = re.compile(
     r"|(?:complete|setup|initiali[sz]|install)\w*(?:already|done|status)",
     re.IGNORECASE,
 )
+# Whoever calls it is sent to pay himself: guests are often meant to.
+_CHECKOUT = re.compile(r"\bcheckout\.(?:sessions|Session)\.create$", re.IGNORECASE)
 _OPERATIONS = {"tRPC", "GraphQL", "Apollo", "Pothos", "Yoga"}
 # What changes nothing but the answer itself.
 _HARMLESS = re.compile(
@@ -152,6 +154,8 @@ def _severity(endpoint: Endpoint, worst: Effect, text: str) -> Severity:
     """An action that only reads is a read like any other, but one of people, of money or for administrators."""
     if worst.kind != READ:
         if _SET_UP.search(endpoint.path) and _ONCE.search(text):
+            return Severity.MEDIUM
+        if _CHECKOUT.search(worst.call.name):
             return Severity.MEDIUM
         by_link = asks_for_token(text) or (_SHARED.search(endpoint.path) and _BY_ID.search(text))
         return Severity.MEDIUM if by_link else Severity.HIGH

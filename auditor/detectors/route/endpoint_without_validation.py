@@ -57,7 +57,7 @@ def _fault(endpoint: Endpoint, open_ones: list[Read], effects: list[Effect]) -> 
     if worst.kind == "arguments":
         detail = "its arguments come from the browser and go through no schema"
     if severity is Severity.HIGH:
-        detail += ", and goes into the database as a whole"
+        detail += f", and {'go' if worst.kind == 'arguments' else 'goes'} into the database as a whole"
     elif worst.by_hand:
         detail += "; some of it is checked by hand"
     return Answer(endpoint.subject, State.FAIL, detail, place, severity=severity, evidence=worst.kind)

@@ -1,0 +1,39 @@
+"""Middleware that looks for the caller, and hands those on for whom it finds nobody."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from auditor.facts.syntax import text_of, walk
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+_CALLER = (
+    r"(?:[\w$]+\??\.)*(?!(?:is|needs|requires?|has|should|must)[A-Z_])\w*"
+    r"(?:[tT]oken|[aA]uth(?:_?[hH]eader|orization)?|[hH]eader|[uU]ser|[sS]ession|jwt|JWT|[bB]earer|[cC]redentials?|[pP]ayload|[cC]laims|decoded)"
+)
+_NOBODY = re.compile(rf"!\s*{_CALLER}(?![\w(.?\[])|{_CALLER}\s*===?\s*(?:null|undefined)\b")
+_SOMEBODY = re.compile(rf"^\(\s*{_CALLER}(?:\s*&&\s*[\w$.?]+\.startsWith\([^()]*\))?\s*\)$")
+_ON = re.compile(r"(?<![\w$.])next\(\s*\)")
+_REFUSES = re.compile(r"\b40[13]\b|\bthrow\b|[uU]nauthori[sz]ed|[fF]orbidden|\bredirect\w*\(|\bnext\(\s*[\w\"'`]")
+
+
+def lets_nobody_pass(function: Node) -> bool:
+    """Whether a caller without a token reaches what comes after, though one whose token is wrong may not."""
+    if not _ON.search(text_of(function)):
+        return False
+    return any(_passes(node, function) for node in walk(function) if node.type == "if_statement")
+
+
+def _passes(node: Node, function: Node) -> bool:
+    condition = text_of(node.child_by_field_name("condition"))
+    then = text_of(node.child_by_field_name("consequence"))
+    if _NOBODY.search(condition) and "&&" not in condition:
+        return bool(_ON.search(then)) and not _REFUSES.search(then)
+    if not _SOMEBODY.search(condition) or node.child_by_field_name("alternative") is not None:
+        return False
+    after = node.next_named_sibling
+    around = text_of(function).replace(text_of(node), "")
+    return after is not None and bool(_ON.search(text_of(after))) and not _REFUSES.search(around)
