@@ -69,7 +69,8 @@ def may_hold_token(text: str) -> bool:
 def find_tokens(text: str) -> Iterator[Found]:
     """Every provider's key in a text; public keys, test values of documentations and placeholders are none."""
     joined = _ANY_JOINED.search(text) is not None
-    for known in FORMATS:
+    possible = FORMATS if joined or any(hint in text for hint in _OTHERS) else ()
+    for known in possible:
         if any((joined or hint not in _JOINED) and hint in text for hint in known.hints):
             yield from _matches(known, text)
     if "AKIA" in text or "ASIA" in text:
