@@ -27,7 +27,7 @@ def work(
         import procrastinate
     except ImportError:
         raise UsageError("--queue needs procrastinate: pip install 'backend-audit[fleet]'") from None
-    app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=url))
+    app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=url, min_size=1, max_size=4))
 
     @app.task(name=_TASK, queue=_QUEUE, retry=2)
     def scan(**given: Any) -> None:  # noqa: ANN401 - as it was queued
