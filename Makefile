@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo-report.html
 
-.PHONY: demo test check lint format generate samples rule bench clean
+.PHONY: demo test check lint format generate samples rule bench bench-fleet clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/backend-audit scan fixtures/leaky -o html=$(DEMO); \
@@ -41,6 +41,10 @@ samples: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.benchmarks.bench $(BENCH)
 
+# Fifty repositories and workers that are killed: fails where a scan is lost or done twice.
+bench-fleet: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.benchmarks.fleet $(BENCH)
+
 # make rule kind=catalog id=some-fault
 rule: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.new_rule $(kind) $(id)
@@ -58,4 +62,4 @@ $(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
 	@touch $@ $(VENV)/.installed
 
 clean:
-	rm -rf $(VENV) $(DEMO) build dist
+	rm -rf $(VENV) .venv-bench $(DEMO) build dist

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
@@ -155,13 +156,13 @@ class CodeLane:
         digest = repository.digest
         self._keep(
             {
-                keys[path]: {"found": value, "others": {other: digest(other) for other in value.get("others", ())}}
+                keys[path]: {"said": value["said"], "others": {other: digest(other) for other in value["others"]}}
                 for path, value in found.items()
             }
         )
-        found |= {path: value["found"] for path, value in known.items()}
+        found |= known
         # A file that nobody answered for is an error, and not a file without findings.
-        return [from_packed(unpack(found[path])) for path in paths] if pages else []
+        return [from_packed(unpack(json.loads(found[path]["said"]))) for path in paths] if pages else []
 
     def _key(self, what: str, evidence: Evidence, path: str, *more: Any) -> bytes:  # noqa: ANN401 - what JSON knows
         if self.store is None:
@@ -182,8 +183,8 @@ class CodeLane:
 def _holds(value: dict[str, Any], evidence: Evidence) -> bool:
     """Whether the other files that were looked at are as they were."""
     repository: Repository = evidence.get("repository")
-    found, others = value.get("found"), value.get("others")
-    if not isinstance(found, dict) or not isinstance(others, dict):
+    said, others = value.get("said"), value.get("others")
+    if not isinstance(said, str) or not isinstance(others, dict):
         return False
     return all(repository.digest(path) == digest for path, digest in others.items())
 

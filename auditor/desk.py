@@ -5,6 +5,7 @@ A scan has one desk of its own, or several in worker processes (`auditor.worker`
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Protocol
 
 from auditor.facts.unlisted import unread_languages
@@ -33,7 +34,9 @@ class Desk(Protocol):
         ...
 
     def ask_files(self, pages: Sequence[Page], paths: Sequence[str], unread: dict[str, str]) -> dict[str, Any]:
-        """The answers of rules on single files, by path."""
+        """The answers of rules on single files, by path: `said` as JSON text, which takes little memory, and the
+        `others` that were looked at.
+        """
         ...
 
     def ask_whole(self, pages: Sequence[Page], unread: dict[str, str]) -> dict[str, Any]:
@@ -54,10 +57,8 @@ class OwnDesk:
         code: Code,
         public: tuple[str, ...] = (),
         helpers: Helpers | None = None,
-        *,
-        forgets: bool = False,
     ) -> None:
-        self._repository, self._code, self._forgets = repository, code, forgets
+        self._repository, self._code = repository, code
         self._public, self._helpers = public, helpers
 
     def broken(self, paths: Sequence[str]) -> list[str]:
@@ -68,14 +69,9 @@ class OwnDesk:
         found: dict[str, Any] = {}
         for path in paths:
             answered = ask_file(pages, self._repository, self._code, path)
-            found[path] = {
-                "answers": pack(answered.answers),
-                "crashed": answered.crashed,
-                "places": pack(answered.places),
-                "others": list(answered.others),
-            }
-            if self._forgets:
-                self._code.forget([path])
+            said = {"answers": pack(answered.answers), "crashed": answered.crashed, "places": pack(answered.places)}
+            found[path] = {"said": json.dumps(said), "others": answered.others}
+            self._code.forget([path])
         return found
 
     def ask_whole(self, pages: Sequence[Page], unread: dict[str, str]) -> dict[str, Any]:

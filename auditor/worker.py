@@ -46,7 +46,7 @@ def _desk(given: dict[str, Any]) -> OwnDesk:
     if names is not None:
         auth, limit, validation, bases = names
         helpers = Helpers(tuple(auth), tuple(limit), tuple(validation), tuple((unit, base) for unit, base in bases))
-    return OwnDesk(repository, code, tuple(given["public"]), helpers, forgets=True)
+    return OwnDesk(repository, code, tuple(given["public"]), helpers)
 
 
 def _target(given: dict[str, Any]) -> Target:

@@ -114,16 +114,17 @@ def _required(table: Table, columns: tuple[str, ...]) -> bool:
 def people(schema: Schema) -> set[int]:
     """`auth.users`, and the tables that hold one row for each of its users (profiles)."""
     found = {schema.users} if schema.users else set()
-    for table in schema.tables.values():
-        own_key = [key for key in table.foreign_keys if key.columns == table.primary_key]
-        if any(key.target == schema.users for key in own_key):
-            found.add(table.oid)
-    return found
+    return found | {table.oid for table in schema.tables.values() if _is_profile(table, schema)}
+
+
+def _is_profile(table: Table, schema: Schema) -> bool:
+    return any(key.target == schema.users for key in table.foreign_keys if key.columns == table.primary_key)
 
 
 def speaks_for_users(table: Table, schema: Schema) -> bool:
     """Users, their tenants, and who belongs to which: what the rights to all other rows hang on."""
-    return bool(table.oid in people(schema) or _TENANT_TABLE.match(table.name) or _MEMBERS.search(table.name)) or (
+    person = (schema.users and table.oid == schema.users) or _is_profile(table, schema)
+    return bool(person or _TENANT_TABLE.match(table.name) or _MEMBERS.search(table.name)) or (
         table.name.lower() in {"users", "profiles"} or table.name.lower().startswith(("user_", "staff", "usuario"))
     )
 

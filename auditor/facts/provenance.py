@@ -45,6 +45,7 @@ class Provenance:
         self._births: dict[str, list[int]] = defaultdict(list)
         self._bare: dict[str, set[str]] = defaultdict(set)
         self._touched: dict[str, set[int]] = defaultdict(set)
+        self._policies: dict[str, Statement] = {}  # the last that was made for each table
         for event in events:
             if event.number is None or event.number >= len(statements):
                 continue
@@ -61,7 +62,10 @@ class Provenance:
                     self._bare[plain.rpartition(".")[2]].add(plain)
 
         for statement in statements:  # the server names no object for these
-            if statement.kind == "grant_stmt":
+            kind = statement.kind
+            if kind == "create_policy_stmt":
+                self._policies[relation_name(statement.body.table)] = statement
+            elif kind == "grant_stmt":
                 for item in statement.body.objects:
                     if item.WhichOneof("node") == "range_var":
                         self._touched[relation_name(item.range_var)].add(statement.number)
@@ -111,18 +115,12 @@ class Provenance:
         if place.aspect == "rls":
             return _span(_last_disabling(statements) or statements[0])
         if place.aspect == "policy":
-            return _span(self._last_policy(place.identity) or statements[0])
+            return _span(self._policies.get(place.identity.replace('"', ""), statements[0]))
         if place.column and (narrowed := _column(statements, place.column)):
             return narrowed
         if place.kind == "function":
             return _span(_body(statements))
         return _span(statements[-1] if place.kind in _REPLACED else statements[0])
-
-    def _last_policy(self, table: str) -> Statement | None:
-        """The last policy made for a table."""
-        plain = table.replace('"', "")
-        made = (s for s in reversed(self._statements) if s.kind == "create_policy_stmt")
-        return next((s for s in made if relation_name(s.body.table) == plain), None)
 
 
 def _body(statements: list[Statement]) -> Statement:

@@ -72,7 +72,8 @@ def _member_column(table: Table, owned: Owned, schema: Schema) -> str:
     """The user who is a member, not the one who invited."""
     usable = [name for name in owned.users if table.column(name) and not name.endswith("_by") and name != owned.tenant]
     key = {name for group in (table.primary_key, *table.unique) for name in group}
-    linked = {key.columns[0] for key in table.foreign_keys if key.target in people(schema)}
+    persons = people(schema)
+    linked = {key.columns[0] for key in table.foreign_keys if key.target in persons}
     return min(usable, key=lambda name: (name not in key, name not in linked, usable.index(name)), default="")
 
 

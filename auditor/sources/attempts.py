@@ -192,7 +192,8 @@ class Statements:
         self, table: Table, owned: Owned, aim: Aim, user: World, tenant: World, session: psycopg.Connection[Any]
     ) -> Iterator[Try]:
         """A new row in the name of `user`, among what belongs to `tenant`."""
-        rows = tenant.rows | {oid: row for oid, row in user.rows.items() if _is_person(row, user)}
+        person = user.user
+        rows = tenant.rows | {oid: row for oid, row in user.rows.items() if _is_person(row, person)}
         draft = draft_row(table, self._schema, World("c", rows, owner=user.name), owned.users, None)
         planted = tenant.rows.get(table.oid) or {}
         unique = {name for group in (table.primary_key, *table.unique) for name in group} | set(owned.users)
@@ -236,9 +237,9 @@ def _bare(statement: sql.Composable, session: psycopg.Connection[Any], wanted: b
     return statement.as_string(session) if wanted else ""
 
 
-def _is_person(row: dict[str, Any], user: World) -> bool:
+def _is_person(row: dict[str, Any], user: str) -> bool:
     """A profile: the row's own id is the user's."""
-    return str(row.get("id", row.get("user_id"))) == user.user
+    return str(row.get("id", row.get("user_id"))) == user
 
 
 def _harmless(table: Table) -> Column:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,9 @@ _MAX_BYTES = 1_500_000
 _ENDLESS = re.compile(r"[A-Za-z0-9+/=_-]{600,}")
 _WORD = re.compile(r"\w+")
 _BLANKS = re.compile(r"\s{1000}")
+_PARSED = 2_000_000  # characters whose trees are kept, each of some twenty bytes; to parse them again takes 0.2 s
+_UNHELD = 2  # references to a tree that nobody has a node of: the table's and that of the question
+_FOLDED = 8  # files; the words of one are asked about one after another
 
 
 @dataclass(slots=True)
@@ -47,11 +51,12 @@ class Code:
     share: tuple[str, ...] | None = None
     touched: set[str] = field(default_factory=set)
     _trees: dict[str, Tree] = field(default_factory=dict)
+    _parsed: int = 0
     _texts: dict[str, str] = field(default_factory=dict)
     _flows: dict[str, Flow | None] = field(default_factory=dict)
     _modules: Modules | None = None
     _folded: dict[str, tuple[str, frozenset[str]]] = field(default_factory=dict)
-    _held: dict[tuple[str, re.Pattern[str]], bool] = field(default_factory=dict)
+    _held: dict[str, dict[re.Pattern[str], bool]] = field(default_factory=dict)
     _clients: dict[str, bool] = field(default_factory=dict)
 
     @property
@@ -74,15 +79,31 @@ class Code:
             self._trees.pop(path, None)
             self._flows.pop(path, None)
             self._folded.pop(path, None)
+            self._held.pop(path, None)
 
     def tree(self, path: str) -> Tree:
         """The syntax tree of one of `files`; a file with errors in it has a tree all the same."""
         self.touched.add(path)
-        if path not in self._trees:
+        tree = self._trees.get(path)
+        if tree is None:
             typed = self.files[path] in {"typescript", "tsx"}
             text = self.text(path)
-            self._trees[path] = _parsed(self.files[path], without_type_arguments(text) if typed else text)
-        return self._trees[path]
+            tree = _parsed(self.files[path], without_type_arguments(text) if typed else text)
+            self._make_room(len(text))
+            self._trees[path] = tree
+        return tree
+
+    def _make_room(self, size: int) -> None:
+        """Let go of the trees where there are many. One that somebody has a node of stays: nodes of another would not
+        be equal to those.
+        """
+        self._parsed += size
+        if self._parsed <= _PARSED:
+            return
+        for path in list(self._trees):
+            if sys.getrefcount(self._trees[path]) <= _UNHELD:
+                del self._trees[path]
+        self._parsed = size
 
     def nodes(self, path: str, *types: str) -> list[Node]:
         """The nodes of these types in one of `files`, in the order of the text."""
@@ -121,14 +142,21 @@ class Code:
     def holds(self, path: str, pattern: re.Pattern[str]) -> bool:
         """Whether a pattern is found in one of `files`; each is looked for once."""
         self.touched.add(path)
-        key = (path, pattern)
-        if key not in self._held:
-            if path not in self._folded:
-                folded = self.text(path).lower()
-                self._folded[path] = folded, frozenset(_WORD.findall(folded))
-            possible = may_match(pattern, *self._folded[path])
-            self._held[key] = possible and pattern.search(self.text(path)) is not None
-        return self._held[key]
+        held = self._held.setdefault(path, {})
+        if (known := held.get(pattern)) is None:
+            possible = may_match(pattern, *self._fold(path))
+            known = held[pattern] = possible and pattern.search(self.text(path)) is not None
+        return known
+
+    def _fold(self, path: str) -> tuple[str, frozenset[str]]:
+        """A text in lower case, and its words."""
+        if (known := self._folded.get(path)) is None:
+            folded = self.text(path).lower()
+            known = folded, frozenset(_WORD.findall(folded))
+            for other in list(self._folded)[: 1 - _FOLDED]:
+                self._folded.pop(other, None)
+            self._folded[path] = known
+        return known
 
     def text(self, path: str) -> str:
         """The file's text; words that nobody wrote (an image in a string) are broken up, every place staying its own.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from auditor.model import UsageError
@@ -27,7 +28,7 @@ def work(
         import procrastinate
     except ImportError:
         raise UsageError("--queue needs procrastinate: pip install 'backend-audit[fleet]'") from None
-    app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=url))
+    app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=url, min_size=1, max_size=4))
 
     @app.task(name=_TASK, queue=_QUEUE, retry=2)
     def scan(**given: Any) -> None:  # noqa: ANN401 - as it was queued
@@ -74,11 +75,25 @@ async def _until_done(app: Any, count: int, stale: float) -> None:  # noqa: ANN4
             update_heartbeat_interval=stale / 3, stalled_worker_timeout=stale,
         )  # fmt: skip
         for job in await app.job_manager.get_stalled_jobs(queue=_QUEUE, seconds_since_heartbeat=stale):
-            await app.job_manager.retry_job(job)
+            await _try_again(app, job)
         states = [await _count(app, status) for status in (Status.TODO, Status.DOING)]
         if not any(states):
             return
         await asyncio.sleep(_PAUSE)
+
+
+async def _try_again(app: Any, job: Any) -> None:  # noqa: ANN401 - an App and a Job
+    """Queue the job of a dead worker again. Where it was queued anew meanwhile, the old one gives way: its lock would
+    keep the new one waiting. Another worker may have been faster.
+    """
+    from procrastinate import exceptions
+    from procrastinate.jobs import Status
+
+    with contextlib.suppress(exceptions.ConnectorException):
+        try:
+            await app.job_manager.retry_job(job)
+        except exceptions.UniqueViolation:
+            await app.job_manager.finish_job(job, Status.ABORTED, delete_job=False)
 
 
 async def _count(app: Any, status: Any) -> int:  # noqa: ANN401 - an App and a Status

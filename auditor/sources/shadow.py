@@ -54,6 +54,15 @@ _POSTGREST = tuple(
         "server_cors_allowed_origins",
     ]
 )
+# The server has no autovacuum: of hundreds of tables that were just made it would think that there are none, and search
+# them in loops within loops. Tables of the system alone, so nothing of the history is run.
+_STATISTICS = "analyze " + ", ".join(
+    f"pg_catalog.pg_{name}"
+    for name in (
+        "attrdef", "attribute", "class", "constraint", "depend", "index", "namespace", "policy", "proc", "trigger",
+        "type",
+    )
+)  # fmt: skip
 _EVENTS = """
 select statement, dropped, classid::bigint, objid::bigint, tag, coalesce(identity, '')
 from backend_audit_recorder.event order by number
@@ -126,6 +135,7 @@ def _database(
     assumed: dict[str, str],
 ) -> Database:
     session = stack.enter_context(cluster.superuser())
+    session.execute(_STATISTICS.encode())
     events = [Event(*row) for row in session.execute(_EVENTS.encode()).fetchall()]
     scope = Scope(exposure, API_ROLES) if history.supabase else find_scope(session) or Scope(exposure)
     scope = replace(scope, hidden=_stand_ins(events))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from auditor.detectors.migrations import Fault, Past, ask_each
@@ -9,7 +10,7 @@ from auditor.facts.statements import enum_name
 from auditor.facts.table_changes import commands
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from auditor.facts.statements import Statement
     from auditor.model import Answer
@@ -28,12 +29,13 @@ _TIMEOUTS = ("lock_timeout", "statement_timeout", "transaction_timeout")
 
 
 def ask(database: Database) -> Iterator[Answer]:
-    return ask_each(database, _faults, "waits for no strong lock, or not for ever", hint=True)
+    bounded = database.replay is not None and _set_for_role(database.replay.statements)
+    return ask_each(database, partial(_faults, bounded), "waits for no strong lock, or not for ever", hint=True)
 
 
-def _faults(past: Past, statements: list[Statement]) -> Iterator[Fault]:
+def _faults(bounded: bool, past: Past, statements: list[Statement]) -> Iterator[Fault]:
     """One finding for a file: the first statement that may wait without end."""
-    if _set_for_role(past):
+    if bounded:
         return
     for statement in statements:
         if _bounds(statement):
@@ -54,10 +56,10 @@ def _bounds(statement: Statement) -> bool:
     return called and any(name in statement.text for name in _TIMEOUTS)
 
 
-def _set_for_role(past: Past) -> bool:
+def _set_for_role(statements: Sequence[Statement]) -> bool:
     """Whether the history itself gives its role or database a timeout."""
     kinds = {"alter_role_set_stmt", "alter_database_set_stmt"}
-    return any(s.kind in kinds and s.body.setstmt.name == "lock_timeout" for s in past.replay.statements)
+    return any(s.kind in kinds and s.body.setstmt.name == "lock_timeout" for s in statements)
 
 
 def _locked(statement: Statement) -> list[Any]:

@@ -1,0 +1,85 @@
+"""What keeps memory and time in proportion: trees that are let go of, and statistics for the catalog queries."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from auditor.model import DbObject
+from auditor.sources import code as code_module
+from auditor.sources.code import read_code
+from auditor.sources.repository import read_repository
+from tests.running import write
+from tests.shadow_support import shadow
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from auditor.sources.code import Code
+
+TEXT = "export const value = () => work(1);\n"
+
+
+@pytest.fixture
+def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Code:
+    """Ten files, of which the trees of three are kept."""
+    monkeypatch.setattr(code_module, "_PARSED", 3 * len(TEXT))
+    write(tmp_path, {f"src/a{number}.ts": TEXT for number in range(10)})
+    return read_code(read_repository(tmp_path))
+
+
+def _kept(code: Code) -> int:
+    return len(code._trees)  # noqa: SLF001 - what it holds is what is asked
+
+
+def test_trees_that_nobody_looks_at_are_let_go_of(code: Code) -> None:
+    assert 1 <= _kept(code) <= 3
+    assert [len(code.nodes(path, "call_expression")) for path in code.files] == [1] * 10
+    assert 1 <= _kept(code) <= 3
+
+
+def test_a_tree_stays_as_long_as_somebody_has_a_node_of_it(code: Code) -> None:
+    held = {path: code.nodes(path, "call_expression") for path in list(code.files)[:5]}
+    for path in code.files:
+        code.nodes(path, "arrow_function")
+    assert _kept(code) >= 5
+    assert all(code.nodes(path, "call_expression") == found for path, found in held.items())
+    held.clear()
+    for path in code.files:
+        code.nodes(path, "arrow_function")
+    assert _kept(code) <= 3
+
+
+def test_the_words_of_few_texts_are_kept(code: Code) -> None:
+    pattern = re.compile(r"\bwork\b")
+    assert all(code.holds(path, pattern) for path in code.files)
+    assert len(code._folded) <= 8  # noqa: SLF001 - as above
+
+
+def test_the_server_knows_how_many_tables_a_history_made() -> None:
+    made = "".join(f"create table public.t{number} (id uuid default gen_random_uuid());\n" for number in range(60))
+    counted = "select reltuples::int from pg_class where oid = 'pg_attrdef'::regclass"
+    with shadow(made, supabase=False) as database:
+        row = database.session.execute(counted).fetchone()
+    assert row is not None
+    assert row[0] >= 60
+
+
+def test_the_place_of_policies_is_that_of_the_last_one_made() -> None:
+    files = {
+        "1_a.sql": "create table public.a (id int);\nalter table public.a enable row level security;\n",
+        "2_b.sql": "create policy one on public.a for select using (true);\n",
+        "3_c.sql": "create policy two on public.a for insert with check (true);\n",
+        "4_d.sql": "create table public.b (id int);\n",
+    }
+    with shadow(files, supabase=False) as database:
+        assert database.provenance
+        ids = database.session.execute(
+            "select 'pg_class'::regclass::oid::int, 'public.a'::regclass::oid::int"
+        ).fetchone()
+        assert ids
+        found = database.provenance.span(DbObject("table", "public.a", ids[0], ids[1], aspect="policy"))
+    assert found is not None
+    assert found.path.endswith("3_c.sql")
