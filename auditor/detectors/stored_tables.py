@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from auditor.facts.declared_documents import MONGOOSE, mongoose_tables
+from auditor.facts.declared_documents import ENTITIES, SCHEMAS, document_tables, entity_tables
 from auditor.facts.declared_tables import DRIZZLE, PYTHON, drizzle_tables, python_tables
 from auditor.facts.histories import find_histories
 from auditor.facts.purpose import is_aside
@@ -46,7 +46,7 @@ def stored_tables(
 ) -> dict[str, StoredTable]:
     """Each table once, by its name in the database; the migration that makes it wins over what code says of it.
 
-    `documents`: the collections of a document store among them.
+    `documents`: what Mongoose, Sequelize and TypeORM store among them.
     """
     found: dict[str, StoredTable] = {}
     for files in sql:
@@ -91,5 +91,9 @@ def _declared(repository: Repository, code: Code) -> Iterator[Table]:
 def _documents(code: Code) -> Iterator[Table]:
     for path, language in code.files.items():
         text = code.text(path)
-        if language != "python" and mentions(text, MONGOOSE) and "Schema(" in text:
-            yield from mongoose_tables(path, text, code.nodes(path, "new_expression"))
+        if language == "python":
+            continue
+        if mentions(text, SCHEMAS):
+            yield from document_tables(path, text, code.nodes(path, "new_expression", "call_expression"))
+        if mentions(text, ENTITIES):
+            yield from entity_tables(path, code.nodes(path, "class_declaration"))

@@ -19,7 +19,7 @@ _SERVICES = (
     r"(?:google|gmail|gcal|youtube|github|gitlab|bitbucket|slack|discord|shopify|hubspot|salesforce|stripe|paypal|square|outlook"
     r"|microsoft|azure|office365|zoho|xero|quickbooks|notion|linear|jira|atlassian|asana|trello|airtable|figma|zoom|calendly"
     r"|dropbox|twitter|facebook|meta|instagram|linkedin|tiktok|pinterest|reddit|spotify|strava|fitbit|garmin|whoop|oura|plaid"
-    r"|mailchimp|mailgun|sendgrid|resend|twilio|zendesk|intercom|vercel|netlify|openai|anthropic|openrouter|mistral|groq"
+    r"|mailchimp|mailgun|sendgrid|resend|twilio|zendesk|intercom|vercel|netlify|openai|gemini|anthropic|openrouter|mistral|groq"
     r"|telegram|whatsapp|mercadopago|mercado_pago|pipedrive|clickup|monday|todoist|feishu|lark|dingtalk|woocommerce|lemon_?squeezy)"
 )
 _FOREIGN = re.compile(
@@ -27,11 +27,12 @@ _FOREIGN = re.compile(
     r"|(?:^|_)(?:client|consumer)_secret$"
 )
 _OF_SERVICE = re.compile(
-    rf"^{_SERVICES}_(?:(?:access|refresh|bot|auth|api|oauth2?|user|page|app|client|secret|personal|service|integration)_)*"
+    rf"^(?:{_SERVICES}_)+(?:(?:access|refresh|bot|auth|api|oauth2?|user|page|app|client|secret|personal|service|integration)_)*"
     r"(?:token|secret|api_?key|secret_key|access_key)$"
 )
 _NO_SECRET = re.compile(
     r"verify|verification|webhook|device|push|fcm|csrf|public|publishable|anon|site_key|client_id|usage|count|prefix|last_?four|expir"
+    r"|^(?:stripe|square|paypal|mercado_?pago|lemon_?squeezy)_token$"  # of a card, for one payment
 )
 # Who has these columns tells which service the token is for, or where that service is.
 _FROM = re.compile(
