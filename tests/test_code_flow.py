@@ -145,8 +145,8 @@ def test_places_of_semgrep_rules(rule: str, line: str, expected: bool) -> None:
 @pytest.mark.parametrize(
     ("body", "reached"),
     [
-        ("sink(quoteValue(req.query.a));", False),
-        ("const escapeTerm = (t) => t.trim(); sink(`name.eq.${escapeTerm(req.query.a)}`);", False),
+        ('const quoteValue = (t) => `"${t}"`; sink(quoteValue(req.query.a));', False),
+        ("const encodeTerm = (t) => t.trim(); sink(`name.eq.${encodeTerm(req.query.a)}`);", False),
         ("sink(req.query.a.replace(/[,()]/g, ''));", False),
         ("sink(req.query.a.replace(',', ''));", True),  # the first comma only
         ("sink(req.query.a.replace(/[%_]/g, '\\\\$&'));", True),
