@@ -99,12 +99,17 @@ def _condition(event: Event, text: str) -> Judged:
 def _data(event: Event, value: Value, text: str) -> frozenset[str]:
     """Request data in a text, and what the caller of a server action hands to it."""
     parts = [content(part) for part in value.args] if value.built and value.args else [value]
-    whole = CLEAN if _HARMLESS & value.safe else event.data(value, "sql")
-    harmless = frozenset().union(*(part.taint for part in parts if _HARMLESS & part.safe))
-    if whole - harmless or event.function is None or not _ACTIONS.search(text):
-        return whole - harmless
+    found = _harmful(event, parts)
+    beside = value.taint.difference(*(part.taint for part in parts))  # what another way of making it brought
+    found |= beside & _harmful(event, [value])
+    if found or event.function is None or not _ACTIONS.search(text):
+        return found
     given = _given(event.function)
     return frozenset(name for part in parts if (name := _parameter(part, given)))
+
+
+def _harmful(event: Event, values: list[Value]) -> frozenset[str]:
+    return CLEAN.union(*(event.data(value, "sql") for value in values if not _HARMLESS & value.safe))
 
 
 def _given(function: Function) -> set[str]:
