@@ -140,3 +140,19 @@ def test_places_of_semgrep_rules(rule: str, line: str, expected: bool) -> None:
     assert flow is not None
     judged = [found for event in flow.events if (found := judge(rule, event)) is not None]
     assert [reached for reached, _ in judged] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("body", "reached"),
+    [
+        ('const quoteValue = (t) => `"${t}"`; sink(quoteValue(req.query.a));', False),
+        ("const encodeTerm = (t) => t.trim(); sink(`name.eq.${encodeTerm(req.query.a)}`);", False),
+        ("sink(req.query.a.replace(/[,()]/g, ''));", False),
+        ("sink(req.query.a.replace(',', ''));", True),  # the first comma only
+        ("sink(req.query.a.replace(/[%_]/g, '\\\\$&'));", True),
+        ("sink(unescape(req.query.a));", True),
+        ("const trimmed = (t) => t.trim(); sink(trimmed(req.query.a));", True),
+    ],
+)
+def test_what_is_quoted_for_a_filter(body: str, reached: bool) -> None:
+    assert _reached(f"app.get('/', (req, res) => {{ {body} }});", "filter") == [reached]

@@ -12,7 +12,7 @@ from auditor.facts.code_checks import refine
 from auditor.facts.code_elsewhere import elsewhere, instance, is_class
 from auditor.facts.code_joins import COMPARES, folded, guessable, joined, settled
 from auditor.facts.code_members import attribute, element_of, item, record, whereabouts
-from auditor.facts.code_models import called, harmless
+from auditor.facts.code_models import called, harmless, quoted
 from auditor.facts.code_requests import member
 from auditor.facts.code_schemas import keep_valid
 from auditor.facts.code_values import (
@@ -99,12 +99,18 @@ def _call(flow: Flow, expr: ir.Call, env: Env) -> Value:
     kind = "new" if expr.is_new else "call"
     call = Event(kind, name, expr.node, args, named, receiver, env.cleared, env.function, *whereabouts(flow), func)
     flow.events.append(call)
+    return quoted(name, _outcome(flow, call, method, env))
+
+
+def _outcome(flow: Flow, call: Event, method: str, env: Env) -> Value:
+    func = call.func
+    assert func is not None
     if func.closure is None and func.origin is None and not is_class(func):
         return called(flow, call, method, env)
     if made := harmless(call):
         return made
     if func.closure is not None:
-        return flow.call(flow, func.closure, args, named, env)
+        return flow.call(flow, func.closure, call.args, call.named, env)
     if is_class(func):
         return instance(flow, func, call, env)
     return elsewhere(flow, func, call, env) or called(flow, call, method, env)

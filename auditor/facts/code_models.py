@@ -75,6 +75,9 @@ _SQL = re.compile(
 _MONGO = re.compile(
     r"^(?:mongo-sanitize|sanitize|mongoSanitize(?:\.sanitize)?|express-mongo-sanitize\.sanitize|String)$"
 )
+_QUOTES = re.compile(
+    r"(?i)(?!.*(?:safeParse|unescape|unquote))(?:\w+\.)*\w*(?:quote|escape|saniti[sz]e|encode|clean|safe|whitelist|allowed)\w*$"
+)
 _SANITISERS = re.compile(r"(?i)(?:^|\.)(?:sanitize|sanitise|escape|purify|clean|strip_tags)\w*$")
 
 
@@ -158,6 +161,13 @@ def harmless(call: Event) -> Value | None:
     return None
 
 
+def quoted(name: str, value: Value) -> Value:
+    """What a function gives, harmless for filters where its name says that it quotes, escapes or checks."""
+    if not value.taint or not _QUOTES.match(name):
+        return value
+    return replace(value, safe=value.safe | {"filter"})
+
+
 def _safe_for(call: Event, uses: tuple[str, ...]) -> Value:
     given = _carried(call)
     more = frozenset(uses) | ({"path"} if call.name == "encodeURIComponent" else frozenset())
@@ -232,4 +242,6 @@ def _replaced(call: Event) -> Value:
         safe.add("html")
     if text.strip("/gimu[]\\") in {"'", '"'}:
         safe |= {"xpath", "ldap"}
+    if any(mark in text for mark in ',()"') and not once and (put == "" or '"' in text):
+        safe.add("filter")
     return replace(call.receiver, safe=frozenset(safe), const=NOTHING)

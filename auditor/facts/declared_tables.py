@@ -54,7 +54,8 @@ def _drizzle_column(path: str, pair: Node) -> Column | None:
 def python_tables(path: str, classes: list[Node]) -> Iterator[Table]:
     for node in classes:
         body, name = node.child_by_field_name("body"), text_of(node.child_by_field_name("name"))
-        if body is None or not _BASES.search(text_of(node.child_by_field_name("superclasses"))):
+        bases = text_of(node.child_by_field_name("superclasses"))
+        if body is None or not (_BASES.search(bases) or "__tablename__" in text_of(body)):
             continue
         named = re.search(r"(?:__tablename__|db_table)\s*(?::\s*\w+\s*)?=\s*[\"'](\w+)[\"']", text_of(body))
         table = Table(named[1] if named else _snake(name), name, path, line_of(node))

@@ -121,7 +121,7 @@ def _statements(table: Table, calls: list[Node]) -> Iterator[str]:
 
 def _compared(table: Table, column: Column, text: str) -> Iterator[bool]:
     for match in re.finditer(rf"\b{re.escape(table.code)}\.{re.escape(column.code)}\s*(?:,|==)\s*([^)\n]+)", text):
-        yield _is_hashed(match[1], text)
+        yield is_hashed(match[1], text)
 
 
 def hashed_in_sql(table: Table, text: str) -> bool:
@@ -136,14 +136,14 @@ def _values(statement: str, column: Column, text: str) -> Iterator[bool]:
         rf"(?<![\w.$])[\"']?(?:{either})[\"']?\s*(?::|=(?!=))\s*([^,}}\n][^,}}]{{0,200}})", statement
     ):
         if not _NO_VALUE.match(match[1].strip()):
-            yield _is_hashed(match[1], text)
+            yield is_hashed(match[1], text)
     for match in re.finditer(rf"\.eq\(\s*[\"'](?:{either})[\"']\s*,\s*([^)]+)\)", statement):
-        yield _is_hashed(match[1], text)
+        yield is_hashed(match[1], text)
     for match in re.finditer(rf"[{{,]\s*({either})\s*(?=[,}}])", statement):
-        yield _is_hashed(match[1], text)
+        yield is_hashed(match[1], text)
 
 
-def _is_hashed(value: str, text: str) -> bool:
+def is_hashed(value: str, text: str) -> bool:
     """By a call or a name that says so, in the value or where its variable or function is written."""
     value = value.strip()
     if _HASHES.search(value):

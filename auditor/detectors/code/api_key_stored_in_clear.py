@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditor.facts.declared_tables import DRIZZLE, PYTHON, drizzle_tables, python_tables
-from auditor.facts.histories import find_histories
+from auditor.detectors.stored_tables import sql_files, stored_tables
 from auditor.facts.issued_keys import (
     HINTS,
     beside_columns,
@@ -18,9 +16,6 @@ from auditor.facts.issued_keys import (
     lookups,
     uses,
 )
-from auditor.facts.purpose import is_aside
-from auditor.facts.sites import mentions
-from auditor.facts.tables import prisma_tables, sql_tables
 from auditor.model import Answer, Confidence, FileSpan, Severity, State
 
 if TYPE_CHECKING:
@@ -28,6 +23,7 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node
 
+    from auditor.detectors.stored_tables import StoredTable
     from auditor.facts.tables import Column, Table
     from auditor.sources.code import Code
     from auditor.sources.repository import Repository
@@ -37,18 +33,10 @@ if TYPE_CHECKING:
 _PLUGIN = re.compile(r"from\s+[\"'](?:better-auth/plugins|@better-auth/api-key)")
 
 
-@dataclass(slots=True)
-class _Keys:
-    """One table as the migrations leave it, or as the program declares it; `declared` are its names in code."""
-
-    table: Table
-    declared: list[Table]
-
-
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     asked = False
-    sql = _sql_files(repository)
-    for name, keys in sorted(_tables(repository, code, sql).items()):
+    sql = sql_files(repository, HINTS)
+    for name, keys in sorted(stored_tables(repository, code, sql, _matters).items()):
         answer = _of_keys(name, keys, code, sql) if holds_issued_keys(keys.table) else _of_column(name, keys, code)
         asked = asked or answer is not None
         if answer is not None:
@@ -57,53 +45,14 @@ def ask(repository: Repository, code: Code) -> Iterator[Answer]:
         yield Answer(f"file {path}", State.UNKNOWN, reason, FileSpan(path, 1))
 
 
-def _tables(repository: Repository, code: Code, sql: list[dict[str, str]]) -> dict[str, _Keys]:
-    """Each table once, by its name in the database; the migration that makes it wins over what code says of it."""
-    found: dict[str, _Keys] = {}
-    for files in sql:
-        for table in sql_tables(files).values():
-            if _matters(table):
-                found.setdefault(table.name.lower(), _Keys(table, []))
-    for table in _declared(repository, code):
-        if _matters(table):
-            found.setdefault(table.name.lower(), _Keys(table, [])).declared.append(table)
-    return found
-
-
 def _matters(table: Table) -> bool:
     return holds_issued_keys(table) or bool(beside_columns(table))
 
 
-def _sql_files(repository: Repository) -> list[dict[str, str]]:
-    """The migrations of each history in their order; those for other servers than PostgreSQL by their names."""
-    paths = [path for path in repository.files if path.endswith((".sql", ".prisma", ".toml", ".json"))]
-    if not any(path.endswith(".sql") and mentions((repository.text(path) or "").lower(), HINTS) for path in paths):
-        return []
-    found = find_histories(paths, repository.units, repository.text)
-    files = [history.files for history in found.histories]
-    for folder, reason in found.set_aside.items():
-        if "PostgreSQL" in reason:
-            inside = [path for path in paths if path.endswith(".sql") and path.startswith(folder + "/")]
-            files.append({path: repository.text(path) or "" for path in inside})
-    return files
-
-
-def _declared(repository: Repository, code: Code) -> Iterator[Table]:
-    for path in repository.files:
-        if path.endswith(".prisma") and not is_aside(path):
-            yield from prisma_tables(path, repository.text(path) or "")
-    for path, language in code.files.items():
-        text = code.text(path)
-        if language == "python" and mentions(text, PYTHON):
-            yield from python_tables(path, code.nodes(path, "class_definition"))
-        elif language != "python" and mentions(text, DRIZZLE):
-            yield from drizzle_tables(path, code.nodes(path, "call_expression"))
-
-
-def _of_keys(name: str, keys: _Keys, code: Code, sql: list[dict[str, str]]) -> Answer | None:
+def _of_keys(name: str, keys: StoredTable, code: Code, sql: list[dict[str, str]]) -> Answer | None:
     """For a table that holds nothing but keys."""
     table = keys.table
-    clear = [column for column in clear_columns(table) if _still_there(column, keys.declared)]
+    clear = [column for column in clear_columns(table) if keys.still_has(column)]
     kept = kept_columns(table) or [column for declared in keys.declared for column in kept_columns(declared)]
     subject = f"table {name}"
     if not clear:
@@ -118,11 +67,11 @@ def _of_keys(name: str, keys: _Keys, code: Code, sql: list[dict[str, str]]) -> A
     return _failed(subject, column, kept, place, used=bool(seen))
 
 
-def _of_column(name: str, keys: _Keys, code: Code) -> Answer | None:
+def _of_column(name: str, keys: StoredTable, code: Code) -> Answer | None:
     """For a key in a table of something else: only where rows are found by it, so that it is a key of ours."""
     column = beside_columns(keys.table)[0]
     seen = list(_uses(keys, column, code, lookups))
-    if not seen or not _still_there(column, keys.declared):
+    if not seen or not keys.still_has(column):
         return None
     subject, place = f"table {name}", FileSpan(column.path, column.line)
     if any(seen):
@@ -130,7 +79,7 @@ def _of_column(name: str, keys: _Keys, code: Code) -> Answer | None:
     return _failed(subject, column, kept_columns(keys.table), place, used=True)
 
 
-def _by_library(code: Code, keys: _Keys) -> bool:
+def _by_library(code: Code, keys: StoredTable) -> bool:
     """Better Auth's plugin for API keys hashes them, unless it is told not to."""
     if keys.table.name.lower() not in {"apikey", "apikeys", "api_key", "api_keys"}:
         return False
@@ -150,13 +99,8 @@ def _failed(subject: str, column: Column, kept: list[str], place: FileSpan, *, u
     )
 
 
-def _still_there(column: Column, declared: list[Table]) -> bool:
-    """Whether the program's own description of the table has the column, where there is one."""
-    return not declared or any(column.name.lower() in table.columns for table in declared)
-
-
-def _uses(keys: _Keys, column: Column, code: Code, question: _Question) -> Iterator[bool]:
-    views = [keys.table, *(table for table in keys.declared if table is not keys.table)]
+def _uses(keys: StoredTable, column: Column, code: Code, question: _Question) -> Iterator[bool]:
+    views = keys.views
     words = {name for table in views for name in (table.name, table.code, table.code[:1].lower() + table.code[1:])}
     names = {column.name, *(held.code for table in views if (held := table.columns.get(column.name.lower())))}
     for path, language in code.files.items():
