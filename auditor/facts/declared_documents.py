@@ -22,6 +22,7 @@ _IS_TEXT = re.compile(
     r"^(?:(?:mongoose\.|Schema\.Types\.|Types\.)*String|[\"']string[\"'])$|\btype\s*:\s*(?:\w+\.)*String\b"
     r"|(?:DataTypes|Sequelize)\.(?:STRING|TEXT|UUID|CHAR)\b"
 )
+_STORED = re.compile(r"@(?:Column|ManyToOne|OneToOne)\b")
 _ENCRYPTED = re.compile(r"encrypt|cipher|transformer|\bset\s*[:(]", re.IGNORECASE)
 
 
@@ -85,7 +86,7 @@ def entity_tables(path: str, classes: list[Node]) -> Iterator[Table]:
 
 def _field(path: str, field: Node) -> Column | None:
     written, name = text_of(field), text_of(field.child_by_field_name("name"))
-    if field.type != "public_field_definition" or "@Column" not in written:
+    if field.type != "public_field_definition" or not _STORED.search(written):
         return None
     is_text = re.search(rf"\b{re.escape(name)}[?!]?\s*:\s*(?:string|Nullable<string>)", written) is not None
     renamed = re.search(r"\bname:\s*[\"'`](\w+)[\"'`]", written)

@@ -117,7 +117,8 @@ def _asks_who(inventory: Inventory, endpoint: Endpoint) -> bool:
 
 def _matters(inventory: Inventory, effect: Effect, owned: dict[str, bool]) -> bool:
     """A query on rows that belong to somebody, and that no policy of the database guards."""
-    if effect.kind not in {READ, WRITE} or not owned.get(folded(effect.table), False):
+    named = folded(re.sub(r"_?(?:[mM]odel|Collection)$", "", effect.table)) or folded(effect.table)
+    if effect.kind not in {READ, WRITE} or not owned.get(named, owned.get(folded(effect.table), False)):
         return False
     return supabase_table(effect.call.node) is None or by_service(inventory.reacher, effect)
 
