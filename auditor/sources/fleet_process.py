@@ -88,6 +88,11 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 def megabytes_of(process: int) -> int:
     """Resident memory of a process and of all that it started; shared pages count for each."""
+    return sum(family_of(process).values()) // _KILOBYTES
+
+
+def family_of(process: int) -> dict[int, int]:
+    """A process and all that it started, with the resident kilobytes of each."""
     listed = subprocess.run(
         ["/bin/ps", "-A", "-o", "pid=,ppid=,rss="], capture_output=True, text=True, check=False, timeout=20
     )  # fmt: skip
@@ -95,4 +100,4 @@ def megabytes_of(process: int) -> int:
     family = {process}
     for _ in range(8):  # deeper than any tree of a scan
         family |= {pid for pid, parent, _ in rows if parent in family}
-    return sum(size for pid, _, size in rows if pid in family) // _KILOBYTES
+    return {pid: size for pid, _, size in rows if pid in family}

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditor.sources.fleet_process import megabytes_of
+from auditor.sources.fleet_process import family_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,6 +50,20 @@ def generated(folder: Path, copies: int) -> Path:
     return folder
 
 
+def _megabytes(process: int) -> int:
+    """The memory of a process and of all that it started, a page that several share counted once (PSS)."""
+    return sum(_proportional(pid, resident) for pid, resident in family_of(process).items()) // 1024
+
+
+def _proportional(pid: int, resident: int) -> int:
+    try:
+        told = Path(f"/proc/{pid}/smaps_rollup").read_text("utf-8")
+    except OSError:
+        return resident  # not Linux, or the process has ended
+    found = re.search(r"^Pss:\s+(\d+)", told, re.MULTILINE)
+    return int(found[1]) if found else resident
+
+
 def measured(command: list[str]) -> Run:
     """Run a command to its end."""
     peak, ended = [0], threading.Event()
@@ -58,7 +72,7 @@ def measured(command: list[str]) -> Run:
 
     def watch() -> None:
         while not ended.wait(_TICK):
-            peak[0] = max(peak[0], megabytes_of(process.pid))
+            peak[0] = max(peak[0], _megabytes(process.pid))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -75,7 +89,7 @@ def scan(root: Path, cache: Path, report: Path) -> Run:
     report.unlink(missing_ok=True)
     command = [
         sys.executable, "-m", "auditor", "scan", str(root), "--offline", "-q", "--cache-dir", str(cache),
-        "-o", f"json={report}",
+        "--history-budget", "120", "-o", f"json={report}",  # a budget that runs out makes runs that cannot be compared
     ]  # fmt: skip
     found = measured(command)
     notes = json.loads(report.read_text("utf-8"))["evidence"]
