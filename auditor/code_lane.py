@@ -15,7 +15,7 @@ from auditor.detectors.code_answers import settled
 from auditor.file_rules import from_packed, is_per_file
 from auditor.inquiry import with_unread_languages
 from auditor.lanes import describe_code
-from auditor.model import RuleAnswers, Unavailable
+from auditor.model import Kind, RuleAnswers, Unavailable
 from auditor.packed import unpack
 from auditor.plan import Source
 from auditor.report import EvidenceNote
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _WORTH_A_PROCESS = 150  # files: a process takes half a second before it reads the first
 _MOST_PROCESSES = 8
+_FEW = 100  # changed files
 # Files that say which file an import means.
 _RESOLVES = re.compile(r"(?:config|package|deno|import)[^/]*/?[^/]*\.jsonc?$")
 
@@ -112,6 +113,7 @@ class CodeLane:
         known = {path: value for path, value in self._recalled(keys).items() if isinstance(value.get("broken"), bool)}
         desks: Desks = evidence.get("desks")
         missing = [path for path in code.files if path not in known]
+        desks.changed = len(missing)
         broken = {path for part in desks.shared(missing, lambda desk, share: desk.broken(share)) for path in part}
         self._keep({keys[path]: {"broken": path in broken} for path in missing})
         broken |= {path for path, value in known.items() if value["broken"]}
@@ -127,19 +129,21 @@ class CodeLane:
         desks: Desks = evidence.get("desks")
         code: Code = evidence.get("code")
         asked = Asked()
-        with ThreadPoolExecutor(1 if desks.whole in desks.sharing else 2) as pool:
+        shares = desks.of_whole(whole)
+        with ThreadPoolExecutor(1 if desks.whole in desks.sharing else 3) as pool:
             files = pool.submit(self._file_by_file, alone, evidence, code, desks)
-            rest = pool.submit(desks.whole.ask_whole, whole, code.unread) if whole else None
+            rest = [(part, pool.submit(desk.ask_whole, part, code.unread)) for desk, part in shares]
             try:
                 found = files.result()
                 asked.answers |= with_unread_languages(_by_rule(alone, found), evidence)
                 asked.answers |= with_unread_languages(_by_engine(engine, found, evidence), evidence)
             except Unavailable as reason:
                 asked.answers |= unknown([*alone, *engine], reason)
-            try:
-                evidence.adopt(_join(asked, rest.result()) if rest else ())
-            except Unavailable as reason:
-                asked.answers |= unknown(whole, reason)
+            for part, answer in rest:
+                try:
+                    evidence.adopt(_join(asked, answer.result()))
+                except Unavailable as reason:
+                    asked.answers |= unknown(part, reason)
         asked.notes += evidence.notes(["code", "semgrep"])
         return asked
 
@@ -191,10 +195,21 @@ def _holds(value: dict[str, Any], evidence: Evidence) -> bool:
 
 @dataclass(slots=True)
 class Desks:
-    """Those that share the files, and the one that looks at the whole."""
+    """Those that share the files, and the one that looks at the whole; `changed` files are asked about anew."""
 
     sharing: Sequence[Desk]
     whole: Desk
+    changed: int = 0
+
+    def of_whole(self, pages: Sequence[Page]) -> list[tuple[Desk, Sequence[Page]]]:
+        """Who is asked which of the rules on the whole code: where few files have changed, those without endpoints
+        go to a desk that has next to nothing else to do.
+        """
+        if self.changed > _FEW or self.whole in self.sharing:
+            return [(self.whole, pages)] if pages else []
+        routes = [page for page in pages if page.kind is Kind.ROUTE]
+        others = [page for page in pages if page.kind is not Kind.ROUTE]
+        return [(desk, part) for desk, part in ((self.whole, routes), (self.sharing[0], others)) if part]
 
     def shared(self, paths: Sequence[str], do: Callable[[Desk, Sequence[str]], Any]) -> list[Any]:
         """What each desk makes of its share of the files, every so-manieth one, so that the shares weigh the same."""
@@ -233,7 +248,7 @@ def _by_engine(pages: Sequence[Page], found: Sequence[FileAnswers], evidence: Ev
 def _join(asked: Asked, value: dict[str, Any]) -> list[EvidenceNote]:
     """Add what a desk made of the whole code; returns what it noted."""
     asked.answers |= {found.rule: found for found in unpack(value["answers"])}
-    asked.endpoints = unpack(value["endpoints"])
+    asked.endpoints = asked.endpoints or unpack(value["endpoints"])
     notes = [EvidenceNote.model_validate(note) for note in value["notes"]]
     asked.notes += notes
     return notes

@@ -59,6 +59,7 @@ def _rules(folder: Path) -> Path:
         {"severity": "ERROR", **rule.definition, "id": rule.id, "message": rule.message}
         for part in parts
         for rule in part
+        if not rule.followed  # those are asked of this tool's own engine, and have no patterns
     ]
     file.write_text(json.dumps({"rules": listed}), "utf-8")
     return file
