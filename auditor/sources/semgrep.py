@@ -27,6 +27,8 @@ from auditor.facts.semgrep_rules import RuleError, copy_name, merged, named, rea
 from auditor.facts.type_arguments import without_type_arguments
 from auditor.model import Unavailable
 from auditor.sources import semgrep_core, semgrep_said
+from auditor.sources.store import key_of
+from auditor.sources.tool import tool_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -52,7 +54,7 @@ def read_semgrep(
     What it once said of a text and these rules is in the `store`; only the other files are given to the engine.
     """
     found, rules = _rules(pages)
-    targets = _choose(rules, code, found)
+    targets = _choose(rules, code, found, store)
     if not targets:
         return Semgrep(found)
     started = time.monotonic()
@@ -119,19 +121,42 @@ def _rules(pages: Iterable[Page]) -> tuple[dict[str, PageMatches], list[SemgrepR
     return found, named(rules)
 
 
-def _choose(rules: list[SemgrepRule], code: Code, found: dict[str, PageMatches]) -> dict[str, list[SemgrepRule]]:
-    """Every file that may hold a match, and of which rules; the engine takes a second for a dozen of files."""
+def _choose(
+    rules: list[SemgrepRule], code: Code, found: dict[str, PageMatches], store: Store | None
+) -> dict[str, list[SemgrepRule]]:
+    """Every file that may hold a match, and of which rules; the engine takes a second for a dozen of files.
+
+    What was chosen for a file is in the `store`: to look for the words of all rules takes a second of its own.
+    """
+    shared = key_of("choice", tool_id(), [[rule.id, rule.definition] for rule in rules]).hex() if store else ""
+    keys = {path: key_of(shared, path, language, code.repository.digest(path)) for path, language in code.files.items()}
+    known = store.get_all(keys.values()) if store else {}
+    chosen = {path: _known_choice(known.get(key), len(rules)) for path, key in keys.items()}
+    fresh = {path: _indexes(rules, code, path) for path, indexes in chosen.items() if indexes is None}
+    if store and fresh:
+        store.put({keys[path]: {"rules": indexes} for path, indexes in fresh.items()})
     targets: dict[str, list[SemgrepRule]] = {}
-    for path, language in code.files.items():
-        holds = partial(code.holds, path)  # the rules of a page share their words
-        asking = [rule for rule in rules if rule.may_match(language, holds) and rule.may_look_at(path)]
-        if asking and _CLIENT.match(code.text(path)):
-            asking = [rule for rule in asking if rule.everywhere]
-        if asking:
+    for path in code.files:
+        if asking := [rules[index] for index in fresh.get(path) or chosen[path] or ()]:
             targets[path] = asking
             for page in {rule.page for rule in asking}:
                 found[page].files += (path,)
     return targets
+
+
+def _known_choice(value: Any, count: int) -> list[int] | None:  # noqa: ANN401 - whatever the store holds
+    listed = value.get("rules") if isinstance(value, dict) else None
+    sound = isinstance(listed, list) and all(isinstance(index, int) and 0 <= index < count for index in listed)
+    return listed if sound else None
+
+
+def _indexes(rules: list[SemgrepRule], code: Code, path: str) -> list[int]:
+    """The rules, by their place in the list, whose words a file holds."""
+    holds, language = partial(code.holds, path), code.files[path]  # the rules of a page share their words
+    asking = [n for n, rule in enumerate(rules) if rule.may_match(language, holds) and rule.may_look_at(path)]
+    if asking and _CLIENT.match(code.text(path)):
+        asking = [n for n in asking if rules[n].everywhere]
+    return asking
 
 
 def _lay_out(folder: Path, names: Mapping[str, str], rules: list[SemgrepRule], code: Code) -> None:
