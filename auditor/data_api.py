@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psycopg
 
 from auditor.detectors.policies import PG_CLASS, PG_PROC
-from auditor.listed import EndpointData, EndpointInput, EndpointRow
+from auditor.listed import CONTROLS, EndpointData, EndpointInput, EndpointRow
 from auditor.model import Control, DbObject, Presence
 from auditor.sources.data_api import read_data_api
 from auditor.sources.matrix import cells
@@ -35,14 +36,23 @@ _BY_RANK = (Presence.ABSENT, Presence.UNRESOLVED, Presence.PRESENT, Presence.NOT
 
 
 def data_api_rows(databases: Iterable[Database], probed: Mapping[str, Probed]) -> list[EndpointRow]:
-    """Every command on what the API serves, each database once: a live one stands for the replay beside it."""
+    """Every command on what the API serves. A live server and the replay of its migrations give one row: the replay
+    knows the place and what attempts have shown, and what the server lets through counts all the same.
+    """
     found: dict[tuple[str, str, str], EndpointRow] = {}
-    for database in databases:
+    for database in sorted(databases, key=lambda each: each.source == "live"):
         with suppress(psycopg.Error):  # a server that went away: the rules on it say so
             rows = _Api(database, probed.get(database.name)).rows() if database.api_roles else ()
             for row in rows:
-                found.setdefault((database.unit, row.method, row.path), row)
+                key = (row.unit, row.method, row.path)
+                found[key] = _joined(found[key], row) if key in found else row
     return sorted(found.values(), key=lambda row: (row.unit, row.framework, row.path, row.method))
+
+
+def _joined(row: EndpointRow, other: EndpointRow) -> EndpointRow:
+    """The first row, with what the other one has seen to be absent."""
+    absent = {name: found for name, found in other.controls.items() if found.presence is Presence.ABSENT}
+    return replace(row, controls=row.controls | absent)
 
 
 class _Api:
@@ -119,12 +129,12 @@ class _Api:
         data: EndpointData,
         takes: tuple[str, ...] = (),
     ) -> EndpointRow:
-        every = dict.fromkeys(("auth", "validation", "rate_limit", "signature", "ownership", "audit"), _NOTHING)
-        every |= {"cors": _NOTHING, "headers": _NOTHING}
+        every = dict.fromkeys(CONTROLS, _NOTHING)
         inputs = tuple(EndpointInput(source, Presence.NOT_APPLICABLE) for source in takes)
         place = self._database.locate(where)
         data = data if data.clients else EndpointData(data.reads, data.writes, ("caller",))
-        return EndpointRow(self._database.unit, method, path, framework, place, every | controls, inputs, data)
+        unit = (self._database.counterpart or self._database).unit
+        return EndpointRow(unit, method, path, framework, place, every | controls, inputs, data)
 
     def _auth(self, relation: Served, command: str) -> Control:
         """Whether somebody without a session is kept out."""

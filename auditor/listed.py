@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from auditor.model import Control, FileSpan, Presence, Proof
 
 
+CONTROLS = ("auth", "validation", "rate_limit", "signature", "ownership", "audit", "cors", "headers")
+
+
 @dataclass(frozen=True, slots=True)
 class EndpointInput:
     """One thing that an endpoint takes: `json`, `query`, `param`, …, whether a schema sees it, where that stands, and
@@ -33,9 +36,7 @@ class EndpointData:
 
 @dataclass(frozen=True, slots=True)
 class EndpointRow:
-    """One endpoint with its controls: `auth`, `validation`, `rate_limit`, `signature`, `ownership`, `audit`, `cors`,
-    `headers`. `where` is None for what only a live server has.
-    """
+    """One endpoint with its controls, each of `CONTROLS`. `where` is None for what only a live server has."""
 
     unit: str
     method: str

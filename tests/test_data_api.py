@@ -100,6 +100,20 @@ def test_without_attempts_the_catalog_speaks_and_knows_less() -> None:
     assert found["PATCH", "/rest/v1/notes"].controls["ownership"].presence.value == "unresolved"
 
 
+def test_a_server_that_lets_more_through_than_its_migrations_is_not_hidden_by_them() -> None:
+    loose = f"{SCHEMA} alter table public.notes disable row level security; create table public.late (id int);"
+    with shadow(SCHEMA) as replay, shadow(loose) as server:
+        server.name, server.unit, server.source = "server", "elsewhere", "live"
+        server.counterpart, server.provenance = replay, None
+        rows = data_api_rows([server, replay], {replay.name: probe(replay)})
+    found = {(row.method, row.path): row for row in rows}
+    assert len(found) == len(rows), "one row for both"
+    notes = found["PATCH", "/rest/v1/notes"]
+    assert (notes.controls["auth"].presence.value, notes.where is not None) == ("absent", True)
+    assert found["GET", "/rest/v1/open"].controls["ownership"].presence.value == "absent"
+    assert found["GET", "/rest/v1/late"].where is None
+
+
 def test_a_function_before_each_request_may_limit() -> None:
     text = "create function public.check_it() returns void language sql as 'select'; create table public.a (id int);"
     with shadow(f"{text} alter role authenticator set pgrst.db_pre_request = 'public.check_it';") as database:

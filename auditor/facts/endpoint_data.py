@@ -11,6 +11,7 @@ from auditor.facts.effects import READ, WRITE, supabase_table
 from auditor.facts.inputs import declared_schemas, parses, reads, unvalidated
 from auditor.facts.lookups import by_service
 from auditor.facts.py_routes import is_python
+from auditor.facts.sites import outermost
 from auditor.facts.symbols import Site
 from auditor.facts.syntax import line_of, text_of
 from auditor.listed import EndpointData, EndpointInput
@@ -41,7 +42,6 @@ _LOOSE = re.compile(
 _OPEN = re.compile(
     r"^(?:z|v|t|Type)\.(?:any|unknown|record|Any|Unknown|Record)\(|\.passthrough\(|\blooseObject\(|\.catchall\(|\.loose\("
 )
-_INNER = re.compile(r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)")
 _SCHEMA = re.compile(r"[sS]chema|[vV]alidat|\b[A-Z]\w*|\b(?:z|v|t|yup|Joi|joi|Type)\.")
 _MAX_HOPS = 2
 
@@ -131,16 +131,8 @@ def open_schema(inventory: Inventory, endpoint: Endpoint) -> tuple[bool, FileSpa
         given = arguments_of(guard.node) if guard.node.type == "call_expression" else []
         if given and _SCHEMA.search(text_of(guard.node)):
             sites += _schema_site(inventory, guard.path, given[-1])
-    loose = next((site for site in sites if _OPEN.search(_outermost(text_of(site.node)))), None)
+    loose = next((site for site in sites if _OPEN.search(outermost(text_of(site.node)))), None)
     return bool(sites), FileSpan(loose.path, line_of(loose.node)) if loose else None
-
-
-def _outermost(text: str) -> str:
-    """A chain of calls without what they are given."""
-    previous = ""
-    while previous != text:
-        previous, text = text, _INNER.sub("()", text)
-    return text
 
 
 def _site_of(inventory: Inventory, call: Call) -> list[Site]:

@@ -14,7 +14,7 @@ from auditor.facts.sites import ancestors, arguments, outermost_function, span_o
 from auditor.facts.symbols import Site
 from auditor.facts.syntax import text_of
 from auditor.facts.units import is_example, is_test, is_vendored, unit_of
-from auditor.listed import EndpointRow
+from auditor.listed import CONTROLS, EndpointRow
 from auditor.model import Control, Presence
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ _CHAIN = {"member_expression", "call_expression", "await_expression", "parenthes
 _MESSAGES = {"httpsend": "broadcast"}
 _PRIVATE = re.compile(r"\bprivate\s*:\s*(\w+)")
 _OPAQUE = re.compile(r"\.\.\.|^\s*\w+\s*$|\bconfig\s*(?::\s*\w+\s*)?[,}]|\bprivate\s*[,}]")
-_CONTROLS = ("auth", "validation", "rate_limit", "signature", "ownership", "audit", "cors", "headers")
 
 
 def channel_rows(inventory: Inventory) -> list[EndpointRow]:
@@ -46,7 +45,7 @@ def channel_rows(inventory: Inventory) -> list[EndpointRow]:
         if language == "python" or is_test(path) or is_example(path) or is_vendored(path):
             continue
         text = symbols.code.text(path)
-        if _JOINS.search(text) and _CLIENT.search(text):
+        if "channel" in text and _JOINS.search(text) and _CLIENT.search(text):
             for row in _of_file(symbols, path, unit_of(path, inventory.given.units)):
                 found.setdefault((row.unit, row.path, row.controls["auth"].presence), row)
     return sorted(found.values(), key=lambda row: (row.unit, row.path, row.controls["auth"].presence))
@@ -59,7 +58,7 @@ def _of_file(symbols: Symbols, path: str, unit: str) -> Iterator[EndpointRow]:
         joins = named is not None and text_of(named) == "channel" and 1 <= len(given) <= 2  # noqa: PLR2004 - topic, options
         if named is not None and joins and (kinds := _kinds(call)):
             topic = text_at(symbols, Site(path, given[0])) or UNKNOWN
-            controls = dict.fromkeys(_CONTROLS, Control(Presence.NOT_APPLICABLE))
+            controls = dict.fromkeys(CONTROLS, Control(Presence.NOT_APPLICABLE))
             controls["auth"] = _auth(given[1] if len(given) > 1 else None, kinds)
             yield EndpointRow(unit, "WS", f"realtime:{topic}", "Supabase Realtime", span_of(path, named), controls)
 

@@ -10,6 +10,7 @@ from auditor.facts.autoload import autoloaded
 from auditor.facts.bindings import FUNCTIONS, arguments_of, property_of, returned, string_of, unwrap
 from auditor.facts.endpoints import Endpoint, join_paths
 from auditor.facts.fastify_options import options_of, read_route, sites_of
+from auditor.facts.fastify_plugins import names_fastify, takes_instance
 from auditor.facts.parameters import parameters
 from auditor.facts.route_paths import paths_of, text_at
 from auditor.facts.routed import open_handler
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
 _METHODS = {"get", "head", "post", "put", "patch", "delete", "options", "all"}
 _CHAINED = _METHODS | {"withTypeProvider", "register", "after", "route", "addHook", "decorate"}
 _HOOKS = {"onRequest", "preParsing", "preValidation", "preHandler"}
-_TYPES = re.compile(r"\bFastify\w*Instance\b|\bFastifyInstance\b")
-_PLUGIN_TYPES = re.compile(r"\bFastifyPlugin\w*\b")
-_NAMES = re.compile(r"^(?:fastify|instance|app|server|api|router|scope)$|[fF]astify")
-_NAMES_FASTIFY = re.compile(r"fastify", re.IGNORECASE)
 _UNSCOPED = re.compile(r"\bfp$|fastifyPlugin$|^plugin$")
 _VERIFIES = re.compile(r"\.jwtVerify\s*\(")
 _BY_PLUGIN = {"@fastify/bearer-auth": "bearer tokens by @fastify/bearer-auth"}
@@ -100,9 +97,7 @@ class _Reader:
         function, pattern = parameter.site.node, parameters(parameter.site.node)[0]
         holder = pattern.parent
         annotation = text_of(holder.child_by_field_name("type")) if holder is not None else ""
-        typed = _TYPES.search(annotation) or _PLUGIN_TYPES.search(_typed(function))
-        named = not annotation and (_NAMES.search(text_of(pattern)) or _is_registered(function))
-        if not typed and not (named and _NAMES_FASTIFY.search(self.symbols.code.text(parameter.site.path))):
+        if not takes_instance(function, text_of(pattern), annotation, self.symbols.code.text(parameter.site.path)):
             return None
         self.plugins[_key(parameter.site)] = parameter.site
         return _key(parameter.site)
@@ -245,7 +240,7 @@ class _Reader:
 def find_fastify(symbols: Symbols) -> list[Endpoint]:
     """Every route of every instance; plugins that nothing was seen to register stand by themselves."""
     files = [path for path, language in symbols.code.files.items() if language != "python"]
-    if not any(_NAMES_FASTIFY.search(symbols.code.text(path)) for path in files):
+    if not any(names_fastify(symbols.code.text(path)) for path in files):
         return []
     reader = _Reader(symbols)
     for path in files:
@@ -272,23 +267,6 @@ def _beginning(node: Node) -> Node:
             break
         node = unwrap(held)
     return node
-
-
-def _typed(function: Node) -> str:
-    """The type of the variable that a function is given to: `const plugin: FastifyPluginAsync = async (app) => …`."""
-    holder = function.parent
-    while holder is not None and holder.type in {"satisfies_expression", "as_expression", "parenthesized_expression"}:
-        if _PLUGIN_TYPES.search(text_of(holder)[-80:]):
-            return text_of(holder)[-80:]
-        holder = holder.parent
-    return text_of(holder.child_by_field_name("type")) if holder is not None else ""
-
-
-def _is_registered(function: Node) -> bool:
-    """Whether a function stands as a plugin where it is registered."""
-    call = function.parent.parent if function.parent is not None and function.parent.type == "arguments" else None
-    called = call.child_by_field_name("function") if call is not None else None
-    return called is not None and text_of(called.child_by_field_name("property")) == "register"
 
 
 def _within(inner: Site, outer: Site) -> bool:

@@ -22,6 +22,7 @@ _WRAPPERS = {
     "parenthesized_expression", "non_null_expression", "as_expression", "satisfies_expression", "await_expression",
     "await", "type_assertion",
 }  # fmt: skip
+_INNER = re.compile(r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)")
 _PLAIN = {"string_fragment", "string_content", "escape_sequence", "string_start", "string_end"}
 _BROWSER = tuple(
     f"from {quote}{package}{quote}"
@@ -92,6 +93,14 @@ def stripped(node: Node) -> Node:
     while node.type in _WRAPPERS and node.named_children:
         node = node.named_children[0]
     return node
+
+
+def outermost(text: str) -> str:
+    """A chain of calls without what they are given: `z.object().passthrough()`."""
+    previous = ""
+    while previous != text:
+        previous, text = text, _INNER.sub("()", text)
+    return text
 
 
 def literal(node: Node | None) -> str | None:

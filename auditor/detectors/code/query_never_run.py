@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from auditor.facts.sites import is_client_module, span_of, subject_of
+from auditor.facts.sites import is_client_module, outermost, span_of, subject_of
 from auditor.facts.syntax import text_of
 from auditor.model import Answer, FileSpan, Severity, State
 
@@ -24,7 +24,6 @@ _PRISMA = re.compile(
 )
 _SUPABASE = re.compile(r"(?i)^(?:this\.|ctx\.)*_?\w*supabase\w*(?:\(\))?\.from\(\)\.(?:insert|update|upsert|delete)\(")
 _HANDLED = re.compile(r"\)\s*\.(?:then|catch|finally)\(")
-_INNER = re.compile(r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)")
 
 PER_FILE = True
 
@@ -61,17 +60,9 @@ def _library(call: Node) -> str:
         return "Prisma"
     if ".from(" not in callee:
         return ""
-    chain = _bare(text_of(call))
+    chain = re.sub(r"\s+", "", outermost(text_of(call)))
     return (
         "supabase-js"
         if _SUPABASE.match(chain) and not re.search(r"\.(?:then|catch|finally|throwOnError)\(", chain)
         else ""
     )
-
-
-def _bare(text: str) -> str:
-    """A chain of calls without what they are given and without blanks."""
-    previous = ""
-    while previous != text:
-        previous, text = text, _INNER.sub("()", text)
-    return re.sub(r"\s+", "", text)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from auditor.facts.webhooks import receiver, signature
-from auditor.model import Answer, Presence, Severity, State
+from auditor.detectors.verified_webhooks import ask_verified
+from auditor.model import Answer, Severity, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from auditor.facts.endpoints import Endpoint
     from auditor.facts.inventory import Inventory
+    from auditor.facts.symbols import Site
     from auditor.sources.code import Code
     from auditor.sources.repository import Repository
 
@@ -28,18 +29,11 @@ _NAMED = re.compile(rf"\b(?:const|let|var)?\s*(\w+)\s*=\s*{_ANEW}", re.IGNORECAS
 _MACS = re.compile(r"(?:\.update|constructEvent(?:Async)?|\.verify|verify\w*|hmac\.new)\(([^;]{0,200})")
 
 
-def ask(repository: Repository, code: Code, inventory: Inventory) -> Iterator[Answer]:
-    del repository
-    for path, reason in code.unread.items():
-        yield Answer(f"file {path}", State.UNKNOWN, reason)
-    for endpoint in inventory.endpoints:
-        if receiver(inventory, endpoint) and signature(inventory, endpoint).presence is Presence.PRESENT:
-            yield _answer(inventory, endpoint)
+def ask(_: Repository, code: Code, inventory: Inventory) -> Iterator[Answer]:
+    yield from ask_verified(code, inventory, _answer)
 
 
-def _answer(inventory: Inventory, endpoint: Endpoint) -> Answer:
-    sites = [site for site in (*endpoint.guards, endpoint.handler) if site is not None]
-    bodies = [body for site in sites for body in inventory.reacher.reach(site, 2).bodies]
+def _answer(inventory: Inventory, endpoint: Endpoint, bodies: list[Site]) -> Answer:
     if not any(inventory.reacher.says(body, _anew) for body in bodies):
         return Answer(endpoint.subject, State.OK, "the signature is not over a body written anew", endpoint.where)
     detail = "the signature is checked over the parsed body written anew, and not over the bytes that were signed"
