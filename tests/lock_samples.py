@@ -288,24 +288,24 @@ revision = 3
 [[package]]
 name = "a"
 version = "1.0.0"
-source = { registry = "https://pypi.org/simple" }
+source = { registry = "https://packages.example.com/simple" }
 dependencies = [{ name = "b" }]
 
 [[package]]
 name = "b"
 version = "2.0.0"
-source = { registry = "https://pypi.org/simple" }
+source = { registry = "https://packages.example.com/simple" }
 
 [[package]]
 name = "d"
 version = "4.0.0"
-source = { registry = "https://pypi.org/simple" }
+source = { registry = "https://packages.example.com/simple" }
 dependencies = [{ name = "b" }, { name = "e", marker = "python_version > '3'" }]
 
 [[package]]
 name = "e"
 version = "5.0.0"
-source = { registry = "https://pypi.org/simple" }
+source = { registry = "https://packages.example.com/simple" }
 
 [[package]]
 name = "p"

@@ -29,7 +29,7 @@ def test_one_project_in_every_format_has_the_same_packages_in_the_same_roles(for
 def test_formats_without_a_graph_have_the_same_packages() -> None:
     plain = {(name, version) for name, version, *_ in ROLES}
     pipfile = {
-        "_meta": {"pipfile-spec": 6, "sources": [{"name": "pypi", "url": "https://pypi.org/simple"}]},
+        "_meta": {"pipfile-spec": 6, "sources": [{"name": "pypi", "url": "https://packages.example.com/simple"}]},
         "default": {"a": {"version": "==1.0.0", "hashes": ["x"]}, "b": {"version": "==2.0.0"}},
         "develop": {"d": {"version": "==4.0.0"}, "e": {"version": "==5.0.0"}},
     }
