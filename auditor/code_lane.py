@@ -40,7 +40,7 @@ _WORTH_A_PROCESS = 150  # files: a process takes half a second before it reads t
 _MOST_PROCESSES = 8
 _FEW = 100  # changed files
 # Files that say which file an import means.
-_RESOLVES = re.compile(r"(?:config|package|deno|import)[^/]*/?[^/]*\.jsonc?$")
+_RESOLVES = re.compile(r"(?:config|package|deno|import)[^/]*(?:/[^/]*)?\.jsonc?$")
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,7 +145,7 @@ def describe_code(code: Code) -> _Described:
     unread = "; ".join(f"{path}: {reason}" for path, reason in list(code.unread.items())[:20])
     facts: dict[str, Any] = {"files": len(code.files)}
     if code.minified:
-        facts |= {"minified bundles left out": len(code.minified), "the first of them": code.minified[:5]}
+        facts |= {"bundles and copied libraries left out": len(code.minified), "the first of them": code.minified[:5]}
     return ("partial" if unread else "available", facts, unread or None)
 
 

@@ -151,10 +151,34 @@ def test_a_minified_bundle_is_left_out_and_counted(tmp_path: Path) -> None:
     assert time.monotonic() - started < 20
     assert {f["location"]["path"] for f in report["findings"] if f["rule"] == "empty-catch"} == {"app/src/a.ts"}
     (note,) = [note for note in report["evidence"] if note["source"] == "code"]
-    assert (note["facts"]["minified bundles left out"], note["facts"]["the first of them"]) == (
+    assert (note["facts"]["bundles and copied libraries left out"], note["facts"]["the first of them"]) == (
         1,
         ["bad/src/bundle.js"],
     )
+
+
+JQUERY = "/*!\n * jQuery JavaScript Library v2.1.0\n * Released under the MIT license\n */\n"
+MOMENT = "//! moment.js\n//! version : 2.8.3\n//! license : MIT\n"
+SWALLOWS = "try { update() } catch (e) {}\n"
+
+
+@pytest.mark.parametrize("banner", [JQUERY, MOMENT])
+def test_a_library_that_is_sent_to_browsers_is_no_source_of_the_project(tmp_path: Path, banner: str) -> None:
+    own = "/* Licensed under the MIT license */\n" + SWALLOWS
+    files = {"bad/static/js/a.js": banner + SWALLOWS, "bad/src/b.js": banner + SWALLOWS, "bad/static/js/c.js": own}
+    _, report = _scan(tmp_path, files)
+    found = {f["location"]["path"] for f in report["findings"] if f["rule"] == "empty-catch"}
+    assert found == {"app/src/a.ts", "bad/src/b.js", "bad/static/js/c.js"}
+    (note,) = [note for note in report["evidence"] if note["source"] == "code"]
+    assert note["facts"]["the first of them"] == ["bad/static/js/a.js"]
+
+
+def test_comments_at_the_top_of_a_file_take_no_endless_time(tmp_path: Path) -> None:
+    text = "/* one */ // two\n" * 400 + SWALLOWS
+    started = time.monotonic()
+    _, report = _scan(tmp_path, {"bad/src/b.ts": text})
+    assert time.monotonic() - started < 60
+    assert "bad/src/b.ts" in {f["location"]["path"] for f in report["findings"]}
 
 
 def test_one_long_line_does_not_hide_a_source(tmp_path: Path) -> None:

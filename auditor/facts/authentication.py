@@ -73,6 +73,11 @@ class _Seen:
     named: str = ""
     doubt: str = ""
 
+    def add(self, later: _Seen) -> None:
+        """Take over what was found further on."""
+        self.sure, self.decoded = self.sure or later.sure, self.decoded or later.decoded
+        self.named, self.doubt = self.named or later.named, self.doubt or later.doubt
+
 
 def authentication(reacher: Reacher, endpoint: Endpoint) -> Control:
     """Whether a caller must show who they are before the endpoint does anything."""
@@ -84,7 +89,7 @@ def authentication(reacher: Reacher, endpoint: Endpoint) -> Control:
         return python_authentication(reacher, endpoint)
     seen = _Seen()
     for guard in endpoint.guards:
-        _look_at_guard(reacher, guard, seen)
+        seen.add(reacher.once(guard, _guarded))
     if endpoint.handler is not None:
         _look_at_handler(reacher, endpoint.handler, seen)
         if endpoint.framework == "Next.js" and (around := _declaration(reacher, endpoint)):
@@ -101,29 +106,37 @@ def authentication(reacher: Reacher, endpoint: Endpoint) -> Control:
     return Control(Presence.ABSENT, seen.decoded)
 
 
-def _look_at_guard(reacher: Reacher, guard: Site, seen: _Seen) -> None:
+def _guarded(reacher: Reacher, guard: Site) -> _Seen:
+    """What a guard tells; most stand in front of many endpoints."""
+    seen = _Seen()
     name, reach = _short(guard), reacher.reach(guard)
     if _LETS_PASS.search(text_of(guard.node)) or _FORGERY.search(text_of(_root(guard))[-40:]):
-        return
+        return seen
     if any(lets_nobody_pass(body.node) for body in reacher.reach(guard, 1).bodies if body.node.type in LOCAL):
-        return
+        return seen
     if found := asked(reacher, guard, _GUARD_HOPS):
         library = not any(body.node.type in LOCAL for body in reach.bodies)
         if library or found.strict:  # else it looks who calls, and lets everybody pass
-            seen.sure = seen.sure or f"{name} ({found.sign})"
-            return
+            return _Seen(f"{name} ({found.sign})")
     if found is None and any(_DECODED.search(call.name) for call in reach.calls):
-        seen.decoded = seen.decoded or f"{name} decodes the token and never verifies it"
-    elif any(reacher.says(body, wants_credential) for body in _functions(reacher, guard)):
-        seen.sure = seen.sure or f"{name} (refuses requests without a credential)"
-    elif any(_denies(reacher, body) for body in reacher.reach(guard, 1 if guard.node.type in LOCAL else 2).bodies):
-        seen.sure = seen.sure or f"{name} (answers 401)"
-    elif any(reacher.says(body, refuses_without_session) for body in reacher.reach(guard, 1).bodies) or (
-        guard.node.type in LOCAL and reacher.says(guard, turns_away)
-    ):
-        seen.sure = seen.sure or f"{name} (refuses requests without a session)"
+        seen.decoded = f"{name} decodes the token and never verifies it"
+    elif how := _turns_away(reacher, guard):
+        seen.sure = f"{name} ({how})"
     elif found is None:
         _by_name(reacher, reacher.symbols.resolve(guard.path, _root(guard)), name, reach.bodies, seen)
+    return seen
+
+
+def _turns_away(reacher: Reacher, guard: Site) -> str:
+    """What a guard does to callers whom it does not know, where nothing was found that asks who they are."""
+    near, local = reacher.reach(guard, 1).bodies, guard.node.type in LOCAL
+    if any(reacher.says(body, wants_credential) for body in _functions(reacher, guard)):
+        return "refuses requests without a credential"
+    if any(_denies(reacher, body) for body in (near if local else reacher.reach(guard, 2).bodies)):
+        return "answers 401"
+    if any(reacher.says(body, refuses_without_session) for body in near) or (local and reacher.says(guard, turns_away)):
+        return "refuses requests without a session"
+    return ""
 
 
 def _look_at_handler(reacher: Reacher, handler: Site, seen: _Seen) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from auditor.facts.literals import occurs
+
 _SIGNS = {
     "asks Supabase who the caller is": re.compile(r"\bauth\s*\.\s*(?:getUser|getClaims)\s*\("),
     "verifies a token": re.compile(r"\bjwtVerify\s*\(|\b(?:jwt|jose|jsonwebtoken|JWT)\s*\.\s*verify\s*\(|\bjwt\(\s*\{"),
@@ -36,7 +38,7 @@ _CALLED = re.compile(r"(?<![\w$.])([A-Za-z_$][\w$]*)\s*(?=\()")
 def sign_of(text: str) -> str:
     """What in the text authenticates a caller; empty where nothing does."""
     for meaning, pattern in _SIGNS.items():
-        if pattern.search(text):
+        if occurs(pattern, text):
             return meaning
     return "compares with a secret of its environment" if _compares(text) else ""
 
@@ -52,7 +54,7 @@ def suggestive(texts: list[str], outside: set[str]) -> str:
 
 
 def _compares(text: str) -> bool:
-    if _COMPARED.search(text):
+    if occurs(_COMPARED, text):
         return True
     names = sorted({re.escape(match[1]) for match in _KEPT.finditer(text)})
     if not names:

@@ -10,6 +10,7 @@ from auditor.facts.bindings import arguments_of
 from auditor.facts.effects import WRITE
 from auditor.facts.header_files import covers, read_platform
 from auditor.facts.header_settings import Headers, read_headers
+from auditor.facts.literals import occurs
 from auditor.facts.purposes import MUTATING, signs_in
 from auditor.facts.symbols import External
 from auditor.facts.syntax import text_of
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from auditor.facts.effects import Effect
     from auditor.facts.endpoints import Endpoint
     from auditor.facts.inventory import Inventory
-    from auditor.facts.reach import Call
-    from auditor.facts.symbols import Files
+    from auditor.facts.reach import Call, Reacher
+    from auditor.facts.symbols import Files, Site
 
 _CORS = re.compile(r"cors$|hono$|@hono/hono$|@fastify/cors$|@koa/cors$|koa2-cors$|nextjs-cors$|micro-cors$")
 _NAMED = re.compile(r"\bcors_?headers\b|Access-Control-Allow-Origin", re.IGNORECASE)
@@ -53,17 +54,26 @@ def cross_origin(inventory: Inventory, endpoint: Endpoint, whole: dict[str, str]
         return _NOTHING  # the framework takes requests of its own pages only
     sites = (*endpoint.guards, *endpoint.middleware, *((endpoint.handler,) if endpoint.handler else ()))
     for site in sites:
-        for call in inventory.reacher.reach(site, 1).calls:
-            if isinstance(call.target, External) and _CORS.search(call.target.package) and "cors" in call.name.lower():
-                return Control(Presence.PRESENT, _origins(call))
-        if _NAMED.search(inventory.reacher.text(site)):
-            match = _ORIGIN.search(inventory.reacher.text(site))
-            return Control(
-                Presence.PRESENT, f"origins: {(match[1] or match[2]).strip()}" if match else "sets the header"
-            )
+        if allowed := inventory.reacher.once(site, _allowed):
+            return Control(Presence.PRESENT, allowed)
     if endpoint.unit in whole and (endpoint.framework in _OF_SERVER or endpoint.framework == "Next.js"):
         return Control(Presence.PRESENT, f"set for the whole server in {whole[endpoint.unit]}")
     return Control(Presence.ABSENT)
+
+
+def _allowed(reacher: Reacher, site: Site) -> str:
+    """Which origins a piece of code lets read; empty where it sets nothing."""
+    for call in reacher.reach(site, 1).calls:
+        if isinstance(call.target, External) and _CORS.search(call.target.package) and "cors" in call.name.lower():
+            return _origins(call)
+    if not reacher.says(site, _sets_origin):
+        return ""
+    match = _ORIGIN.search(reacher.text(site))
+    return f"origins: {(match[1] or match[2]).strip()}" if match else "sets the header"
+
+
+def _sets_origin(text: str) -> bool:
+    return occurs(_NAMED, text)
 
 
 def _origins(call: Call) -> str:

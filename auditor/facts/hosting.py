@@ -30,7 +30,7 @@ _HOSTS = {
         r"|@redwoodjs/graphql-server: "
     ),
 }
-_MENTIONS = re.compile(r"trpc|graphql|yoga|apollo", re.IGNORECASE)
+_MENTIONS = ("trpc", "graphql", "yoga", "apollo")
 _DENIES = re.compile(
     r"\bthrow\b[^;]{0,200}(?:unauth|\b401\b|AuthenticationError|not (?:logged|signed) in)", re.IGNORECASE
 )
@@ -61,12 +61,17 @@ def _shared(found: list[tuple[Site, ...]]) -> tuple[Site, ...]:
 def _hosts(reacher: Reacher, endpoint: Endpoint) -> str:
     """The framework that answers behind a handler; empty for a handler with an answer of its own."""
     text = reacher.symbols.code.text(endpoint.where.path) or ""
-    if not _MENTIONS.search(endpoint.path + endpoint.lost + text):
+    if not _mentions(endpoint.path + endpoint.lost + text):
         return ""
     calls = reacher.reach(endpoint.handler, 2).calls if endpoint.handler is not None else []
     named = [endpoint.lost, *(f"{c.target.package}: {c.target.name}" for c in calls if isinstance(c.target, External))]
     found = (kind for kind, pattern in _HOSTS.items() if any(pattern.match(name) for name in named))
     return next(found, "")
+
+
+def _mentions(text: str) -> bool:
+    folded = text.lower()
+    return any(word in folded for word in _MENTIONS)
 
 
 def _context(symbols: Symbols, kind: str) -> tuple[Site, ...]:
@@ -78,7 +83,7 @@ def _context(symbols: Symbols, kind: str) -> tuple[Site, ...]:
 def _contexts(symbols: Symbols, pattern: re.Pattern[str]) -> Iterator[Site]:
     for path, language in symbols.code.files.items():
         text = symbols.code.text(path) if language != "python" else ""
-        if not _MENTIONS.search(text) or not _CONTEXT.search(text):
+        if not _mentions(text) or not _CONTEXT.search(text):
             continue
         for call in symbols.code.nodes(path, "call_expression", "new_expression"):
             value = _value(call)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import FUNCTIONS, arguments_of, pattern_names, returned, unwrap
 from auditor.facts.decorators import of_parameters
+from auditor.facts.literals import occurs
 from auditor.facts.parameters import parameters
 from auditor.facts.py_routes import is_python
 from auditor.facts.request_parts import request_parts
@@ -86,19 +87,20 @@ def declared_schemas(reacher: Reacher, endpoint: Endpoint) -> frozenset[str]:
     """The inputs that a declaration or a middleware validates; `*` where it does not say which."""
     found = set(endpoint.schemas)
     for guard in () if is_python(endpoint) else endpoint.guards:
-        bodies = reacher.reach(guard, 2).bodies
-        targets = frozenset[str]().union(*(reacher.says(body, _validated_by) for body in bodies))
-        found |= targets
-        written = text_of(guard.node)
-        if _ACTION_SCHEMA.search(written) or (
-            not targets and _GUARD.search(written) and not written.startswith("async")
-        ):
-            found.add("*")
+        found |= reacher.once(guard, _validated_before)
     return frozenset(found)
 
 
+def _validated_before(reacher: Reacher, guard: Site) -> frozenset[str]:
+    bodies = reacher.reach(guard, 2).bodies
+    found = frozenset[str]().union(*(reacher.says(body, _validated_by) for body in bodies))
+    written = text_of(guard.node)
+    unnamed = not found and _GUARD.search(written) and not written.startswith("async")
+    return found | {"*"} if unnamed or _ACTION_SCHEMA.search(written) else found
+
+
 def _validated_by(text: str) -> frozenset[str]:
-    return frozenset(_VALIDATOR.findall(text))
+    return frozenset(_VALIDATOR.findall(text)) if occurs(_VALIDATOR, text) else frozenset()
 
 
 def reads(reacher: Reacher, endpoint: Endpoint) -> list[Read]:

@@ -36,8 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from auditor.facts.endpoints import Endpoint
-    from auditor.facts.reach import Call
-    from auditor.facts.symbols import Files
+    from auditor.facts.symbols import Files, Site
     from auditor.facts.units import UnitFacts
     from auditor.model import Control
 
@@ -85,19 +84,11 @@ class Inventory:
     def effects(self, endpoint: Endpoint) -> list[Effect]:
         """What the handler does to the world, and what it calls does."""
         if endpoint not in self._effects:
-            reach = self.reacher.reach(endpoint.handler).calls if endpoint.handler is not None else []
-            of_calls = python_effects if is_python(endpoint) else effects
-            found = [each for call in reach for each in self._of_call(of_calls, call)]
+            bodies = self.reacher.reach(endpoint.handler).bodies if endpoint.handler is not None else []
+            of_body = _python_effects if is_python(endpoint) else _effects
+            found = [each for body in bodies for each in self.reacher.once(body, of_body)]
             self._effects[endpoint] = [_as_generic(endpoint, each) for each in found]
         return self._effects[endpoint]
-
-    def _of_call(self, of_calls: Callable[[Iterable[Call]], Iterable[Effect]], call: Call) -> list[Effect]:
-        """One call's effects; many endpoints reach the same calls."""
-        key = (of_calls, call.path, call.node.start_byte, call.node.end_byte)
-        if key not in self.reacher.memory:
-            self.reacher.memory[key] = list(of_calls([call]))
-        found: list[Effect] = self.reacher.memory[key]
-        return found
 
     def is_python(self, path: str) -> bool:
         return self.reacher.symbols.code.files.get(path) == "python"
@@ -138,6 +129,15 @@ def find_endpoints(
     unlisted = unlisted_servers(paths, text)
     given = Given(tuple(paths), units, text)
     return Inventory(list(dict.fromkeys(listed)), Reacher(symbols), unlisted=unlisted, given=given)
+
+
+def _effects(reacher: Reacher, body: Site) -> list[Effect]:
+    """What the calls of one function do; many endpoints reach the same."""
+    return list(effects(reacher.own(body)))
+
+
+def _python_effects(reacher: Reacher, body: Site) -> list[Effect]:
+    return list(python_effects(reacher.own(body)))
 
 
 def _as_generic(endpoint: Endpoint, effect: Effect) -> Effect:

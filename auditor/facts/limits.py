@@ -11,8 +11,6 @@ from auditor.facts.symbols import External, Missing, Site
 from auditor.model import Control, Presence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from auditor.facts.endpoints import Endpoint
     from auditor.facts.reach import Call, Reacher
 
@@ -38,7 +36,7 @@ def rate_limit(reacher: Reacher, endpoint: Endpoint) -> Control:
     doubt = ""
     sites = (*endpoint.guards, *endpoint.middleware, *([endpoint.handler] if endpoint.handler else []))
     for site in sites:
-        found = _of_calls(reacher, reacher.reach(site, 3).calls)
+        found = reacher.once(site, _of_site)
         if found.presence is Presence.PRESENT:
             return found
         doubt = doubt or found.shows
@@ -57,9 +55,9 @@ def limited_itself(reacher: Reacher, endpoint: Endpoint) -> bool:
     return rate_limit(reacher, replace(endpoint, guards=guards, middleware=())).presence is Presence.PRESENT
 
 
-def _of_calls(reacher: Reacher, calls: Iterable[Call]) -> Control:
+def _of_site(reacher: Reacher, site: Site) -> Control:
     doubt = ""
-    for call in calls:
+    for call in reacher.reach(site, 3).calls:
         if isinstance(call.target, External) and _PACKAGES.match(call.target.package):
             return Control(Presence.PRESENT, f"{call.last} of {call.target.package}")
         if not _NAME.search(call.name) or _NOT_IT.search(call.last):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 # The parser is private because nothing public tells what a pattern is made of; every Python from 3.11 on has it.
 _LEAST = 3
 _MOST = 60
+_KEPT = 16  # texts
+_WORD = re.compile(r"\w+")
 _BOUNDARY = "\\b"
 """Stands before and after a literal that is a whole word."""
 
@@ -39,6 +41,17 @@ def may_match(pattern: re.Pattern[str], folded: str, tokens: frozenset[str]) -> 
     if not parts and not words:
         return True
     return not words.isdisjoint(tokens) or any(part in folded for part in parts)
+
+
+def occurs(pattern: re.Pattern[str], text: str) -> bool:
+    """Whether a pattern is found in a text; the same text is often asked about many, one after another."""
+    return may_match(pattern, *_folded(text)) and pattern.search(text) is not None
+
+
+@lru_cache(maxsize=_KEPT)
+def _folded(text: str) -> tuple[str, frozenset[str]]:
+    folded = text.lower()
+    return folded, frozenset(_WORD.findall(folded))
 
 
 def _is_word(part: str) -> bool:

@@ -94,6 +94,14 @@ class Reacher:
         answer: T = self._said[key]
         return answer
 
+    def once(self, site: Site, question: Callable[[Reacher, Site], T]) -> T:
+        """The answer to a question about a piece of code and what it calls; asked once for each piece of code."""
+        key = (_key(site), question)
+        if key not in self.memory:
+            self.memory[key] = question(self, site)
+        answer: T = self.memory[key]
+        return answer
+
     def _follow(self, start: Site, hops: int) -> Reach:
         found = Reach()
         seen, level = {_key(start)}, [start]

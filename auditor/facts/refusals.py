@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
+from auditor.facts.literals import occurs
+
 _REFUSES = re.compile(
-    r"\b40[13]\b|[Uu]nauthori[sz]ed|UNAUTHORI[SZ]ED|[Ff]orbidden|FORBIDDEN|\bthrow\b|\bredirect\w*\(|\breject\(|notFound\("
+    r"\b(?:401|403)\b|[Uu]nauthori[sz]ed|UNAUTHORI[SZ]ED|[Ff]orbidden|FORBIDDEN|\bthrow\b|\bredirect\w*\(|\breject\(|notFound\("
     r"|\breturn\s+new\s+\w*Error\(|\bnext\(\s*\w*[eE]rr|\bassert\w*\("
 )
 _GIVES_NOTHING = re.compile(r"\bnull\b|\breturn\s+(?:false|undefined)\b|\breturn\s*;|\bsuccess\s*:\s*false\b")
@@ -42,38 +44,38 @@ _SECRET_COMPARED = re.compile(
 )
 _IN_CONSTANT_TIME = re.compile(r"(?:secure|[sS]afe|constant_?[tT]ime)\w{0,10}_?(?:[cC]ompare|[eE]quals?)\w{0,10}\s*\(")
 _REFUSED = re.compile(
-    r"\b40[13]\b|unauthori[sz]ed|forbidden|invalid[ _](?:api|token|key|sig|auth|session)", re.IGNORECASE
+    r"\b(?:401|403)\b|unauthori[sz]ed|forbidden|invalid[ _](?:api|token|key|sig|auth|session)", re.IGNORECASE
 )
 
 
 def compares_secret(text: str) -> str:
     """How code compares with a secret that a module for settings holds: `env.CRON_SECRET`, `config.apiKey`."""
-    if _SECRET_COMPARED.search(text):
+    if occurs(_SECRET_COMPARED, text):
         return "compares with a secret of its environment"
-    return "compares a secret in constant time" if _IN_CONSTANT_TIME.search(text) else ""
+    return "compares a secret in constant time" if occurs(_IN_CONSTANT_TIME, text) else ""
 
 
 def refuses(text: str) -> bool:
     """Whether code answers some callers with no."""
-    return bool(_REFUSES.search(text))
+    return occurs(_REFUSES, text)
 
 
 def refuses_or_gives_nothing(text: str) -> bool:
     """Whether code tells its own caller that nobody is there: it throws, or gives back null or false."""
-    return bool(_REFUSES.search(text) or _GIVES_NOTHING.search(text))
+    return occurs(_REFUSES, text) or occurs(_GIVES_NOTHING, text)
 
 
 def denies(text: str) -> bool:
     """Whether code answers 401 of its own accord, and does not only put somebody else's error into words."""
     own = _MAPPED.sub(" ", text)
-    return bool(_DENIED.search(own) and _CALLER.search(own))
+    return occurs(_DENIED, own) and occurs(_CALLER, own)
 
 
 def wants_session(text: str) -> bool:
     """Whether code turns those away for whom no middleware has found a session."""
     if not refuses_or_gives_nothing(text):
         return False
-    if _TESTED.search(text):
+    if occurs(_TESTED, text):
         return True
     names = {match[1] for match in _KEPT.finditer(text)}
     for match in _TAKEN.finditer(text):
@@ -91,17 +93,17 @@ def refuses_without_session(text: str) -> bool:
 
 def turns_away(text: str) -> bool:
     """Whether a guard stops where nothing before it has found somebody."""
-    return bool(_NOBODY.search(text) and _REFUSES.search(text))
+    return occurs(_NOBODY, text) and occurs(_REFUSES, text)
 
 
 def wants_credential(text: str) -> bool:
     """Whether code reads a credential out of the request's headers, and turns those away who have none."""
-    return bool(_CREDENTIAL.search(text) and _REFUSED.search(text))
+    return occurs(_CREDENTIAL, text) and occurs(_REFUSED, text)
 
 
 def hands_credential_on(text: str) -> bool:
     """Whether a token of the request's headers is given to a library as the caller's secret, which then decides."""
     return bool(
-        _CREDENTIAL.search(text)
+        occurs(_CREDENTIAL, text)
         and re.search(r"\b(?:apiSecret|api_secret|bearerToken|accessToken|authToken)\b\s*[,:}\n]", text)
     )

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 Passed = tuple[Router, Event]
 
-_HANDS_OVER = re.compile(r"\(\.\.\.\w+\)|(?:[aA]pp|[rR]outer|[rR]outes|server|[aA]pi|express|hono)\w*[ \t]*[,)}]")
+_HANDS_OVER = re.compile(
+    r"\(\.\.\.\w+\)|\b(?:(?:app|api|router|server|hono|express)(?:[A-Z]\w*)?|r|\w*(?:App|Router|Routes|Api))\s*[,)}]"
+)
 _PASSABLE = re.compile(
     r"(?:^|\.)(?:(?:app|api|router|server|hono|express)(?:[A-Z]\w*)?|r|\w*(?:App|Router|Routes|Api))$"
 )

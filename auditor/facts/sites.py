@@ -119,7 +119,12 @@ def mentions(text: str, words: tuple[str, ...]) -> bool:
 
 def is_client_module(text: str) -> bool:
     """Whether a file says that it runs in a browser, by its first line or by what it imports."""
-    return _CLIENT.match(text) is not None or mentions(text, _BROWSER)
+    return says_use_client(text) or mentions(text, _BROWSER)
+
+
+def says_use_client(text: str) -> bool:
+    """Whether the first words of a file, comments left out, say that it runs in a browser."""
+    return _CLIENT.match(text) is not None
 
 
 def is_component(path: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,9 @@ _GENERATED = re.compile(
     r"|\.min\.[cm]?js$|\.d\.[cm]?ts$|\.gen(?:erated)?\.[jt]sx?$|(?:^|/)(?:database\.types|types_db)\.ts$|_pb2?\.py$",
 )
 _MAX_LINE = 5000
+_SENT_TO_BROWSERS = re.compile(r"(?:^|/)(?:static|public|assets|wwwroot|htdocs)/(?:.*/)?[^/]*\.js$")
+_BANNER = 2000  # characters
+_RELEASED = (re.compile(r"\d\.\d"), re.compile(r"licen[sc]ed?\b|copyright|\(c\)|©", re.IGNORECASE))
 _FUNCTIONS = {
     "function_declaration", "function_definition", "method_definition", "arrow_function", "function_expression",
     "generator_function_declaration",
@@ -39,6 +43,20 @@ def language_of(path: str) -> str | None:
 def is_minified(text: str) -> bool:
     """Whether most of a text stands in very long lines; one long string in a source is no reason not to read it."""
     return 2 * sum(len(line) for line in text.split("\n") if len(line) > _MAX_LINE) > len(text)
+
+
+def is_copied_library(path: str, text: str) -> bool:
+    """Whether a script that is sent to browsers says at its top which release of whose library it is."""
+    if not _SENT_TO_BROWSERS.search(path):
+        return False
+    comment = _first_comment(text[:_BANNER].strip())
+    return all(pattern.search(comment) for pattern in _RELEASED)
+
+
+def _first_comment(text: str) -> str:
+    if text.startswith("/*"):
+        return text.partition("*/")[0]
+    return "\n".join(takewhile(lambda line: line.startswith("//"), text.split("\n")))
 
 
 def is_broken(root: Node) -> bool:

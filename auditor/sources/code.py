@@ -13,7 +13,7 @@ from auditor.facts.code_requests import ENTERS
 from auditor.facts.jsx_text import without_ampersands
 from auditor.facts.literals import may_match
 from auditor.facts.sites import is_client_module
-from auditor.facts.syntax import is_broken, is_minified, language_of, nodes, parse
+from auditor.facts.syntax import is_broken, is_copied_library, is_minified, language_of, nodes, parse
 from auditor.facts.type_arguments import without_type_arguments
 from auditor.facts.units import is_example, is_test, is_tool
 
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from auditor.sources.repository import Repository
 
 _MAX_BYTES = 1_500_000
-_ENDLESS = re.compile(r"[A-Za-z0-9+/=_-]{600,}")
+_ENDLESS_FROM = 600  # characters
+_ENDLESS = re.compile(rf"[A-Za-z0-9+/=_-]{{{_ENDLESS_FROM},}}")
 _WORD = re.compile(r"\w+")
 _BLANKS = re.compile(r"\s{1000}")
 _PARSED = 2_000_000  # characters whose trees are kept, each of some twenty bytes; to parse them again takes 0.2 s
@@ -40,8 +41,8 @@ class Code:
     """`files` maps each path that rules look at to its language, `unread` what is not known to the reason.
 
     A file that does not parse is in both: what is seen in it counts, and what is not seen is no pass. `minified` names
-    bundles, which are no source. `share` are the paths that a rule on single files is asked about at the moment, all
-    where it is None; `touched` are the paths that were looked at.
+    bundles and copies of libraries, which are no source of this project. `share` are the paths that a rule on single
+    files is asked about at the moment, all where it is None; `touched` are the paths that were looked at.
     """
 
     repository: Repository
@@ -166,8 +167,14 @@ class Code:
         self.touched.add(path)
         if path not in self._texts:
             text = self.repository.text(path) or ""
-            self._texts[path] = _ENDLESS.sub(lambda match: ("a " * len(match[0]))[: len(match[0])], text)
+            self._texts[path] = _without_endless_words(text)
         return self._texts[path]
+
+
+def _without_endless_words(text: str) -> str:
+    if max(map(len, text.split("\n"))) < _ENDLESS_FROM:
+        return text
+    return _ENDLESS.sub(lambda match: ("a " * len(match[0]))[: len(match[0])], text)
 
 
 def _parsed(language: str, text: str) -> Tree:
@@ -193,7 +200,7 @@ def list_code(repository: Repository) -> Code:
             reason = repository.skipped.get(path, "cannot be read")
             if "symbolic link" not in reason:  # where it leads inside the folder, the target is read itself
                 code.unread[path] = reason
-        elif is_minified(text):
+        elif is_minified(text) or is_copied_library(path, text):
             code.minified.append(path)
         elif len(text) > _MAX_BYTES:
             code.unread[path] = "too large to parse"

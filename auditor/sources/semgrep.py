@@ -11,7 +11,6 @@ import contextlib
 import importlib.metadata
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditor.facts.semgrep_output import PageMatches, Scope, Semgrep, fatal, read_output
 from auditor.facts.semgrep_rules import RuleError, copy_name, merged, named, read_rules
+from auditor.facts.sites import says_use_client
 from auditor.facts.type_arguments import without_type_arguments
 from auditor.model import Unavailable
 from auditor.sources import semgrep_core, semgrep_said
@@ -43,7 +43,6 @@ _MOST_SECONDS = 240.0
 _FILE_SECONDS = 20  # for one rule; a machine that is busy with the other lanes takes its time
 _MEGABYTES = 2500
 _TARGETS = "targets"
-_CLIENT = re.compile(r"\A(?:\s|//[^\n]*\n|/\*.*?\*/)*[\"']use client[\"']", re.DOTALL)  # runs in a browser only
 
 
 def read_semgrep(
@@ -154,7 +153,7 @@ def _indexes(rules: list[SemgrepRule], code: Code, path: str) -> list[int]:
     """The rules, by their place in the list, whose words a file holds."""
     holds, language = partial(code.holds, path), code.files[path]  # the rules of a page share their words
     asking = [n for n, rule in enumerate(rules) if rule.may_match(language, holds) and rule.may_look_at(path)]
-    if asking and _CLIENT.match(code.text(path)):
+    if asking and says_use_client(code.text(path)):
         asking = [n for n in asking if rules[n].everywhere]
     return asking
 
