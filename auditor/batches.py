@@ -20,6 +20,7 @@ from auditor.packed import pack, unpack
 from auditor.plan import ALSO, Source
 from auditor.report import EvidenceNote
 from auditor.sources.store import key_of
+from auditor.text_rules import ask_texts, is_per_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -84,7 +85,7 @@ def batch_of(page: Page) -> str:
 def batch_sources(pages: Sequence[Page], ask_code: Ask, ask_history: Ask, keeping: Keeping | None) -> dict[str, Source]:
     """A source for each batch that has one of these rules."""
     asks: dict[str, Ask] = {
-        "database": _database, "code": ask_code, "texts": _files, "history": ask_history,
+        "database": _database, "code": ask_code, "texts": partial(_texts, keeping), "history": ask_history,
         "packages": _files,
     }  # fmt: skip
     found: dict[str, Source] = {}
@@ -135,7 +136,16 @@ def _database(evidence: Evidence, pages: Sequence[Page]) -> Asked:
 
 def _files(evidence: Evidence, pages: Sequence[Page]) -> Asked:
     answers = {page.id: ask_files_of(page, evidence) for page in pages}
-    return Asked(answers, notes=evidence.notes(_NOTED[batch_of(pages[0])]))
+    return Asked(answers, notes=evidence.notes(_NOTED[batch_of(pages[0])] if pages else ()))
+
+
+def _texts(keeping: Keeping | None, evidence: Evidence, pages: Sequence[Page]) -> Asked:
+    """Of rules that look at one file at a time, only what was changed since an earlier scan is asked."""
+    alone = [page for page in pages if keeping and is_per_text(page)]
+    asked = _files(evidence, [page for page in pages if page not in alone])
+    if keeping and alone:
+        asked.answers |= ask_texts(alone, evidence.get("repository"), keeping.store, keeping.rests_on["texts"])
+    return asked
 
 
 def _kept(keeping: Keeping | None, name: str, ask: Ask, pages: Sequence[Page], evidence: Evidence) -> Asked:

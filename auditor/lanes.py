@@ -60,7 +60,7 @@ def sources(
 ) -> dict[str, Source]:
     """The table of sources for one target; `pages` are the rules that are asked, `public` the endpoints declared so,
     `contract` what each caller of the API may do, `helpers` the project's functions that its settings name,
-    `store` what semgrep said before.
+    `store` what semgrep said and files imported before.
     """
     table = {
         "repository": Source((), lambda _, __: _repository(target), _describe_repository),
@@ -83,7 +83,7 @@ def sources(
     )
     table["semgrep"] = Source(("code",), lambda e, s: _semgrep(pages, target, e, s, store), _describe_semgrep)
     table["git history"] = history_source(target)
-    table["packages"] = Source(("repository",), lambda e, s: _packages(target, e, s), _describe_packages)
+    table["packages"] = Source(("repository",), lambda e, s: _packages(target, e, s, store), _describe_packages)
     table["databases"] = Source((), lambda e, _: joined(e, lanes, contract), describe_databases)
     table["probes"] = Source(("databases",), lambda e, _: probe_all(e), describe_probes)
     return table
@@ -184,7 +184,7 @@ def _describe_semgrep(found: Semgrep) -> _Described:
     return ("partial" if lost else "available", facts, "; ".join(lost[:20]) or None)
 
 
-def _packages(target: Target, evidence: Evidence, stack: ExitStack) -> Packages:
+def _packages(target: Target, evidence: Evidence, stack: ExitStack, store: Store | None) -> Packages:
     from auditor.sources.advisory_online import Endpoints
     from auditor.sources.packages import audit_online, read_packages
     from auditor.sources.yanked import look_for_yanked
@@ -194,6 +194,7 @@ def _packages(target: Target, evidence: Evidence, stack: ExitStack) -> Packages:
         target.advisories,
         max_age=target.max_advisory_age,
         complete=target.require_complete,
+        kept=store,
     )
     found.denied = target.denied_licences
     if target.imported_audits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 import threading
@@ -14,12 +15,16 @@ import pytest
 from auditor import audit as audit_module
 from auditor.audit import Request, audit
 from auditor.config import Config, Settings
+from auditor.detectors.secret import hardcoded_provider_token
+from auditor.facts.imports_index import uses_of
+from auditor.facts.secret_formats import find_tokens
 from auditor.model import Target
 from auditor.render import json_report
 from auditor.rulebook import load_rulebook
-from auditor.sources import semgrep, shadow
+from auditor.sources import imports_kept, semgrep, shadow
 from auditor.sources.store import FILE_NAME, Store, key_of
 from tests.running import write
+from tests.secret_samples import noise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -247,3 +252,40 @@ def test_semgrep_is_given_only_what_it_has_not_seen(tmp_path: Path, monkeypatch:
     assert given == [3, 1]
     assert _shown(second) == _shown(_scan(root, None))
     assert len([f for f in first.findings if f.rule == "sql-injection"]) == 3
+
+
+_TOKEN = "sk_live_" + noise(24)
+
+
+def test_files_are_looked_through_for_secrets_and_imports_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = {"lockfileVersion": 3, "packages": {"node_modules/left-pad": {"version": "1.3.0", "integrity": "sha512-x"}}}
+    root = write(tmp_path / "app", {f"src/{name}.ts": 'import pad from "left-pad"\n' for name in "abc"})
+    write(root, {"package.json": '{"dependencies": {"left-pad": "1.3.0"}}', "package-lock.json": json.dumps(lock)})
+    looked: list[str] = []
+    imports: list[str] = []
+
+    def tokens(text: str) -> Any:  # noqa: ANN401 - as it is called
+        looked.append(text)
+        return find_tokens(text)
+
+    def uses(path: str, text: str | None) -> Any:  # noqa: ANN401 - as it is called
+        imports.append(path)
+        return uses_of(path, text)
+
+    monkeypatch.setattr(hardcoded_provider_token, "find_tokens", tokens)
+    monkeypatch.setattr(imports_kept, "uses_of", uses)
+    _scan(root, tmp_path / "cache")
+    assert len(looked) >= 4
+    assert sorted(imports) == ["src/a.ts", "src/b.ts", "src/c.ts"]
+    looked.clear()
+    imports.clear()
+    write(root, {"src/b.ts": f'import pad from "left-pad"\nconst key = "{_TOKEN}"\n'})
+    again = _scan(root, tmp_path / "cache")
+    assert (len(looked), imports) == (1, ["src/b.ts"])
+    assert [f.location and f.location.path for f in again.findings if f.rule == "hardcoded-provider-token"] == [
+        "src/b.ts"
+    ]
+    assert _shown(again) == _shown(_scan(root, None))
+    write(root, {"src/package.json": '{"name": "inner"}'})
+    moved = _scan(root, tmp_path / "cache")
+    assert [f.unit for f in moved.findings if f.rule == "hardcoded-provider-token"] == ["src"]

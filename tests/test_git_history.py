@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,6 +11,7 @@ from auditor.detectors.secret.secret_in_git_history import ask
 from auditor.model import Commit, NotApplicable, Severity, State, Target
 from auditor.sources import git_history, git_seen
 from auditor.sources.git_history import read_history
+from auditor.sources.git_versions import list_versions
 from auditor.sources.repository import read_repository
 from tests.running import committed, git, run, write
 from tests.secret_samples import KEYS, noise
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from auditor.model import Answer
+    from auditor.sources.git_versions import Listed
 
 LIVE = KEYS["Stripe live secret key"]
 OTHER = "sk_live_" + noise(24)[::-1]
@@ -171,10 +173,35 @@ def test_what_was_read_before_is_not_read_again(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(git_history, "may_hold_secret", look)
     assert _asked(project, cache=tmp_path / "cache") == first
     assert looked == ["b.ts"]
-    assert LIVE not in next((tmp_path / "cache" / "history").glob("*.json")).read_text()
+    kept = list((tmp_path / "cache" / "history").glob("*.json"))
+    assert len(kept) == 2
+    assert not any(LIVE in file.read_text() for file in kept)
     monkeypatch.setattr(git_seen, "signature", lambda: "of other formats")
     _asked(project, cache=tmp_path / "cache")
     assert sorted(looked) == ["a.ts", "b.ts", "b.ts"]
+
+
+def test_commits_are_listed_again_only_when_one_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project, cache = committed(tmp_path / "p", {"a.ts": f'k = "{LIVE}"\n'}), tmp_path / "cache"
+    _commit(project, {"a.ts": "2\n"})
+    listings: list[int] = []
+
+    def counted(*given: Any) -> Listed:  # noqa: ANN401 - as it is called
+        listings.append(1)
+        return list_versions(*given)
+
+    monkeypatch.setattr(git_seen, "list_versions", counted)
+    assert len(_failed(_asked(project, cache=cache))) == 1
+    write(project, {"b.ts": f'k = "{LIVE}"\n'})
+    assert _failed(_asked(project, cache=cache)) == [], "a file of today holds it again, and another rule reports it"
+    assert len(listings) == 1
+    _commit(project, {"b.ts": f'k = "{OTHER}"\n'})
+    _commit(project, {"b.ts": "3\n"})
+    found = _asked(project, cache=cache)
+    assert [answer.subject for answer in _failed(found)] == ["blob a.ts", "blob b.ts"]
+    assert len(listings) == 2
+    git(project, "checkout", "-q", "HEAD~1")
+    assert _asked(project, cache=cache) == _asked(project), "another commit is checked out, and none is new"
 
 
 def test_without_git_there_is_no_history(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def ask_rule(page: Page, databases: Sequence[Database], probed: Mapping[str, Pro
 
 def ask_files(page: Page, repository: Repository, *more: object) -> RuleAnswers:
     """All answers of one rule about the repository's files; `more` is further evidence that its kind is given."""
-    return _guarded(page, lambda: [_placed(answer, repository) for answer in _ask_files(page, repository, *more)])
+    return _guarded(page, lambda: [placed(answer, repository) for answer in _ask_files(page, repository, *more)])
 
 
 def _ask_files(page: Page, repository: Repository, *more: Any) -> Iterable[Answer]:  # noqa: ANN401 - as in Detector
@@ -73,7 +73,7 @@ def ask_engine(
 ) -> RuleAnswers:
     """The answers of a page that semgrep is asked for, where request data was followed already."""
     return _guarded(
-        page, lambda: [_placed(answer, repository) for answer in semgrep_answers.ask(page, code, semgrep, followed)]
+        page, lambda: [placed(answer, repository) for answer in semgrep_answers.ask(page, code, semgrep, followed)]
     )
 
 
@@ -96,7 +96,8 @@ def _guarded(page: Page, ask: Callable[[], list[Answer]]) -> RuleAnswers:
         return RuleAnswers(page.id, unavailable=f"the rule could not be asked: {type(error).__name__}: {reason_text}")
 
 
-def _placed(answer: Answer, repository: Repository) -> Answer:
+def placed(answer: Answer, repository: Repository) -> Answer:
+    """An answer about a file with the package that the file belongs to, and its place."""
     span = answer.where if isinstance(answer.where, FileSpan) else None
     unit = unit_of(span.path, repository.units) if span else answer.unit
     return replace(answer, unit=unit, span=span, sources=("repository",))

@@ -22,7 +22,7 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _IMPORT = re.compile(
-    r"^\s*(?:import|export)\s+(?P<type>type\s+)?(?P<names>[\w$*\s{},]+?)\s+from\s*[\"'](?P<from>[^\"'\n]+)[\"']",
+    r"^[^\S\n]*(?:import|export)\s+(?P<type>type\s+)?(?P<names>[\w$*{][\w$*\s{},]*?)(?<=\s)from\s*[\"'](?P<from>[^\"'\n]+)[\"']",
     re.MULTILINE,
 )
 _DECLARED = re.compile(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from auditor.facts.lock_graph import NPM, normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from auditor.facts.advisory_answers import Hit
     from auditor.facts.lock_graph import Package
@@ -79,22 +79,35 @@ class Imports:
         return [use for name in _modules_of(package.name, self.modules) for use in self.modules[name]]
 
 
-def read_imports(paths: Iterable[str], text_of: Callable[[str], str | None]) -> Imports:
+Uses = tuple[tuple[str, Use], ...]
+"""The imports of one file, each with its npm package or Python module."""
+
+
+def read_imports(
+    paths: Iterable[str], text_of: Callable[[str], str | None], known: Mapping[str, Uses] | None = None
+) -> Imports:
+    """The imports of all files; of those in `known` as they stand there."""
     found = Imports(texts=text_of)
-    for path in paths:
-        suffix = PurePosixPath(path).suffix
-        if suffix not in _JS and suffix != ".py":
-            continue
-        text = text_of(path)
-        if text is None or len(text) > _MAX_TEXT:
-            continue
-        if suffix == ".py":
-            for module, use in _python(path, text):
-                found.modules.setdefault(module, []).append(use)
-        elif "import" in text or "require" in text or "from" in text:
-            for name, use in _javascript(path, text):
-                found.npm.setdefault(name, []).append(use)
+    for path in filter(may_import, paths):
+        uses = known[path] if known and path in known else uses_of(path, text_of(path))
+        of_language = found.modules if path.endswith(".py") else found.npm
+        for name, use in uses:
+            of_language.setdefault(name, []).append(use)
     return found
+
+
+def may_import(path: str) -> bool:
+    suffix = PurePosixPath(path).suffix
+    return suffix in _JS or suffix == ".py"
+
+
+def uses_of(path: str, text: str | None) -> Uses:
+    """What one file imports; nothing where it could not be read, or is too large to be written by hand."""
+    if text is None or len(text) > _MAX_TEXT:
+        return ()
+    if path.endswith(".py"):
+        return tuple(_python(path, text))
+    return tuple(_javascript(path, text)) if "import" in text or "require" in text or "from" in text else ()
 
 
 def package_of(module: str) -> str | None:

@@ -21,7 +21,7 @@ _MANAGER = re.compile(
     r"|aggregate|exists|filter_by|get_or_404|first_or_404|one|one_or_none|paginate|in_bulk))$"
 )
 _SESSION = re.compile(
-    r"^(?:\w+[._])*(?:db|session|db_session|conn|connection|cursor|cur|tx|uow|engine|database|pool|async_session)(?:\(\))?"
+    r"^(?:[\w.]*[._])?(?:db|session|db_session|conn|connection|cursor|cur|tx|uow|engine|database|pool|async_session)(?:\(\))?"
     r"\.(?:(?P<write>add|add_all|create_all|drop_all|merge|delete|commit|bulk_save_objects|bulk_insert_mappings|bulk_insert_objects|executemany)"
     r"|(?P<read>scalars?|exec|get|query|fetch|fetchrow|fetchval|fetchall|fetchone|get_one)|(?P<query>execute|execute_script|executescript))$"
 )

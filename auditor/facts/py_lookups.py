@@ -38,7 +38,7 @@ _COMPARED = re.compile(
     re.IGNORECASE,
 )
 _CHECKS = re.compile(
-    r"(?:can|check|assert|ensure|verify|require|has|is|authori[sz]e|validate|allow\w*|enforce)_?\w*"
+    r"(?:can|check|assert|ensure|verify|require|has|is|authori[sz]e|validate|allow|enforce)_?\w*"
     r"(?:access|permission|perm|owner|member|role|admin|allowed|scope|belong|workspace|team|org|tenant|ability|policy|staff|user)"
     r"|authori[sz]|permission|member|admin|superuser|staff|owner|role|scope|policy|moderator|editor|requires?\b",
     re.IGNORECASE,

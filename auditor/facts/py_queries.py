@@ -16,7 +16,7 @@ _OF_MODEL = re.compile(
     r"|order_by|aget|select_related|prefetch_related|where)$"
 )
 _OF_SESSION = re.compile(
-    r"^(?:\w+[._])*(?:db|session|db_session|conn|s|tx|uow|async_session)(?:\(\))?\.(?:query|get|get_one|get_or_404|first_or_404)$"
+    r"^(?:[\w.]*[._])?(?:db|session|db_session|conn|s|tx|uow|async_session)(?:\(\))?\.(?:query|get|get_one|get_or_404|first_or_404)$"
 )
 _SELECT = re.compile(r"^(?:\w+\.)?select$")
 _SHORT = re.compile(r"^(?:get_object_or_404|aget_object_or_404|get_list_or_404)$")

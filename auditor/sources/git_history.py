@@ -17,8 +17,7 @@ from auditor.facts.secret_history import find_remnants, may_hold_secret
 from auditor.model import Commit, NotApplicable, Unavailable
 from auditor.sources.git import run_git
 from auditor.sources.git_folder import GitError, git_top, private_git
-from auditor.sources.git_seen import name_of, remember, seen_before
-from auditor.sources.git_versions import list_versions
+from auditor.sources.git_seen import kept_listing, name_of, remember, seen_before
 from auditor.sources.globs import chosen_spec
 from auditor.sources.repository import presentable
 
@@ -106,7 +105,7 @@ def read_history(
 
 def _read(reader: _Reader, target: Target) -> History:
     inside = reader.repository.root.relative_to(reader.folder.top).as_posix()
-    listed = list_versions(reader.folder, inside, reader.left)
+    listed = kept_listing(target.cache, reader.folder, inside, reader.left)
     if not listed.commits:
         raise NotApplicable("no commit of git's history touches this folder")
     shallow = (reader.folder.private / "shallow").exists()

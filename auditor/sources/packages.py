@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.advisories import LOCAL, Advisories
 from auditor.facts.advisory_answers import Answers, key_of
-from auditor.facts.imports_index import Imports, read_imports
+from auditor.facts.imports_index import Imports
 from auditor.facts.lock_graph import FOLDER, NPM, PYPI, LockfileError, Package, is_public
 from auditor.facts.lock_manifests import MANIFESTS, Manifest, read_manifest
 from auditor.facts.lock_specifiers import is_specifying, pinned_in_code
 from auditor.facts.lockfiles import Locked, ecosystem_of, is_lockfile, read_lock
 from auditor.facts.units import is_example, is_test, is_vendored
 from auditor.sources.advisory_files import read_advisories
+from auditor.sources.imports_kept import imports_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from auditor.sources.advisory_online import Endpoints
     from auditor.sources.repository import Repository
+    from auditor.sources.store import Store
 
 _ARCHIVE = re.compile(r"\.(?:tgz|tar\.gz|zip|whl)(?:$|[#?])")
 _MAX_AGE = 7.0  # days
@@ -71,6 +73,7 @@ def read_packages(
     max_age: float = _MAX_AGE,
     complete: bool = False,
     now: datetime | None = None,
+    kept: Store | None = None,
 ) -> Packages:
     """Every lockfile of the repository, and the databases named on the command line. Raises Unavailable."""
     now = now or datetime.now(UTC)
@@ -82,7 +85,7 @@ def read_packages(
     found.unlocked = [path for path in repository.files if _is_unlocked(path, repository, found)]
     code = [path for path in repository.files if _counts(path)]
     found.packages += _pinned(code, repository, found)
-    found.imports = read_imports(code if found.packages else (), repository.text)
+    found.imports = imports_of(repository, code if found.packages else (), kept)
     if advisories:
         wanted = {(package.ecosystem, package.name) for package in found.packages}
         found.advisories = read_advisories(advisories, wanted)
@@ -100,21 +103,18 @@ def _pinned(code: Iterable[str], repository: Repository, found: Packages) -> lis
     named = (p for path in code if is_specifying(path) for p in pinned_in_code(path, repository.text(path) or ""))
     listed: dict[tuple[str, str, str], Package] = {}
     for package in named:
-        if key_of(package) not in locked:
-            listed.setdefault(key_of(package), package)
-    return [listed[key] for key in sorted(listed)]
+        listed.setdefault(key_of(package), package)
+    return [listed[key] for key in sorted(listed.keys() - locked)]
 
 
 def _manifest(path: str, repository: Repository) -> Manifest | None:
-    if PurePosixPath(path).name not in MANIFESTS or not _counts(path):
-        return None
-    return read_manifest(path, repository.text(path) or "")
+    wanted = PurePosixPath(path).name in MANIFESTS and _counts(path)
+    return read_manifest(path, repository.text(path) or "") if wanted else None
 
 
 def _read(path: str, paths: list[str], repository: Repository, found: Packages) -> None:
     found.lockfiles.append(path)
-    text = repository.text(path)
-    if text is None:
+    if (text := repository.text(path)) is None:
         found.unread[path] = repository.skipped.get(path, "cannot be read")
         return
     known = frozenset(repository.files)

@@ -58,6 +58,7 @@ class Repository:
     touched: set[str] = field(default_factory=set)
     _names: dict[str, str] = field(default_factory=dict)
     _texts: dict[str, str | None] = field(default_factory=dict)
+    _digests: dict[str, str] = field(default_factory=dict)
 
     def text(self, path: str) -> str | None:
         """The file's text, or None (and a line in `skipped`) when it cannot be read as UTF-8 text."""
@@ -73,12 +74,14 @@ class Repository:
     def digest(self, path: str) -> str:
         """A hash of one file's text; of the reason, where there is none."""
         text = self.text(path)
-        shown = self.skipped.get(path, "") if text is None else "=" + text
-        return hashlib.blake2b(shown.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        if path not in self._digests:
+            shown = self.skipped.get(path, "") if text is None else "=" + text
+            self._digests[path] = hashlib.blake2b(shown.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        return self._digests[path]
 
     def described(self) -> dict[str, Any]:
         """All but the texts, as values that JSON knows, for another process."""
-        shown = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in {"touched", "_texts"}}
+        shown = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in {"touched", "_texts", "_digests"}}
         sets = {name: sorted(value) for name, value in shown.items() if isinstance(value, frozenset)}
         return shown | sets | {"root": str(self.root), "units": [asdict(unit) for unit in self.units]}
 

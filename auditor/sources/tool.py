@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import sys
+from functools import cache
 from pathlib import Path
 
 from auditor.data import data_folder
@@ -17,6 +18,7 @@ _LIBRARIES = (
 _SERVERS = "usr/lib/postgresql"
 
 
+@cache
 def tool_id() -> str:
     """A hash of this package's own files, of the rules, and of the libraries that have a say in the answers."""
     package = Path(__file__).parents[1]

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from auditor.model import Answer
     from auditor.sources.repository import Repository
 
+PER_FILE = True
+
 
 def ask(repository: Repository) -> Iterator[Answer]:
     return rows(repository, _look, "holds no database URL with a password")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from auditor.sources.repository import Repository
 
 _MAX_GENERIC = 1_000_000
+PER_FILE = True
 
 
 def ask(repository: Repository) -> Iterator[Answer]:
