@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from auditor.batches import Asked, unknown
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from auditor.sources.repository import Repository
     from auditor.sources.store import Store
 
-_WORTH_A_PROCESS = 150  # files: a process takes half a second before it reads the first
+WORTH_A_PROCESS = 150  # files: a process takes half a second before it reads the first
 _MOST_PROCESSES = 8
 _FEW = 100  # changed files
 # Files that say which file an import means.
@@ -68,35 +68,23 @@ class CodeLane:
     def _desks(self, evidence: Evidence, stack: ExitStack) -> Desks:
         code: Code = evidence.get("listed code")
         repository: Repository = evidence.get("repository")
-        processes = min(self.jobs, _MOST_PROCESSES, len(code.files) // _WORTH_A_PROCESS)
+        processes = min(self.jobs, _MOST_PROCESSES, len(code.files) // WORTH_A_PROCESS)
         if processes <= 1:
             own = OwnDesk(repository, code, self.public, self.helpers)
             return Desks([own], own)
-        from auditor.sources.workers import Worker
+        from auditor.sources.workers import worker_on
 
-        helpers = self.helpers
-        given = {
-            "repository": repository.described(), "files": code.files, "unread": code.unread, "public": self.public,
-            "helpers": list(astuple(helpers)) if helpers else None,
-        }  # fmt: skip
-        whole, *sharing = (Worker(given, stack) for _ in range(processes))
+        whole, *sharing = (worker_on(repository, code, self.public, self.helpers, stack) for _ in range(processes))
         return Desks(sharing, whole)
 
     def _history_desk(self, evidence: Evidence, stack: ExitStack) -> Desk:
         """Git's history is read beside everything else, where there is much of it."""
         repository: Repository = evidence.get("repository")
-        if self.jobs <= 1 or len(repository.files) < _WORTH_A_PROCESS:
+        if self.jobs <= 1 or len(repository.files) < WORTH_A_PROCESS:
             return OwnDesk(repository, Code(repository))
-        from auditor.sources.workers import Worker
+        from auditor.sources.workers import worker_on
 
-        given: dict[str, Any] = {
-            "repository": repository.described(),
-            "files": {},
-            "unread": {},
-            "public": [],
-            "helpers": None,
-        }
-        return Worker(given, stack)
+        return worker_on(repository, Code(repository), (), None, stack)
 
     def ask_history(self, evidence: Evidence, pages: Sequence[Page]) -> Asked:
         """The rules on git's history."""

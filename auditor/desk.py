@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Protocol
 
+from auditor.facts.guarded import endpoint_rows
 from auditor.facts.unlisted import unread_languages
 from auditor.file_rules import ask_file
 from auditor.inquiry import ask_files_of, listed_endpoints
@@ -41,6 +42,10 @@ class Desk(Protocol):
 
     def ask_whole(self, pages: Sequence[Page], unread: dict[str, str]) -> dict[str, Any]:
         """The answers of rules on the whole code, the endpoints, and what is noted of them."""
+        ...
+
+    def endpoints(self, place: int, count: int) -> list[Any]:
+        """The rows of every so-manieth endpoint, beginning with the one at a place."""
         ...
 
     def ask_history(self, pages: Sequence[Page], target: Target) -> dict[str, Any]:
@@ -83,6 +88,10 @@ class OwnDesk:
                 "endpoints": pack(listed_endpoints(evidence)),
                 "notes": [note.model_dump() for note in evidence.notes(["endpoints"])],
             }
+
+    def endpoints(self, place: int, count: int) -> list[Any]:
+        inventory = find_inventory(self._repository, self._code, self._public, self._helpers)
+        return list(pack(endpoint_rows(inventory, inventory.endpoints[place::count])))
 
     def ask_history(self, pages: Sequence[Page], target: Target) -> dict[str, Any]:
         """The answers of rules on git's history, and what is noted of it."""

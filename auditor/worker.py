@@ -66,6 +66,8 @@ def _answer(desk: OwnDesk, question: dict[str, Any], pages: dict[str, Page]) -> 
                 return {"value": desk.ask_files(asked, question["paths"], question["unread"])}
             case "history":
                 return {"value": desk.ask_history(asked, _target(question["target"]))}
+            case "endpoints":
+                return {"value": desk.endpoints(question["place"], question["count"])}
             case _:
                 return {"value": desk.ask_whole(asked, question["unread"])}
     except Exception as error:  # noqa: BLE001 - said to the scan, which calls the rules unknown

@@ -17,14 +17,16 @@ from auditor.listed import EndpointRow
 from auditor.model import Control, Presence
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from auditor.facts.endpoints import Endpoint
     from auditor.facts.inventory import Inventory
 
 _NOTHING = Control(Presence.NOT_APPLICABLE)
 
 
-def endpoint_rows(inventory: Inventory) -> list[EndpointRow]:
-    """One row for each endpoint, in the order of the inventory."""
+def endpoint_rows(inventory: Inventory, asked: Sequence[Endpoint] | None = None) -> list[EndpointRow]:
+    """One row for each of these endpoints, of all without any."""
     code = inventory.reacher.symbols.code
     whole, headers = whole_servers(code, inventory), server_headers(code, inventory)
     audited = audited_tables(inventory.given)
@@ -48,7 +50,7 @@ def endpoint_rows(inventory: Inventory) -> list[EndpointRow]:
             inputs=taken(inventory, endpoint),
             data=reached(inventory, endpoint),
         )
-        for endpoint in inventory.endpoints
+        for endpoint in (inventory.endpoints if asked is None else asked)
     ]
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Passed = tuple[Router, Event]
 
 _HANDS_OVER = re.compile(
-    r"\(\.\.\.\w+\)|\b(?:(?:app|api|router|server|hono|express)(?:[A-Z]\w*)?|r|\w*(?:App|Router|Routes|Api))\s*[,)}]"
+    r"\(\.\.\.\w+\)|(?:\b(?:(?:app|api|router|server|hono|express)(?:[A-Z]\w*)?|r)|App|Router|Routes|Api)\s*[,)}]"
 )
 _PASSABLE = re.compile(
     r"(?:^|\.)(?:(?:app|api|router|server|hono|express)(?:[A-Z]\w*)?|r|\w*(?:App|Router|Routes|Api))$"

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
 from auditor.model import Unavailable
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import ExitStack
 
+    from auditor.facts.helper_names import Helpers
     from auditor.model import Target
     from auditor.rulebook import Page
+    from auditor.sources.code import Code
+    from auditor.sources.repository import Repository
 
 _PATIENCE = 5.0
 
@@ -48,6 +52,9 @@ class Worker:
 
     def ask_whole(self, pages: Sequence[Page], unread: dict[str, str]) -> dict[str, Any]:
         return dict(self._ask(do="whole", pages=[page.id for page in pages], unread=unread))
+
+    def endpoints(self, place: int, count: int) -> list[Any]:
+        return list(self._ask(do="endpoints", place=place, count=count))
 
     def ask_history(self, pages: Sequence[Page], target: Target) -> dict[str, Any]:
         given = {
@@ -82,6 +89,17 @@ class Worker:
             if pipe:
                 with contextlib.suppress(OSError):
                     pipe.close()
+
+
+def worker_on(
+    repository: Repository, code: Code, public: tuple[str, ...], helpers: Helpers | None, stack: ExitStack
+) -> Worker:
+    """A worker that knows these files, and what the settings say of endpoints."""
+    given = {
+        "repository": repository.described(), "files": code.files, "unread": code.unread, "public": public,
+        "helpers": list(astuple(helpers)) if helpers else None,
+    }  # fmt: skip
+    return Worker(given, stack)
 
 
 def _ended(process: subprocess.Popen[bytes]) -> str:
