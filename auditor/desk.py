@@ -9,10 +9,13 @@ import json
 from typing import TYPE_CHECKING, Any, Protocol
 
 from auditor.facts.guarded import endpoint_rows
+from auditor.facts.portions import portions
+from auditor.facts.realtime_channels import channel_rows
 from auditor.facts.unlisted import unread_languages
 from auditor.file_rules import ask_file
-from auditor.inquiry import ask_files_of, listed_endpoints
+from auditor.inquiry import ask_files_of, joined
 from auditor.lanes import describe_endpoints, find_inventory, history_source
+from auditor.model import Kind, NotApplicable, Unavailable
 from auditor.packed import pack
 from auditor.plan import Evidence, Source
 from auditor.sources.code import broken
@@ -21,7 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from auditor.facts.helper_names import Helpers
-    from auditor.model import Target
+    from auditor.facts.inventory import Inventory
+    from auditor.listed import EndpointRow
+    from auditor.model import RuleAnswers, Target
     from auditor.rulebook import Page
     from auditor.sources.code import Code
     from auditor.sources.repository import Repository
@@ -82,12 +87,33 @@ class OwnDesk:
     def ask_whole(self, pages: Sequence[Page], unread: dict[str, str]) -> dict[str, Any]:
         self._code.unread = unread
         with Evidence(self._sources()) as evidence:
-            answers = [ask_files_of(page, evidence) for page in pages]
+            answers, rows = self._ask_routes([page for page in pages if page.kind is Kind.ROUTE], evidence)
+            answers |= {page.id: ask_files_of(page, evidence) for page in pages if page.kind is not Kind.ROUTE}
             return {
-                "answers": pack(answers),
-                "endpoints": pack(listed_endpoints(evidence)),
+                "answers": pack([answers[page.id] for page in pages]),
+                "endpoints": pack(rows),
                 "notes": [note.model_dump() for note in evidence.notes(["endpoints"])],
             }
+
+    def _ask_routes(
+        self, pages: Sequence[Page], evidence: Evidence
+    ) -> tuple[dict[str, RuleAnswers], list[EndpointRow]]:
+        """The answers of rules on endpoints, and the endpoints."""
+        if not pages:
+            return {}, []
+        try:
+            inventory: Inventory = evidence.get("endpoints")
+        except (Unavailable, NotApplicable):
+            return {page.id: ask_files_of(page, evidence) for page in pages}, []
+        found: list[list[RuleAnswers]] = []
+        rows: list[EndpointRow] = []
+        for portion in portions(inventory):
+            table = self._sources() | {"endpoints": Source((), lambda _, __, given=portion: given)}  # type: ignore[misc]
+            with Evidence(table) as part:
+                found.append([ask_files_of(page, part) for page in pages])
+            rows += endpoint_rows(portion)
+            del portion, table, part  # before the next one is made
+        return {each[0].rule: joined(each) for each in zip(*found, strict=True)}, [*rows, *channel_rows(inventory)]
 
     def endpoints(self, place: int, count: int) -> list[Any]:
         inventory = find_inventory(self._repository, self._code, self._public, self._helpers)

@@ -25,7 +25,7 @@ from auditor.plan import ALSO, needs
 from auditor.sources.matrix import cells
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from auditor.database_lanes import Databases
     from auditor.listed import EndpointRow
@@ -78,6 +78,16 @@ def ask_files_of(page: Page, evidence: Evidence) -> RuleAnswers:
         return RuleAnswers(page.id, unavailable=str(reason))
     except NotApplicable as reason:
         return RuleAnswers(page.id, not_applicable=str(reason))
+
+
+def joined(parts: Sequence[RuleAnswers]) -> RuleAnswers:
+    """What one rule said of portions of its subjects; what all of them say stands there once."""
+    if len(parts) == 1:
+        return parts[0]
+    lost = next((part for part in parts if part.unavailable), None)
+    answers = dict.fromkeys(answer for part in parts for answer in part.answers)
+    applied = answers or any(part.not_applicable is None for part in parts)
+    return lost or (replace(parts[0], answers=list(answers), not_applicable=None) if applied else parts[0])
 
 
 def with_unread_languages(answers: Mapping[str, RuleAnswers], evidence: Evidence) -> dict[str, RuleAnswers]:
@@ -163,20 +173,6 @@ def _confirmed(asked: dict[str, RuleAnswers], evidence: Evidence) -> dict[str, R
 def isolation_in_code(asked: Mapping[str, RuleAnswers]) -> bool:
     """Whether the databases were seen and have no API role: then the application alone keeps tenants apart."""
     return any(item.not_applicable == _NO_API for item in asked.values())
-
-
-def listed_endpoints(evidence: Evidence) -> list[EndpointRow]:
-    """The endpoints with their controls; none where no rule asked for them."""
-    if not evidence.started("endpoints"):
-        return []
-    from auditor.facts.guarded import endpoint_rows
-    from auditor.facts.realtime_channels import channel_rows
-
-    try:
-        inventory = evidence.get("endpoints")
-        return [*endpoint_rows(inventory), *channel_rows(inventory)]
-    except (Unavailable, NotApplicable):
-        return []
 
 
 def served_endpoints(evidence: Evidence) -> list[EndpointRow]:

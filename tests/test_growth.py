@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from auditor.model import DbObject
+from auditor import desk
+from auditor.desk import OwnDesk
+from auditor.facts.portions import portions
+from auditor.model import DbObject, Kind
+from auditor.packed import unpack
+from auditor.rulebook import load_rulebook
 from auditor.sources import code as code_module
 from auditor.sources.code import read_code
 from auditor.sources.repository import read_repository
@@ -15,8 +22,10 @@ from tests.running import write
 from tests.shadow_support import shadow
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
+    from auditor.facts.inventory import Inventory
+    from auditor.model import Answer, RuleAnswers
     from auditor.sources.code import Code
 
 TEXT = "export const value = () => work(1);\n"
@@ -83,3 +92,69 @@ def test_the_place_of_policies_is_that_of_the_last_one_made() -> None:
         found = database.provenance.span(DbObject("table", "public.a", ids[0], ids[1], aspect="policy"))
     assert found is not None
     assert found.path.endswith("3_c.sql")
+
+
+def test_those_who_hold_trees_are_told_to_let_go(code: Code, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(code, "_most", 4 * len(TEXT))
+    monkeypatch.setattr(code_module, "_HELD", 4 * len(TEXT))
+    held: list[object] = []
+    code.watch(held.clear)
+    for path in code.files:
+        held += code.nodes(path, "arrow_function")
+    assert 1 <= len(held) < 10
+    assert _kept(code) < 10
+
+
+_FIXTURES = Path(__file__).parents[1] / "fixtures"
+
+
+def _routes(name: str) -> dict[str, Any]:
+    repository = read_repository(_FIXTURES / name)
+    pages = [page for page in load_rulebook().pages if page.kind is Kind.ROUTE]
+    return OwnDesk(repository, read_code(repository)).ask_whole(pages, {})
+
+
+@pytest.mark.parametrize("name", ["leaky", "sound"])
+def test_portions_of_the_endpoints_say_what_all_of_them_say(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = _routes(name)
+    sizes: list[int] = []
+
+    def small(inventory: Inventory) -> Iterator[Inventory]:
+        for portion in portions(inventory, most=3, size=4):
+            sizes.append(len(portion.asked))
+            assert not any(endpoint.handler for endpoint in portion.endpoints), "only a portion holds its code"
+            assert any(endpoint.handler for endpoint in portion.asked)
+            yield portion
+
+    monkeypatch.setattr(desk, "portions", small)
+    parts = _routes(name)
+    assert len(sizes) > 1
+    assert max(sizes) == 4
+    assert parts["endpoints"] == whole["endpoints"]
+    assert [_rows(found) for found in unpack(parts["answers"])] == [_rows(found) for found in unpack(whole["answers"])]
+
+
+def _rows(found: RuleAnswers) -> tuple[str, str | None, set[Answer]]:
+    return found.rule, found.not_applicable, set(found.answers)
+
+
+_AUDITED = (
+    "import express from 'express';\nimport { db, requireUser, auditLog } from './lib';\nconst app = express();\n"
+    "app.delete('/a/:id', requireUser, async (req, res) => { await db.member.delete({ where: { id: req.params.id } });"
+    " res.json({}) });\n"
+    "app.delete('/b/:id', requireUser, async (req, res) => { await db.member.delete({ where: { id: req.params.id } });"
+    " await auditLog('deleted', req.params.id); res.json({}) });\n"
+)
+
+
+def test_a_record_of_another_portion_makes_a_rule_apply(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lib = "export const requireUser = (req, res, next) => { if (!req.user) return res.status(401).end(); next() }\n"
+    write(tmp_path, {"src/app.ts": _AUDITED, "src/lib.ts": lib, "package.json": '{"dependencies": {"express": "4"}}'})
+    repository = read_repository(tmp_path)
+    pages = [page for page in load_rulebook().pages if page.id == "privileged-endpoint-without-audit-record"]
+    monkeypatch.setattr(desk, "portions", partial(portions, most=1, size=1))
+    (found,) = unpack(OwnDesk(repository, read_code(repository)).ask_whole(pages, {})["answers"])
+    assert [(answer.subject, answer.state.value) for answer in found.answers] == [
+        ("endpoint DELETE /a/:id", "fail"),
+        ("endpoint DELETE /b/:id", "ok"),
+    ]

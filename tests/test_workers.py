@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from auditor import code_lane
+from auditor import code_lane, routes
 from auditor.audit import Request, audit
 from auditor.config import Config, Settings
 from auditor.model import Target, Unavailable
@@ -25,7 +25,7 @@ from auditor.sources.code import list_code
 from auditor.sources.repository import read_repository
 
 if TYPE_CHECKING:
-    from auditor.report import Report
+    from auditor.report import Endpoint, Report
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -44,7 +44,7 @@ def _shown(report: Report) -> str:
 
 @pytest.fixture
 def _small_shares(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(code_lane, "_WORTH_A_PROCESS", 3)
+    monkeypatch.setattr(code_lane, "WORTH_A_PROCESS", 3)
 
 
 @pytest.mark.usefixtures("_small_shares")
@@ -108,3 +108,29 @@ def test_a_module_of_the_scanned_folder_is_never_imported(tmp_path: Path) -> Non
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120, check=False)
     assert ended.returncode in {0, 1, 4}, ended.stderr
     assert not (tmp_path / "ran").exists()
+
+
+def _killed(*_: object, **__: object) -> None:
+    raise Unavailable("a worker process ended before it answered (signal 9)")
+
+
+def _listed() -> list[Endpoint]:
+    return routes.list_routes(Target(FIXTURES / "leaky", offline=True, shadow=False)).endpoints
+
+
+def test_a_second_process_takes_half_of_the_endpoints(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = _listed()
+    asked: list[tuple[int, int]] = []
+    real = workers.Worker.endpoints
+
+    def counted(self: workers.Worker, place: int, count: int) -> list[Any]:
+        asked.append((place, count))
+        return real(self, place, count)
+
+    monkeypatch.setattr(routes, "WORTH_A_PROCESS", 1)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr(workers.Worker, "endpoints", counted)
+    assert _listed() == alone
+    assert asked == [(1, 2)]
+    monkeypatch.setattr(workers.Worker, "_ask", _killed)
+    assert _listed() == alone, "what it did not say is worked out here"

@@ -22,7 +22,7 @@ def ask_verified(
     """The answers about each receiver that verifies who sent, given the bodies that it and its guards run."""
     for path, reason in code.unread.items():
         yield Answer(f"file {path}", State.UNKNOWN, reason)
-    for endpoint in inventory.endpoints:
+    for endpoint in inventory.asked:
         if not receiver(inventory, endpoint) or signature(inventory, endpoint).presence is not Presence.PRESENT:
             continue
         sites = [site for site in (*endpoint.guards, endpoint.handler) if site is not None]

@@ -26,10 +26,8 @@ _NOTHING = Control(Presence.NOT_APPLICABLE)
 
 
 def endpoint_rows(inventory: Inventory, asked: Sequence[Endpoint] | None = None) -> list[EndpointRow]:
-    """One row for each of these endpoints, of all without any."""
-    code = inventory.reacher.symbols.code
-    whole, headers = whole_servers(code, inventory), server_headers(code, inventory)
-    audited = audited_tables(inventory.given)
+    """One row for each of these endpoints, of all that are asked about without any."""
+    whole, headers, audited = _of_servers(inventory)
     return [
         EndpointRow(
             unit=endpoint.unit,
@@ -50,8 +48,18 @@ def endpoint_rows(inventory: Inventory, asked: Sequence[Endpoint] | None = None)
             inputs=taken(inventory, endpoint),
             data=reached(inventory, endpoint),
         )
-        for endpoint in (inventory.endpoints if asked is None else asked)
+        for endpoint in (inventory.asked if asked is None else asked)
     ]
+
+
+def _of_servers(inventory: Inventory) -> tuple[dict[str, str], dict[str, Control], set[str]]:
+    """What whole servers set, and the tables whose changes triggers record."""
+    if _of_servers not in inventory.memory:
+        code = inventory.reacher.symbols.code
+        found = whole_servers(code, inventory), server_headers(code, inventory), audited_tables(inventory.given)
+        inventory.memory[_of_servers] = found
+    known: tuple[dict[str, str], dict[str, Control], set[str]] = inventory.memory[_of_servers]
+    return known
 
 
 def validation(inventory: Inventory, endpoint: Endpoint) -> Control:

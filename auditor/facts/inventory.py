@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from auditor.facts.authentication import authentication
 from auditor.facts.auto_imports import read_auto_imports
@@ -66,9 +66,27 @@ class Inventory:
     unlisted: dict[str, str] = field(default_factory=dict)  # manifests of servers that no reader knows
     helpers: Helpers = field(default_factory=Helpers)
     given: Given = field(default_factory=Given)
+    memory: dict[Any, Any] = field(default_factory=dict)  # what was worked out of all endpoints, for every portion
     _authentication: dict[Endpoint, Control] = field(default_factory=dict)
     _effects: dict[Endpoint, list[Effect]] = field(default_factory=dict)
-    _preflights: set[tuple[str, str, str]] | None = None
+    _asked: list[Endpoint] | None = None
+    _portions: Callable[[], Iterable[Inventory]] = tuple
+
+    @property
+    def asked(self) -> list[Endpoint]:
+        """The endpoints that a rule is asked about: all, or a portion of very many."""
+        return self.endpoints if self._asked is None else self._asked
+
+    def portion(self, asked: list[Endpoint], portions: Callable[[], Iterable[Inventory]]) -> Inventory:
+        """The same for some of the endpoints, with nothing known of them yet; `portions` gives all such parts."""
+        reacher = Reacher(self.reacher.symbols)
+        return replace(self, reacher=reacher, _authentication={}, _effects={}, _asked=asked, _portions=portions)
+
+    def anywhere(self, question: Callable[[Inventory], bool]) -> bool:
+        """Whether a question is answered with yes for this portion or any other; asked once."""
+        if question not in self.memory:
+            self.memory[question] = question(self) or any(question(part) for part in self._portions())
+        return bool(self.memory[question])
 
     def authentication(self, endpoint: Endpoint) -> Control:
         """Whether a caller must show who they are."""
@@ -95,10 +113,11 @@ class Inventory:
 
     def preflights(self) -> set[tuple[str, str, str]]:
         """(unit, path, file) of the route modules that answer `OPTIONS` themselves."""
-        if self._preflights is None:
+        if "preflights" not in self.memory:
             own = (each for each in self.endpoints if each.method == "OPTIONS" and each.framework == "Next.js")
-            self._preflights = {(each.unit, each.path, each.where.path) for each in own}
-        return self._preflights
+            self.memory["preflights"] = {(each.unit, each.path, each.where.path) for each in own}
+        found: set[tuple[str, str, str]] = self.memory["preflights"]
+        return found
 
     def text(self, endpoint: Endpoint) -> str:
         """The handler's own text without comments; empty where it could not be followed."""

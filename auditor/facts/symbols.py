@@ -29,7 +29,7 @@ from auditor.facts.specifiers import Specifiers, package_of
 from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from tree_sitter import Node, Tree
 
@@ -47,6 +47,8 @@ class Files(Protocol):
     def text(self, path: str) -> str: ...
 
     def nodes(self, path: str, *types: str) -> list[Node]: ...
+
+    def watch(self, forget: Callable[[], None]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,14 @@ class Symbols:
     _assigned: dict[_Place, dict[str, Node]] = field(default_factory=dict)
     _classes: dict[_Place, tuple[dict[str, Node], dict[str, Node]]] = field(default_factory=dict)
     _results: dict[tuple[str, int, int, str], Target | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.code.watch(self.forget)
+
+    def forget(self) -> None:
+        """Let go of everything that holds a piece of a tree; it is read again where it is asked for."""
+        self._modules, self._scopes, self._names = {}, {}, {}
+        self._assigned, self._classes, self._results = {}, {}, {}
 
     def module(self, path: str) -> Module:
         if path not in self._modules:

@@ -18,7 +18,7 @@ from auditor.facts.type_arguments import without_type_arguments
 from auditor.facts.units import is_example, is_test, is_tool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from tree_sitter import Node, Tree
 
@@ -32,6 +32,7 @@ _ENDLESS = re.compile(rf"[A-Za-z0-9+/=_-]{{{_ENDLESS_FROM},}}")
 _WORD = re.compile(r"\w+")
 _BLANKS = re.compile(r"\s{1000}")
 _PARSED = 2_000_000  # characters whose trees are kept, each of some twenty bytes; to parse them again takes 0.2 s
+_HELD = 6_000_000  # characters whose trees may be held by what resolves names, some 200 MB
 _UNHELD = 2  # references to a tree that nobody has a node of: the table's and that of the question
 _FOLDED = 8  # files; the words of one are asked about one after another
 
@@ -59,6 +60,8 @@ class Code:
     _folded: dict[str, tuple[str, frozenset[str]]] = field(default_factory=dict)
     _held: dict[str, dict[re.Pattern[str], bool]] = field(default_factory=dict)
     _clients: dict[str, bool] = field(default_factory=dict)
+    _keepers: list[Callable[[], None]] = field(default_factory=list)
+    _most: int = _HELD
 
     @property
     def asked(self) -> dict[str, str]:
@@ -101,10 +104,22 @@ class Code:
         self._parsed += size
         if self._parsed <= _PARSED:
             return
+        self._parsed = size
+        if self._let_go() > self._most:
+            for forget in self._keepers:
+                forget()
+            self._most = max(_HELD, self._let_go() + _HELD)  # what is held by others is out of reach
+
+    def _let_go(self) -> int:
+        """Drop the trees that nobody has a node of; returns the characters of those that are left."""
         for path in list(self._trees):
             if sys.getrefcount(self._trees[path]) <= _UNHELD:
                 del self._trees[path]
-        self._parsed = size
+        return sum(len(self._texts.get(path, "")) for path in self._trees)
+
+    def watch(self, forget: Callable[[], None]) -> None:
+        """Have this called where there are too many trees: its caller can let go of nodes."""
+        self._keepers.append(forget)
 
     def nodes(self, path: str, *types: str) -> list[Node]:
         """The nodes of these types in one of `files`, in the order of the text."""

@@ -37,7 +37,7 @@ def ask(repository: Repository, code: Code, inventory: Inventory) -> Iterator[An
     del repository
     for path, reason in code.unread.items():
         yield Answer(f"file {path}", State.UNKNOWN, reason)
-    for endpoint in inventory.endpoints:
+    for endpoint in inventory.asked:
         if endpoint.method in MUTATING and not receiver(inventory, endpoint):
             answer = _answer(inventory, endpoint)
             if answer is not None:

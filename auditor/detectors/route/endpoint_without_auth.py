@@ -71,7 +71,7 @@ def ask(repository: Repository, code: Code, inventory: Inventory) -> Iterator[An
     del repository
     for path, reason in code.unread.items():
         yield Answer(f"file {path}", State.UNKNOWN, reason)
-    for endpoint in inventory.endpoints:
+    for endpoint in inventory.asked:
         if endpoint.method not in {"OPTIONS", "HEAD"} and not receiver(inventory, endpoint):
             yield _answer(inventory, endpoint)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def ask(_: Repository, code: Code, inventory: Inventory) -> Iterator[Answer]:
     for path, reason in code.unread.items():
         yield Answer(f"file {path}", State.UNKNOWN, reason)
-    for endpoint in inventory.endpoints:
+    for endpoint in inventory.asked:
         found, alone = ownership(inventory, endpoint)
         if alone is not None:
             yield _alone(endpoint, alone)

@@ -22,15 +22,21 @@ if TYPE_CHECKING:
 
 def ask(repository: Repository, code: Code, inventory: Inventory) -> Iterator[Answer]:
     del code
-    writing = [endpoint for endpoint in inventory.endpoints if may_write(inventory, endpoint)]
     audited = audited_tables(repository)
-    recorded = {endpoint.subject for endpoint in writing if is_recorded(inventory, endpoint)}
-    if not audited and not recorded and not read_trails(repository).tables:
+    if not audited and not read_trails(repository).tables and not inventory.anywhere(_records):
         raise NotApplicable("no audit trail exists; audit-trail-absent speaks of that")
-    for endpoint in writing:
+    for endpoint in _writing(inventory):
         effect = privileged_write(endpoint, inventory.effects(endpoint))
         if effect is not None:
-            yield _answer(endpoint, effect, audited, done=endpoint.subject in recorded)
+            yield _answer(endpoint, effect, audited, done=is_recorded(inventory, endpoint))
+
+
+def _records(inventory: Inventory) -> bool:
+    return any(is_recorded(inventory, endpoint) for endpoint in _writing(inventory))
+
+
+def _writing(inventory: Inventory) -> Iterator[Endpoint]:
+    return (endpoint for endpoint in inventory.asked if may_write(inventory, endpoint))
 
 
 def _answer(endpoint: Endpoint, effect: Effect, audited: set[str], *, done: bool) -> Answer:

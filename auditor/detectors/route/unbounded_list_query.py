@@ -47,7 +47,7 @@ _SMALL = re.compile(
 
 def ask(repository: Repository, code: Code, inventory: Inventory) -> Iterator[Answer]:
     del repository, code
-    for endpoint in inventory.endpoints:
+    for endpoint in inventory.asked:
         if endpoint.method not in {"GET", "ALL"} or endpoint.handler is None:
             continue
         if by_machine(endpoint, inventory.authentication(endpoint).shows):
