@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
     from auditor.facts.inventory import Inventory
-    from auditor.facts.symbols import Symbols
-    from auditor.sources.code import Code
+    from auditor.facts.symbols import Files, Symbols
 
 _JOINS = re.compile(r"\.\s*channel\s*\(")
 _CLIENT = re.compile(r"supabase|realtime", re.IGNORECASE)
@@ -60,19 +59,19 @@ def channel_rows(inventory: Inventory) -> list[EndpointRow]:
     return sorted(found.values(), key=lambda row: (row.unit, row.path, row.controls["auth"].presence))
 
 
-def joining_files(code: Code) -> list[str]:
+def joining_files(code: Files) -> list[str]:
     """The files of the application that may join a channel."""
     return [path for path, language in code.files.items() if language != "python" and _may_join(code, path)]
 
 
-def _may_join(code: Code, path: str) -> bool:
+def _may_join(code: Files, path: str) -> bool:
     if is_test(path) or is_example(path) or is_vendored(path):
         return False
     text = code.text(path)
     return "channel" in text and _JOINS.search(text) is not None and _CLIENT.search(text) is not None
 
 
-def joins(code: Code, path: str) -> Iterator[Join]:
+def joins(code: Files, path: str) -> Iterator[Join]:
     """The calls of a file that join a topic which something is said to go over."""
     for call in code.nodes(path, "call_expression"):
         function, given = call.child_by_field_name("function"), arguments(call)
