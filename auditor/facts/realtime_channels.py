@@ -14,7 +14,7 @@ from auditor.facts.route_paths import UNKNOWN, text_at
 from auditor.facts.sites import ancestors, arguments, outermost_function, span_of
 from auditor.facts.symbols import Site
 from auditor.facts.syntax import text_of, walk
-from auditor.facts.units import is_example, is_test, is_vendored, unit_of
+from auditor.facts.units import is_test, is_vendored, unit_of
 from auditor.listed import CONTROLS, EndpointRow
 from auditor.model import Control, Presence
 
@@ -65,7 +65,7 @@ def joining_files(code: Files) -> list[str]:
 
 
 def _may_join(code: Files, path: str) -> bool:
-    if is_test(path) or is_example(path) or is_vendored(path):
+    if is_test(path) or is_vendored(path):
         return False
     text = code.text(path)
     return "channel" in text and _JOINS.search(text) is not None and _CLIENT.search(text) is not None
