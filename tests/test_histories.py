@@ -215,6 +215,14 @@ def test_a_copied_folder_of_migrations_is_replayed_once(other: tuple[str, ...], 
     assert found.set_aside.get(copied, "").startswith(reason)
 
 
+def test_the_same_files_that_serve_other_schemas_are_no_copy() -> None:
+    folders = ("a/supabase", "b/supabase")
+    files = _numbered("a/supabase/migrations", NOTES) | _numbered("b/supabase/migrations", NOTES)
+    served = {f"{folder}/config.toml": f'[api]\nschemas = ["{folder[0]}"]\n' for folder in folders}
+    assert len(_find(files).histories) == 1
+    assert len(_find(files | served).histories) == 2
+
+
 def test_of_two_copies_the_one_that_went_on_is_replayed() -> None:
     older, newer = (NOTES, SHARES, TAGS), (NOTES, SHARES, TAGS, "alter table public.tags enable row level security;")
     found = _find(_numbered("db/migrations", *older) | _numbered("supabase/migrations", *newer))

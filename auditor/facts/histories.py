@@ -101,7 +101,7 @@ def find_histories(paths: Iterable[str], units: tuple[UnitFacts, ...], text: Cal
             histories.append(history)
         else:
             set_aside[folder] = "its statements are not PostgreSQL's"
-    kept, copies = without_copies(histories)
+    kept, copies = without_copies(histories, text)
     return Histories(kept, set_aside | copies)
 
 
