@@ -104,6 +104,7 @@ def audit(
         scoring_version=SCORING_VERSION,
         tool=Tool(version=__version__),
         target=ReportTarget(
+            prefix=repository.git_prefix.removeprefix("./").rstrip("/"),
             commit=repository.commit,
             units=[Unit(path=unit.path, stack=list(unit.stack)) for unit in repository.units],
         ),

@@ -6,6 +6,7 @@ Pure. What the parts were made of is not asked again, so nothing can become bett
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, TypeVar
 
 from auditor.judge import Judged
@@ -18,7 +19,7 @@ from auditor.weigh import weigh
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
 
-    from auditor.report import Finding
+    from auditor.report import Endpoint, Finding
     from auditor.rulebook import Control, Rulebook
 
 _OUTCOMES = (Outcome.FAIL, Outcome.UNKNOWN, Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.NOT_ASKED)
@@ -50,20 +51,22 @@ def merge(parts: Sequence[Part], book: Rulebook) -> Report:
     return Report(
         scoring_version=reports[0].scoring_version,
         tool=Tool(name=reports[0].tool.name, version=" and ".join(sorted({each.tool.version for each in reports}))),
-        target=_target(reports),
+        target=_target(parts, reports),
         gate=_gate(parts),
-        evidence=[note for each in reports for note in each.evidence],
+        evidence=_once(
+            (note for each in reports for note in each.evidence), lambda n: n.model_dump_json(exclude={"seconds"})
+        ),
         score=weigh(judged, partial_scan=_partial(parts)),
         controls=[_control_result(each, reports) for each in judged],
         rules=_rules(parts),
         findings=findings,
         not_checked=_once((row for each in reports for row in each.not_checked), lambda row: row.model_dump_json()),
-        endpoints=_once((e for each in reports for e in each.endpoints), lambda e: e.model_dump_json()),
+        endpoints=_once((e for each in reports for e in each.endpoints), _way_in),
         access=_once(
             (cell for each in reports for cell in each.access), lambda c: (c.database, c.object, c.caller, c.command)
         ),
         access_setup=_once((setup for each in reports for setup in each.access_setup), lambda s: (s.unit, s.database)),
-        comparison=_comparison(reports),
+        comparison=_comparison(parts, reports),
     )
 
 
@@ -82,6 +85,11 @@ def _once(rows: Iterable[_T], key: Callable[[_T], Hashable]) -> list[_T]:
     return list(found.values())
 
 
+def _way_in(endpoint: Endpoint) -> Hashable:
+    """What makes an endpoint one; what stands before it one scan may have asked and another not."""
+    return (endpoint.unit, endpoint.method, endpoint.path, endpoint.framework, str(endpoint.location))
+
+
 def _findings(reports: Sequence[Report]) -> list[Finding]:
     """In the order of a scan; of two reports that hold the same finding the one counts in which it is open."""
     listed = sorted((f for each in reports for f in each.findings), key=lambda finding: finding.status != "open")
@@ -89,13 +97,23 @@ def _findings(reports: Sequence[Report]) -> list[Finding]:
     return sorted(found, key=lambda f: (f.rule, f.unit, f.subject, f.fingerprint))
 
 
-def _target(reports: Sequence[Report]) -> Target:
+def _target(parts: Sequence[Part], reports: Sequence[Report]) -> Target:
     commits = {each.target.commit for each in reports}
     stacks: dict[str, list[str]] = {}
     for unit in (unit for each in reports for unit in each.target.units):
         stacks[unit.path] = list(dict.fromkeys([*stacks.get(unit.path, []), *unit.stack]))
     units = [Unit(path=path, stack=stack) for path, stack in sorted(stacks.items())]
-    return Target(commit=commits.pop() if len(commits) == 1 else None, units=units)
+    above = {_above(part) for part in parts}
+    prefix = above.pop() if len(above) == 1 else ""
+    return Target(prefix=prefix or "", commit=commits.pop() if len(commits) == 1 else None, units=units)
+
+
+def _above(part: Part) -> str | None:
+    """Where the folder of the merged report lies below the git top level, by what a part says of its own."""
+    own, below = PurePosixPath(part.report.target.prefix).parts, PurePosixPath(part.folder).parts
+    if not below:
+        return "/".join(own)
+    return "/".join(own[: -len(below)]) if own[-len(below) :] == below else None
 
 
 def _gate(parts: Sequence[Part]) -> Gate:
@@ -105,11 +123,11 @@ def _gate(parts: Sequence[Part]) -> Gate:
     told = [part for part in parts if part.report.gate.exit_code == code]
     heads = {part.report.gate.reason.partition(": ")[0] for part in told}
     if len(heads) == 1 and all(": " in part.report.gate.reason for part in told):
-        said = "; ".join(f"{part.folder}: {part.report.gate.reason.partition(': ')[2]}" for part in told)
+        said = "; ".join(dict.fromkeys(f"{part.folder}: {part.report.gate.reason.partition(': ')[2]}" for part in told))
         reason = f"{heads.pop()}: {said}"
     else:
-        reason = "; ".join(f"{part.folder}: {part.report.gate.reason}" for part in told)
-    notes = [f"{part.folder}: {note}" for part in parts for note in part.report.gate.notes]
+        reason = "; ".join(dict.fromkeys(f"{part.folder}: {part.report.gate.reason}" for part in told))
+    notes = list(dict.fromkeys(f"{part.folder}: {note}" for part in parts for note in part.report.gate.notes))
     return Gate(exit_code=code, reason=reason, notes=notes)
 
 
@@ -124,18 +142,34 @@ def _rules(parts: Sequence[Part]) -> list[RuleResult]:
 def _rule(results: list[tuple[str, RuleResult]]) -> RuleResult:
     worst = min((rule.outcome for _, rule in results), key=_OUTCOMES.index)
     named = [(folder, rule) for folder, rule in results if rule.outcome is worst]
+    counted = _fullest(results).values()
     return named[0][1].model_copy(
         update={
             "reason": _reasons([(folder, rule.reason) for folder, rule in named]),
-            "subjects_total": sum(rule.subjects_total for _, rule in results),
-            "subjects_failed": sum(rule.subjects_failed for _, rule in results),
-            "subjects_unknown": sum(rule.subjects_unknown for _, rule in results),
+            "subjects_total": sum(rule.subjects_total for rule in counted),
+            "subjects_failed": sum(rule.subjects_failed for rule in counted),
+            "subjects_unknown": sum(rule.subjects_unknown for rule in counted),
         }
     )
 
 
-def _reasons(named: list[tuple[str, str]]) -> str:
+def _fullest(results: Iterable[tuple[str, RuleResult]]) -> dict[str, RuleResult]:
+    """Of what several reports about one folder say of a rule, what says the most: its subjects are the same ones."""
+    found: dict[str, RuleResult] = {}
+    for folder, rule in results:
+        before = found.get(folder)
+        if before is None or _figures(rule) > _figures(before):
+            found[folder] = rule
+    return found
+
+
+def _figures(rule: RuleResult) -> tuple[int, int, int]:
+    return rule.subjects_total, rule.subjects_failed, rule.subjects_unknown
+
+
+def _reasons(said: list[tuple[str, str]]) -> str:
     """What several parts say: once where they agree, else each with its folder."""
+    named = list(dict.fromkeys(said))
     if len({reason for _, reason in named}) == 1 and not any(char.isdigit() for char in named[0][1]):
         return named[0][1]
     return named[0][1] if len(named) == 1 else "; ".join(f"{folder}: {reason}" for folder, reason in named)
@@ -153,7 +187,7 @@ def _one_control(control: Control, parts: Sequence[Part], findings: Sequence[Fin
     own = [finding for finding in findings if finding.control == control.id and finding.status == "open"]
     failing = any(_counts(f, control.fails_at, Confidence.INFERRED) for f in own)
     verdict = _worst([each.verdict for _, each in results], shared=control.share and failing)
-    subjects = _sum([each.subjects for _, each in results])
+    subjects = _sum(_distinct(control.id, parts))
     return Judged(
         # A part may weigh a control more: by its settings, or since nothing else isolates its tenants.
         control=replace(control, weight=max((each.weight for _, each in results), key=lambda weight: weight.rank)),
@@ -186,6 +220,36 @@ def _sum(parts: Sequence[Subjects]) -> Subjects:
     )
 
 
+def _distinct(control: str, parts: Sequence[Part]) -> list[Subjects]:
+    """The subjects of a control by reports; what several about one folder have asked is counted once."""
+    counted: dict[str, set[str]] = {}
+    found = []
+    for part in sorted(parts, key=lambda part: -len(_asked(control, part))):
+        asked = _asked(control, part)
+        before = counted.get(part.folder)
+        if before is None or asked.keys() - before:
+            again = [rule for name, rule in asked.items() if name in (before or ())]
+            own = [each.subjects for each in part.report.controls if each.id == control]
+            found += [_less(subjects, again) for subjects in own]
+            counted[part.folder] = (before or set()) | asked.keys()
+    return found
+
+
+def _asked(control: str, part: Part) -> dict[str, RuleResult]:
+    rules = (rule for rule in part.report.rules if rule.control == control)
+    return {rule.id: rule for rule in rules if rule.outcome is not Outcome.NOT_ASKED}
+
+
+def _less(subjects: Subjects, again: Sequence[RuleResult]) -> Subjects:
+    total, failed, unknown = (sum(_figures(rule)[place] for rule in again) for place in range(3))
+    return Subjects(
+        total=subjects.total - total,
+        ok=subjects.ok - (total - failed - unknown),
+        failed=subjects.failed - failed,
+        unknown=subjects.unknown - unknown,
+    )
+
+
 def _control_result(judged: Judged, reports: Sequence[Report]) -> ControlResult:
     control = judged.control
     rules = {rule for each in reports for result in each.controls if result.id == control.id for rule in result.rules}
@@ -211,10 +275,11 @@ def _partial(parts: Sequence[Part]) -> bool:
     return any(rule.id not in names for part in parts for rule in part.report.rules for names in asked.values())
 
 
-def _comparison(reports: Sequence[Report]) -> Comparison | None:
+def _comparison(parts: Sequence[Part], reports: Sequence[Report]) -> Comparison | None:
     """The sum of the comparisons, where all were made with the same revision."""
-    found = [each.comparison for each in reports if each.comparison]
-    if len(found) < len(reports) or len({each.ref for each in found}) > 1:
+    made = [(part.folder, each.comparison) for part, each in zip(parts, reports, strict=True) if each.comparison]
+    found = [comparison for _, comparison in _once(made, lambda one: (one[0], one[1].model_dump_json()))]
+    if len(made) < len(reports) or len({each.ref for each in found}) > 1:
         return None
     commits = {each.commit for each in found}
     return Comparison(

@@ -33,7 +33,10 @@ class Unit(_Part):
 
 
 class Target(_Part):
+    """What was scanned; `prefix` is its path below the git top level, from where hosts of code look files up."""
+
     root: str = "."
+    prefix: str = ""
     commit: str | None
     units: list[Unit]
 

@@ -92,7 +92,7 @@ def blanked(report: Report) -> Report:
     return report.model_copy(
         update={
             "tool": report.tool.model_copy(update={"version": "0"}),
-            "target": report.target.model_copy(update={"commit": None}),
+            "target": report.target.model_copy(update={"commit": None, "prefix": ""}),
             "evidence": notes,
         }
     )

@@ -14,6 +14,7 @@ from auditor.facts.unlisted import unlisted_servers
 from auditor.model import Severity, State
 from auditor.sources.code import read_code
 from auditor.sources.repository import read_repository
+from tests.running import write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,6 +76,23 @@ def test_a_file_that_is_named_a_sample_is_one() -> None:
     assert is_example("config.sample.js")
     assert not is_example("src/email.template.ts")
     assert not is_example("src/example.ts")
+
+
+ROUTE = "const app = require('express')()\napp.post('/notes', (req, res) => db.query(`select ${req.body.id}`))\n"
+
+
+@pytest.mark.parametrize(
+    ("beside", "read"),
+    [
+        ({}, True),
+        ({"eslint.config.js": "export default []\n", "tests/app.test.js": "test()\n", "README.md": "# x\n"}, True),
+        ({"lib/index.js": "module.exports = 1\n"}, False),
+        ({"setup.py": "setup()\n", "package/__init__.py": "", "package/core.py": "x = 1\n"}, False),
+    ],
+)
+def test_where_all_code_is_an_example_it_is_the_application(beside: dict[str, str], read: bool, tmp_path: Path) -> None:
+    code = read_code(read_repository(write(tmp_path, {"examples/shop/app.js": ROUTE, **beside})))
+    assert ("examples/shop/app.js" in code.files) is read
 
 
 def test_a_form_that_signs_up_is_no_privileged_write(tmp_path: Path) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from auditor.detectors.ask import ask_database
-from auditor.model import Severity, State
+from auditor.detectors.confirm import reported_once
+from auditor.model import Answer, RuleAnswers, Severity, State
 from auditor.rulebook import load_rulebook
 from tests.shadow_support import shadow
 
 PAGES = {page.id: page for page in load_rulebook().pages}
 PAGE = PAGES["definer-function-exposed"]
+TRUSTS = PAGES["definer-function-trusts-caller-id"]
 TABLE = "create table public.codes (id uuid primary key, note text, expires_at timestamptz);\n"
 FIRST_ADMIN = """
 create table public.roles (user_id uuid primary key, role text not null);
@@ -58,3 +60,47 @@ def test_the_first_administrator_is_made_once(first: str, severity: str) -> None
     with shadow(text) as database:
         (answer,) = [row for row in ask_database(page, database) if row.state is State.FAIL]
     assert (answer.severity or page.severity).value == severity
+
+
+@pytest.mark.parametrize(
+    ("body", "revoked", "severity"),
+    [
+        ("select * from public.codes where owner_id = p_user_id", "", "high"),
+        ("select * from public.codes where owner_id = p_user_id", "public, anon", "medium"),
+        ("delete from public.codes where owner_id = p_user_id returning *", "", "critical"),
+        ("delete from public.codes where owner_id = p_user_id returning *", "public, anon", "high"),
+    ],
+)
+def test_reading_for_whoever_is_named_ranks_below_changing(body: str, revoked: str, severity: str) -> None:
+    text = "create table public.codes (id uuid primary key, owner_id uuid, note text);\n"
+    text += "create function public.f(p_user_id uuid) returns setof public.codes language sql\n"
+    text += f"security definer set search_path = '' as $$ {body} $$;\n"
+    text += f"revoke execute on function public.f(uuid) from {revoked};" if revoked else ""
+    with shadow(text) as database:
+        (answer,) = [row for row in ask_database(TRUSTS, database) if row.state is State.FAIL]
+    assert answer.severity
+    assert answer.severity.value == severity
+
+
+def _row(subject: str, detail: str, severity: Severity | None = None) -> Answer:
+    return Answer(subject, State.FAIL, detail, severity=severity, database="db")
+
+
+def test_a_function_that_trusts_an_id_is_reported_once() -> None:
+    trusts = [_row("function f", "reads data", Severity.MEDIUM), _row("function g", "changes data", Severity.HIGH)]
+    reached = [_row("function f", "joins", Severity.CRITICAL), _row("function h", "returns")]
+    rules = {TRUSTS.id: trusts, "definer-function-reaches-others": reached}
+    once = reported_once({rule: RuleAnswers(rule, rows) for rule, rows in rules.items()})
+    assert [row.severity for row in once[TRUSTS.id].answers] == [Severity.CRITICAL, Severity.HIGH]
+    (settled, kept) = once["definer-function-reaches-others"].answers
+    assert (settled.state, kept.state) == (State.OK, State.FAIL)
+    assert TRUSTS.id in settled.detail
+
+
+def test_an_exposed_function_that_only_reads_is_reported_where_its_calls_are() -> None:
+    exposed = [_row("function f", "works with", Severity.HIGH), _row("function g", "changes data with", Severity.HIGH)]
+    reached = [_row("function f", "returns"), _row("function g", "changes")]
+    rules = {PAGE.id: exposed, "definer-function-reaches-others": reached}
+    once = reported_once({rule: RuleAnswers(rule, rows) for rule, rows in rules.items()})
+    assert [row.state for row in once[PAGE.id].answers] == [State.OK, State.FAIL]
+    assert [row.severity for row in once["definer-function-reaches-others"].answers] == [Severity.HIGH, None]

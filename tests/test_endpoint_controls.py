@@ -214,6 +214,88 @@ def test_routers_that_a_loop_over_a_folder_loads(load: str, tmp_path: Path) -> N
     assert sorted(found) == ["GET /api/notes", "GET /notes"]
 
 
+def test_a_router_that_is_required_where_it_is_mounted(tmp_path: Path) -> None:
+    app = "const app = require('express')()\napp.use('/v1', require('./routes'))\n"
+    index = (
+        "const router = require('express').Router()\nrouter.use('/all', require('./notes'))\nmodule.exports = router\n"
+    )
+    found = access(tmp_path, {"src/app.js": app, "src/routes/index.js": index, "src/routes/notes.js": LOADED})
+    assert sorted(found) == ["GET /v1/all/notes"]
+
+
+def test_a_loop_over_a_folder_that_makes_paths_of_the_names(tmp_path: Path) -> None:
+    app = "const app = require('express')()\napp.use('/v1', require('./routes'))\n"
+    index = (
+        "const router = require('express').Router()\nfs.readdirSync(__dirname).forEach((file) => {\n"
+        "  const name = file.split('.')[0]\n  router.use(`/${name}`, require(`./${file}`))\n})\n"
+        "module.exports = router\n"
+    )
+    files = {"src/app.js": app, "src/routes/index.js": index, "src/routes/mine.js": LOADED, "src/routes/all.js": LOADED}
+    assert sorted(access(tmp_path, files)) == ["GET /v1/all/notes", "GET /v1/mine/notes"]
+
+
+@pytest.mark.parametrize(
+    "fill",
+    [
+        "for (const name of names) {\n  if (name !== 'index') module.exports[name] = require(`./${name}`)\n}\n",
+        "const all = {}\nnames.forEach((name) => { all[name] = require('./' + name) })\nmodule.exports = all\n",
+        "names.forEach(function (name) { exports[name] = require(path.join(__dirname, name)) })\n",
+    ],
+)
+def test_a_folder_that_is_exported_by_the_names_of_its_files(fill: str, tmp_path: Path) -> None:
+    names = "const names = fs.readdirSync(__dirname).map((file) => file.split('.')[0])\n"
+    guard = (
+        "const jwt = require('jsonwebtoken')\nexports.signedIn = (req, res, next) => {\n"
+        "  req.user = jwt.verify(req.headers.authorization, process.env.JWT_SECRET)\n  next()\n}\n"
+    )
+    app = (
+        "const app = require('express')()\nconst lib = require('./lib')\napp.post('/notes', lib.guard.signedIn, save)\n"
+    )
+    files = {"src/app.js": app, "src/lib/index.js": names + fill, "src/lib/guard.js": guard}
+    assert access(tmp_path, files) == {"POST /notes": Presence.PRESENT}
+
+
+CHECKS = (
+    "module.exports = (schema) => (req, res, next) => {\n  if (!schema.safeParse(req.body).success) throw wrong()\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("guard", "expected"),
+    [
+        (CHECKS + "  next()\n}\n", Presence.ABSENT),
+        (CHECKS + "  // for users who have signed in\n  next()\n}\n", Presence.ABSENT),
+        (CHECKS + "  if (!req.user) throw wrong()\n  next()\n}\n", Presence.PRESENT),
+        (None, Presence.UNRESOLVED),
+    ],
+)
+def test_a_guard_by_name_counts_where_its_code_asks_or_cannot_be_read(
+    guard: str | None, expected: Presence, tmp_path: Path
+) -> None:
+    app = "const app = require('express')()\nconst guard = require('./guard')\n"
+    app += f"app.post('/notes', guard(schema), async (req, res) => {{ {WRITES} }})\n"
+    files = {"src/app.js": app} | ({"src/guard.js": guard} if guard else {})
+    assert access(tmp_path, files) == {"POST /notes": expected}
+
+
+@pytest.mark.parametrize(
+    ("nobody", "expected"),
+    [("return answer.failure(res, 'no token')", Presence.PRESENT), ("req.nobody = true", Presence.UNRESOLVED)],
+)
+def test_a_guard_that_answers_in_its_own_words(nobody: str, expected: Presence, tmp_path: Path) -> None:
+    guard = (
+        "const jwt = require('jsonwebtoken')\nconst answer = require('./answer')\n"
+        "const read = (token) => { try { return jwt.verify(token, key) } catch (error) { return error } }\n"
+        "exports.asks = async (req, res, next) => {\n  const token = req.headers['x-access-token']\n"
+        f"  if (!token) {{ {nobody} }}\n  const user = await db.user.findById(read(token).id)\n"
+        "  if (!user) return answer.failure(res, 'nobody')\n  next()\n}\n"
+    )
+    app = "const app = require('express')()\nconst { asks } = require('./guard')\napp.post('/notes', asks, save)\n"
+    answer = "exports.failure = (res, message) => { res.status(400).json({ message }) }\n"
+    files = {"src/app.js": app, "src/guard.js": guard, "src/answer.js": answer}
+    assert access(tmp_path, files) == {"POST /notes": expected}
+
+
 def test_handlers_in_an_object_by_method(tmp_path: Path) -> None:
     helper = (
         "export function withMethods(handlers) {\n  return async (req, res) => handlers[req.method](req, res)\n}\n"

@@ -190,6 +190,48 @@ def test_examples_vendored_and_other_dialects_are_set_aside() -> None:
     assert set(found.set_aside) == {"examples/x/migrations", "db/migrations", "ch/migrations"}
 
 
+NOTES = "create table public.notes (id int primary key);"
+SHARES = "create table public.shares (id int primary key);"
+TAGS = "create table public.tags (id int primary key);"
+
+
+def _numbered(folder: str, *texts: str) -> dict[str, str]:
+    return {f"{folder}/{number:03}_x.sql": text for number, text in enumerate(texts)}
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        ((NOTES, SHARES, TAGS), "a copy of supabase/migrations"),
+        ((NOTES, SHARES + "\r\n", TAGS), "a copy of supabase/migrations"),
+        ((NOTES, TAGS, SHARES), ""),
+        ((NOTES, SHARES), ""),
+    ],
+)
+def test_a_copied_folder_of_migrations_is_replayed_once(other: tuple[str, ...], reason: str) -> None:
+    copied = "packages/db/supabase/migrations"
+    found = _find(_numbered("supabase/migrations", NOTES, SHARES, TAGS) | _numbered(copied, *other))
+    assert [history.folder for history in found.histories] == [copied] * (not reason) + ["supabase/migrations"]
+    assert found.set_aside.get(copied, "").startswith(reason)
+
+
+def test_the_same_files_that_serve_other_schemas_are_no_copy() -> None:
+    folders = ("a/supabase", "b/supabase")
+    files = _numbered("a/supabase/migrations", NOTES) | _numbered("b/supabase/migrations", NOTES)
+    served = {f"{folder}/config.toml": f'[api]\nschemas = ["{folder[0]}"]\n' for folder in folders}
+    assert len(_find(files).histories) == 1
+    assert len(_find(files | served).histories) == 2
+
+
+def test_of_two_copies_the_one_that_went_on_is_replayed() -> None:
+    older, newer = (NOTES, SHARES, TAGS), (NOTES, SHARES, TAGS, "alter table public.tags enable row level security;")
+    found = _find(_numbered("db/migrations", *older) | _numbered("supabase/migrations", *newer))
+    assert [history.folder for history in found.histories] == ["supabase/migrations"]
+    assert found.set_aside == {
+        "db/migrations": "an older copy of supabase/migrations by its content; that one is replayed"
+    }
+
+
 def test_a_repository_with_an_auth_schema_of_its_own_gets_no_stand_in() -> None:
     text = "create schema auth; create function auth.uid() returns uuid language sql as 'select null::uuid';"
     (history,) = _find({"migrations/1_a.sql": text}).histories

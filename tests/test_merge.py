@@ -102,6 +102,36 @@ def test_the_worst_verdict_wins_and_denominators_add_up(order: int) -> None:
     assert rules["rls-disabled"].reason == "3 of 14"
 
 
+def test_two_reports_of_one_scan_are_no_more_than_one() -> None:
+    one = sample_report()
+    once, twice = merged((".", one)), merged((".", one), (".", one))
+    assert json_report.render(twice) == json_report.render(once)
+    assert {rule.id: rule.subjects_total for rule in twice.rules} == {
+        rule.id: rule.subjects_total for rule in one.rules
+    }
+
+
+def test_an_endpoint_of_two_reports_about_one_folder_is_one() -> None:
+    one = sample_report()
+    other = one.model_copy(
+        update={"endpoints": [e.model_copy(update={"rate_limit": e.signature}) for e in one.endpoints]}
+    )
+    assert merged((".", one), (".", other)).endpoints == merged((".", one)).endpoints
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "expected"),
+    [(("apps/api", "apps/web"), "apps"), (("api", "web"), ""), (("x/api", "y/web"), ""), (("", ""), "")],
+)
+def test_what_is_merged_lies_where_its_parts_say(prefixes: tuple[str, str], expected: str) -> None:
+    one = sample_report()
+    parts = [
+        (folder, one.model_copy(update={"target": one.target.model_copy(update={"prefix": prefix})}))
+        for folder, prefix in zip(("api", "web"), prefixes, strict=True)
+    ]
+    assert merged(*parts).target.prefix == expected
+
+
 def test_the_score_is_worked_out_anew() -> None:
     bad = sample_report()
     fine = merged(("a", clean(bad)), ("b", clean(bad)))

@@ -115,6 +115,17 @@ def test_convert_makes_them_later(leaky: Report, tmp_path: Path) -> None:
     assert (tmp_path / "junit").read_text("utf-8") == junit.render(leaky)
 
 
+@pytest.mark.parametrize("form", ["sarif", "github", "gitlab-codequality", "gitlab-sast"])
+def test_what_is_made_later_has_the_paths_of_the_scan(form: str, tmp_path: Path) -> None:
+    root = committed(tmp_path / "repo", {"apps/api/a.ts": "try { await prisma.note.delete({}) } catch {}\n"})
+    new, source, later = (tmp_path / name for name in ("new", "in.json", "later"))
+    asked = ("--only", "empty-catch", "--no-shadow", "--offline", "-q")
+    run("scan", root / "apps/api", *asked, "-o", f"{form}={new}", "-o", f"json={source}")
+    run("report", "convert", source, "-o", f"{form}={later}")
+    assert "apps/api" in new.read_text("utf-8")
+    assert later.read_text("utf-8") == new.read_text("utf-8")
+
+
 @pytest.mark.parametrize(
     ("text", "words"), [(None, "No such file"), ("{", "not a report"), ('{"schema_version": "9"}', "not a report")]
 )

@@ -80,6 +80,10 @@ def test_a_token_of_a_third_party_and_short_hexadecimal_keys() -> None:
     assert [assigned.name for assigned in find_assigned(text)] == ["apiToken", "adminKey"]
 
 
+def test_what_a_finding_shows_of_a_settings_file_is_blacked_out() -> None:
+    assert redact('{ "jwtKey": "supersecret", "port": "8080" }') == '{ "jwtKey": "…", "port": "8080" }'
+
+
 def test_what_a_finding_shows_of_a_yaml_file_is_blacked_out() -> None:
     value = noise(40)
     assert value not in redact(f"app:\n  session_secret: {value}\n")

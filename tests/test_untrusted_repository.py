@@ -144,6 +144,29 @@ def test_a_git_folder_that_leads_elsewhere_is_not_followed(tmp_path: Path, kind:
     assert found.listed_by.startswith("walk (.git is a ")
 
 
+def test_a_linked_work_tree_is_read_with_its_own_index_and_the_common_branches(tmp_path: Path) -> None:
+    main = committed(tmp_path / "main", {"a.sql": ""})
+    git(main, "worktree", "add", "-q", "-b", "side", str(tmp_path / "side"))
+    side = write(tmp_path / "side", {"b.sql": "", "new.sql": ""})
+    git(side, "add", "b.sql")
+    git(side, "commit", "-qm", "b")
+    found = read_repository(side)
+    assert (found.files, found.commit) == (("a.sql", "b.sql", "new.sql"), git(side, "rev-parse", "HEAD"))
+    assert sorted(found.tracked or ()) == ["a.sql", "b.sql"]
+    assert read_repository(main).files == ("a.sql",)
+
+
+@pytest.mark.parametrize("missing", ["gitdir", "commondir"])
+def test_a_work_tree_that_its_repository_does_not_know_is_not_followed(tmp_path: Path, missing: str) -> None:
+    main = committed(tmp_path / "main", {"theirs.sql": ""})
+    git(main, "worktree", "add", "-q", "-b", "side", str(tmp_path / "side"))
+    write(tmp_path / "other", {"mine.sql": ""})
+    (tmp_path / "other" / ".git").write_bytes((tmp_path / "side" / ".git").read_bytes())
+    (main / ".git" / "worktrees" / "side" / missing).write_text(f"{tmp_path}/elsewhere\n")
+    for root in (tmp_path / "other", tmp_path / "side"):
+        assert read_repository(root).listed_by.startswith("walk (.git is a file that leads elsewhere")
+
+
 def test_the_work_tree_is_where_git_lies(tmp_path: Path, outside: Path) -> None:
     root = _hostile(tmp_path / "repo", f"[core]\n\tworktree = {outside}\n")
     assert read_repository(root).files == ("a.sql", "b.sql")

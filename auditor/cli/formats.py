@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 def render(form: str, report: Report, book: Rulebook, repository: Repository | None = None) -> str:
     """`repository` is the scanned one, where the report is new. Raises UsageError for what cannot be made later."""
+    prefix = report.target.prefix
     if form == "html":
         from auditor.render import html
 
         return html.render(report, book)
-    prefix = repository.git_prefix if repository else ""
     if form == "sarif":
         from auditor.render import sarif
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from auditor.detectors.functions import CHANGES
 from auditor.detectors.outsiders import foreign
-from auditor.model import Confidence, DbObject, Proof, State
+from auditor.model import Confidence, DbObject, Proof, Severity, State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +31,11 @@ _SUSPECTS: dict[str, tuple[str, str]] = {
 _VIEWS = {"definer-view-exposed"}
 _FUNCTIONS = {"definer-function-trusts-caller-id"}
 _CHANNELS = {"realtime-messages-open-policy"}
+_TRUSTS, _EXPOSED, _REACHES = (
+    "definer-function-trusts-caller-id",
+    "definer-function-exposed",
+    "definer-function-reaches-others",
+)
 
 
 def confirm(asked: Mapping[str, RuleAnswers], probed: Mapping[str, Probed]) -> dict[str, RuleAnswers]:
@@ -39,7 +45,57 @@ def confirm(asked: Mapping[str, RuleAnswers], probed: Mapping[str, Probed]) -> d
         if found := asked.get(rule):
             answers = [_confirmed(rule, answer, probed) for answer in found.answers]
             confirmed[rule] = replace(found, answers=answers)
-    return confirmed
+    return confirmed | reported_once(confirmed)
+
+
+def reported_once(asked: Mapping[str, RuleAnswers]) -> dict[str, RuleAnswers]:
+    """One finding for a definer function whose code and whose calls say the same, at the more severe of their ranks.
+
+    That it trusts an id says more than that a call worked; that a call worked says more than that it is exposed, where
+    it does no more than read.
+    """
+    reached, trusts, exposed = (_failed(asked.get(rule)) for rule in (_REACHES, _TRUSTS, _EXPOSED))
+    read = {at: row for at, row in exposed.items() if not row.detail.startswith(CHANGES) and at not in trusts}
+    called = "strangers called it with the ids of another and got through, which is"
+    return {
+        rule: _once(asked[rule], raised, settled, f"{called} a finding of {named}")
+        for rule, raised, settled, named in (
+            (_REACHES, read, trusts, _TRUSTS),
+            (_TRUSTS, reached, {}, ""),
+            (_EXPOSED, {}, {at: row for at, row in reached.items() if at in read}, _REACHES),
+        )
+        if rule in asked
+    }
+
+
+def _failed(found: RuleAnswers | None) -> dict[tuple[str | None, str], Answer]:
+    rows = found.answers if found else ()
+    return {(row.database, row.subject): row for row in rows if row.state is State.FAIL}
+
+
+def _once(
+    found: RuleAnswers,
+    raised: Mapping[tuple[str | None, str], Answer],
+    settled: Mapping[tuple[str | None, str], Answer],
+    reason: str,
+) -> RuleAnswers:
+    """The rule's answers: the failed ones are ranked by what else is `raised`, and sound where they are `settled`."""
+    answers = [
+        row
+        if row.state is not State.FAIL
+        else replace(row, state=State.OK, detail=reason, severity=None, confidence=None, proof=None, evidence="")
+        if (row.database, row.subject) in settled
+        else _ranked(row, raised.get((row.database, row.subject)))
+        for row in found.answers
+    ]
+    return replace(found, answers=answers)
+
+
+def _ranked(row: Answer, other: Answer | None) -> Answer:
+    """The more severe of both; what the page of the calls says of itself is medium."""
+    if other is None or (other.severity or Severity.MEDIUM).rank <= (row.severity or Severity.MEDIUM).rank:
+        return row
+    return replace(row, severity=other.severity)
 
 
 def _confirmed(rule: str, answer: Answer, probed: Mapping[str, Probed]) -> Answer:

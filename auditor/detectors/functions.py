@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from auditor.model import Confidence, Severity
     from auditor.sources.database import Database
 
+CHANGES = "changes data"  # how the detail of a finding begins where the function does more than read
 PG_PROC = 1255  # the oid of pg_catalog.pg_proc, fixed in every PostgreSQL
 _FUNCTIONS = """
 select f.oid::bigint as oid, f.identity, f.name, f.served, f.definer, l.lanname::text as language,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from auditor.facts.built_tables import built_tables, is_built, kysely_tables
 from auditor.facts.declared_documents import ENTITIES, SCHEMAS, document_tables, entity_tables
 from auditor.facts.declared_tables import DRIZZLE, PYTHON, drizzle_tables, python_tables
 from auditor.facts.histories import find_histories
@@ -44,7 +45,8 @@ def stored_tables(
     *,
     documents: bool = False,
 ) -> dict[str, StoredTable]:
-    """Each table once, by its name in the database; the migration that makes it wins over what code says of it.
+    """Each table once, by its name in the database; the migration that makes it wins over what code says of it, one in
+    SQL over one in JavaScript.
 
     `documents`: what Mongoose, Sequelize and TypeORM store among them.
     """
@@ -53,6 +55,9 @@ def stored_tables(
         for table in sql_tables(files).values():
             if matters(table):
                 found.setdefault(table.name.lower(), StoredTable(table))
+    for table in _built(code):
+        if matters(table):
+            found.setdefault(table.name.lower(), StoredTable(table))
     for table in (*_declared(repository, code), *(_documents(code) if documents else ())):
         if matters(table):
             found.setdefault(table.name.lower(), StoredTable(table)).declared.append(table)
@@ -76,6 +81,12 @@ def sql_files(repository: Repository, hints: tuple[str, ...]) -> list[dict[str, 
     return files
 
 
+def _built(code: Code) -> list[Table]:
+    """The tables that migrations in JavaScript leave behind, in the order of their names."""
+    paths = [path for path, language in code.files.items() if language != "python" and is_built(code.text(path))]
+    return list(built_tables((path, code.nodes(path, "call_expression")) for path in sorted(paths)).values())
+
+
 def _declared(repository: Repository, code: Code) -> Iterator[Table]:
     for path in repository.files:
         if path.endswith(".prisma") and not is_aside(path):
@@ -86,6 +97,9 @@ def _declared(repository: Repository, code: Code) -> Iterator[Table]:
             yield from python_tables(path, code.nodes(path, "class_definition"))
         elif language != "python" and mentions(text, DRIZZLE):
             yield from drizzle_tables(path, code.nodes(path, "call_expression"))
+    typed = [path for path, language in code.files.items() if language in {"typescript", "tsx"}]
+    interfaces = ("interface_declaration", "type_alias_declaration")
+    yield from kysely_tables(typed, code.text, lambda path: code.nodes(path, *interfaces))
 
 
 def _documents(code: Code) -> Iterator[Table]:

@@ -10,10 +10,11 @@ from auditor.facts.asked import LOCAL, asked, before_errors, followed, in_itself
 from auditor.facts.letting_pass import lets_nobody_pass
 from auditor.facts.py_routes import is_python
 from auditor.facts.refusals import (
+    answers_without_credential,
     denies,
     hands_credential_on,
     refuses,
-    refuses_or_gives_nothing,
+    refuses_callers,
     refuses_without_session,
     turns_away,
     wants_credential,
@@ -116,7 +117,8 @@ def _guarded(reacher: Reacher, guard: Site) -> _Seen:
         return seen
     if found := asked(reacher, guard, _GUARD_HOPS):
         library = not any(body.node.type in LOCAL for body in reach.bodies)
-        if library or found.strict:  # else it looks who calls, and lets everybody pass
+        says_no = any(reacher.says(body, answers_without_credential) for body in reacher.reach(guard, 1).bodies)
+        if library or found.strict or says_no:  # else it looks who calls, and lets everybody pass
             return _Seen(f"{name} ({found.sign})")
     if found is None and any(_DECODED.search(call.name) for call in reach.calls):
         seen.decoded = f"{name} decodes the token and never verifies it"
@@ -208,11 +210,14 @@ def _denies(reacher: Reacher, site: Site) -> bool:
 
 
 def _by_name(reacher: Reacher, target: Target | None, name: str, bodies: list[Site], seen: _Seen) -> None:
-    """A name that sounds like authentication: taken for it where its code refuses callers, else not known."""
+    """A name that sounds like authentication: taken for it where its code refuses callers, else not known.
+
+    Code that says no and never speaks of a caller checks something else: what was sent, or what is answered.
+    """
     if not _NAME.search(name.rsplit(".", 1)[-1].split("(", maxsplit=1)[0]):
         return
     if isinstance(target, Site):
-        refused = any(reacher.says(body, refuses_or_gives_nothing) for body in bodies)
+        refused = any(reacher.says(body, refuses_callers) for body in bodies)
         seen.named = seen.named or (name if refused else "")
     elif isinstance(target, External):
         seen.named = seen.named or ("" if _KEEPERS.match(target.package) else f"{name} of {target.package}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,10 @@ DECLARATIONS = {"lexical_declaration", "variable_declaration"}
 _NAMED = {"function_declaration", "generator_function_declaration", "class_declaration", "abstract_class_declaration"}
 _WRAPPERS = {"parenthesized_expression", "as_expression", "satisfies_expression", "non_null_expression"}
 _QUOTES = "\"'`"
+_LOOPS = {"for_in_statement", "for_statement", "expression_statement"}
+_FOLDER = re.compile(
+    r"(\bmodule\.exports|\b\w+)\[[^\]=]{1,80}\]\s*=\s*require\(\s*(?:`\./\$\{|[\"']\./[\"']\s*\+|path\.(?:join|resolve)\(\s*__dirname\s*,\s*[^\"'`])"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ Binding = Import | Part
 class Module:
     """The names of one file. `exports` maps exported names to what they stand for (a text is a local name), `stars`
     are the modules whose exports are passed on, `server_actions` says that the file begins with 'use server', `whole`
-    is what `module.exports` was set to.
+    is what `module.exports` was set to, `of_folder` that it has the other files of its folder by their names.
     """
 
     root: Node
@@ -56,6 +61,13 @@ class Module:
     stars: list[str] = field(default_factory=list)
     server_actions: bool = False
     whole: Node | Import | None = None
+    of_folder: bool = False
+
+    def export(self, name: str) -> Node | Binding | str | None:
+        """What is exported under a name."""
+        what = self.exports.get(name)
+        by_name = what is None and self.of_folder and name not in {"default", "*"}
+        return Import(f"./{name}", "*") if by_name else what
 
 
 def unwrap(node: Node) -> Node:
@@ -99,7 +111,17 @@ def read_module(root: Node) -> Module:
             _common_js(module, statement)
         else:
             module.names.update(declared(statement))
+        if statement.type in _LOOPS:
+            _folder(module, statement)
     return module
+
+
+def _folder(module: Module, statement: Node) -> None:
+    """`files.forEach((file) => { module.exports[name] = require("./" + name) })`, also for what is exported below."""
+    found = _FOLDER.search(text_of(statement))
+    holder = found[1] if found else ""
+    below = re.compile(rf"\bmodule\.exports\s*=\s*{re.escape(holder)}\s*;?\s*$", re.MULTILINE)
+    module.of_folder |= holder in {"module.exports", "exports"} or bool(holder and below.search(text_of(module.root)))
 
 
 def declared(statement: Node) -> Iterator[tuple[str, Node | Binding]]:
@@ -204,7 +226,7 @@ def _common_js(module: Module, statement: Node) -> None:
     if value is None:
         return
     value = unwrap(value)
-    if left == "module.exports":
+    if left == "module.exports" and not (module.of_folder and value.type == "identifier"):
         specifier = required(value)
         module.whole = module.exports["default"] = Import(specifier, "*") if specifier else value
     elif left.startswith(("module.exports.", "exports.")):

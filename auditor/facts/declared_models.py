@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from auditor.facts.declared_documents import ENTITIES, SCHEMAS, document_tables, entity_tables
 from auditor.facts.declared_tables import DRIZZLE, drizzle_tables
 from auditor.facts.sites import mentions
-from auditor.facts.units import is_example, is_test, is_vendored
+from auditor.facts.units import is_test, is_vendored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def declared_models(code: Files) -> Iterator[tuple[str, list[str]]]:
     """The names that each model goes by, each with the names of its columns; a model may come more than once."""
     for path, language in code.files.items():
-        if language != "python" and not (is_test(path) or is_example(path) or is_vendored(path)):
+        if language != "python" and not (is_test(path) or is_vendored(path)):
             for table, columns in _tables(code, path):
                 yield from ((name, columns) for name in {table.name, table.code})
 

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import arguments_of, string_of, unwrap
+from auditor.facts.route_paths import UNKNOWN
 from auditor.facts.symbols import Site
 from auditor.facts.syntax import nodes, text_of
 
@@ -34,6 +35,12 @@ def folder_routers(roots: Roots, site: Site) -> Iterator[Router]:
         router = roots.locate(target.path, target.node) if target is not None else None
         if router is not None and router.parameter is None:
             yield router
+
+
+def place_of_file(place: str, router: Router) -> str:
+    """The path that a loop makes of a file's name: `/${name}` is `/notes` for `notes.routes.js`."""
+    name = posixpath.basename(router.root.path).partition(".")[0]
+    return place.replace(UNKNOWN, name) if place.count(UNKNOWN) == 1 and name != "index" else place
 
 
 def _folder(site: Site, language: str) -> str | None:

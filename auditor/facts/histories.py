@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
+from auditor.facts.copied_histories import without_copies
 from auditor.facts.runner_files import forward, in_pairs, planned, runner_of, unwrapped, without_way_down
 from auditor.facts.statements import split_statements
 from auditor.facts.units import is_example, is_test, is_vendored, unit_of
@@ -100,7 +101,8 @@ def find_histories(paths: Iterable[str], units: tuple[UnitFacts, ...], text: Cal
             histories.append(history)
         else:
             set_aside[folder] = "its statements are not PostgreSQL's"
-    return Histories(tuple(histories), set_aside)
+    kept, copies = without_copies(histories, text)
+    return Histories(kept, set_aside | copies)
 
 
 _Found = dict[str, tuple[Layout, list[str]]]

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from auditor.facts.units import is_example, is_test, is_vendored
+from auditor.facts.syntax import language_of
+from auditor.facts.units import is_example, is_test, is_tool, is_vendored
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# What configures the tools of a repository, beside its code.
+_TOOLING = re.compile(
+    r"(?:^|/)(?:[\w.-]+\.config\.[cm]?[jt]s|\.[\w.-]+\.[cm]?js|(?:gulp|grunt)file\.[jt]s|setup\.py|noxfile\.py|__init__\.py)$",
+    re.IGNORECASE,
+)
 _DEVELOPMENT = {
     "dev", "devel", "development", "devcontainer", "local", "localhost", "test", "tests", "testing", "e2e", "ci",
     "override", "github", "cursor", "gitpod", "codespaces", "playground",
@@ -30,6 +40,14 @@ def is_for_development(path: str) -> bool:
 def is_aside(path: str) -> bool:
     """Whether a path belongs to tests, examples or other people's code."""
     return is_vendored(path) or is_test(path) or is_example(path)
+
+
+def are_all_examples(paths: Iterable[str]) -> bool:
+    """Whether all application code of a repository lies in folders of examples: then it is the example."""
+    code = [
+        path for path in paths if language_of(path) and not (is_test(path) or is_tool(path) or _TOOLING.search(path))
+    ]
+    return bool(code) and all(is_example(path) for path in code)
 
 
 def runs_once(text: str) -> bool:

@@ -13,7 +13,7 @@ from auditor.facts.py_queries import model_of, whole_query
 from auditor.facts.py_reach import names_of
 from auditor.facts.symbols import Site
 from auditor.facts.syntax import nodes, text_of
-from auditor.facts.units import is_example, is_test, is_vendored
+from auditor.facts.units import is_test, is_vendored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +67,7 @@ def owned_models(code: Files) -> dict[str, bool]:
     """Folded names of the models that Python code declares, and whether their rows belong to somebody."""
     owned: dict[str, bool] = {}
     for path, language in code.files.items():
-        skipped = language != "python" or is_vendored(path) or is_test(path) or is_example(path)
+        skipped = language != "python" or is_vendored(path) or is_test(path)
         if skipped or not any(word in code.text(path) for word in PYTHON):
             continue
         for table in python_tables(path, code.nodes(path, "class_definition")):

@@ -14,6 +14,14 @@ _GIVES_NOTHING = re.compile(r"\bnull\b|\breturn\s+(?:false|undefined)\b|\breturn
 _DENIED = re.compile(r"\b401\b|\b[uU]nauthori[sz]ed\b|UNAUTHORI[SZ]ED|[uU]nauthori[sz]ed\w*\(")
 _MAPPED = re.compile(r"\binstanceof\s+\w+|\bcase\s+[\w.'\"]+\s*:|[!=]==?\s*[\w.]*(?:401|UNAUTHORI[SZ]ED)\b")
 _CALLER = re.compile(r"header|cookie|session|token|user|auth|api_?key|\bkey\b", re.IGNORECASE)
+_REMARK = re.compile(r"//[^\n]*|/\*[^*]*\*+(?:[^/*][^*]*\*+)*/")
+_OWN_NAME = re.compile(r"(?:export\s+)?(?:default\s+)?(?:async\s+)?function\s*\*?\s*(\w+)")
+_SPEAKS = re.compile(
+    r"authoriz|authoris|authenticat|unauth|cookie|session|user|token|api_?key|\bkey\b|secret|credential|jwt|bearer|signature|hmac"
+    r"|passw|account|admin|\brole|permission|scope|tenant|workspace|organi[sz]ation|\borg|member|owner|principal|identity"
+    r"|login|logged|sign_?in|caller|client_?id|headers?\b|\.(?:auth|ip|acl)\b|40[13]\b|forbidden|\bauth\w*\(",
+    re.IGNORECASE,
+)
 # Where a middleware, or a framework, puts the caller.
 _HELD = (
     r"(?:(?:ctx|context|c)\.(?=req(?:uest)?\.))?"
@@ -43,6 +51,10 @@ _SECRET_COMPARED = re.compile(
     rf"[!=]==?\s*(?:`[^`$]{{0,20}}\$\{{\s*)?{_SETTING}|{_SETTING}\s*[!=]==?(?!\s*(?:undefined|null|true|false|['\"]{{2}}))"
 )
 _IN_CONSTANT_TIME = re.compile(r"(?:secure|[sS]afe|constant_?[tT]ime)\w{0,10}_?(?:[cC]ompare|[eE]quals?)\w{0,10}\s*\(")
+_READ = re.compile(
+    r"\b(?:const|let|var)\s+(\w+)\s*=\s*(?:req|request)\.(?:(?:headers?|cookies|signedCookies)\s*[.\[?(]|get\()"
+)
+_ANSWERED = r"\bif\s*\(\s*!\s*{}\s*\)\s*\{{?\s*return\s+(?!next\b)[\w.]+\(\s*res(?:ponse)?\b"
 _REFUSED = re.compile(
     r"\b(?:401|403)\b|unauthori[sz]ed|forbidden|invalid[ _](?:api|token|key|sig|auth|session)", re.IGNORECASE
 )
@@ -63,6 +75,15 @@ def refuses(text: str) -> bool:
 def refuses_or_gives_nothing(text: str) -> bool:
     """Whether code tells its own caller that nobody is there: it throws, or gives back null or false."""
     return occurs(_REFUSES, text) or occurs(_GIVES_NOTHING, text)
+
+
+def refuses_callers(text: str) -> bool:
+    """Whether it does so in code that speaks of a caller, and not of what was sent alone."""
+    if not refuses_or_gives_nothing(text):
+        return False
+    named = _OWN_NAME.match(text)
+    plain = _REMARK.sub(" ", text)
+    return bool(_SPEAKS.search(re.sub(rf"\b{named[1]}\b", " ", plain) if named else plain))
 
 
 def denies(text: str) -> bool:
@@ -99,6 +120,12 @@ def turns_away(text: str) -> bool:
 def wants_credential(text: str) -> bool:
     """Whether code reads a credential out of the request's headers, and turns those away who have none."""
     return occurs(_CREDENTIAL, text) and occurs(_REFUSED, text)
+
+
+def answers_without_credential(text: str) -> bool:
+    """Whether a guard answers by itself, in whatever words, where the request's header or cookie has nothing."""
+    names = {match[1] for match in _READ.finditer(text)}
+    return any(re.search(_ANSWERED.format(re.escape(name)), text) for name in names)
 
 
 def hands_credential_on(text: str) -> bool:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from auditor.facts.bindings import CLASSES, arguments_of, property_of, returned, string_of, unwrap
+from auditor.facts.bindings import CLASSES, arguments_of, property_of, required, returned, string_of, unwrap
 from auditor.facts.parameters import REST, parameters
 from auditor.facts.route_paths import UNKNOWN, text_at
 from auditor.facts.router_classes import THIS, constructors, kept_by, lineage, method_around, prefix_of, within
@@ -93,7 +93,7 @@ class Roots:
         return found
 
     def _made_or_named(self, path: str, node: Node, hops: int) -> Router | None:
-        if node.type in {"new_expression", "call_expression"}:
+        if node.type in {"new_expression", "call_expression"} and required(node) is None:
             return self._made(path, node, hops)
         return self._named(path, node, hops)
 

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import arguments_of, property_of, string_of, unwrap
-from auditor.facts.folder_routers import folder_routers
+from auditor.facts.folder_routers import folder_routers, place_of_file
 from auditor.facts.route_paths import UNKNOWN, paths_of, text_at
 from auditor.facts.router_events import Event, place_of
 from auditor.facts.router_helpers import (
@@ -170,7 +170,8 @@ class Routers:
                 inner = self.roots.locate(site.path, site.node)
                 loaded = list(folder_routers(self.roots, site)) if inner is None else []
                 for each in loaded:
-                    self._add(router, Event("mount", at, place, handlers=tuple(guards), router=each))
+                    named = place_of_file(place, each)
+                    self._add(router, Event("mount", at, named, handlers=tuple(guards), router=each))
                 if loaded:
                     continue
                 if inner is None or (inner.parameter is not None and not inner.likely):

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from auditor.facts.bindings import arguments_of, property_of
 from auditor.facts.endpoints import Endpoint, join_paths
-from auditor.facts.purpose import is_aside
 from auditor.facts.route_servers import router_behind
 from auditor.facts.routed import open_handler
 from auditor.facts.routes_next import methods_asked
@@ -40,7 +39,7 @@ def find_edge(
     served: set[RouterKey] = set()
     for path in symbols.code.files:
         match = ENTRY.fullmatch(path)
-        if match is None or is_aside(path):
+        if match is None:
             continue
         place = f"{match['project']}/config.toml"
         config = configs.setdefault(place, _config(text(place)))

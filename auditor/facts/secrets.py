@@ -10,6 +10,7 @@ from auditor.facts.secret_formats import find_tokens
 from auditor.facts.secret_jwts import find_api_keys
 from auditor.facts.secret_names import find_assigned, find_lines, is_real_value, is_secret_name, looks_random
 from auditor.facts.secret_urls import find_database_urls
+from auditor.facts.settings_files import quoted_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +47,7 @@ def _secret_spans(text: str) -> Iterator[tuple[int, int]]:
         yield url.start, url.end
     for assigned in find_assigned(text):
         yield assigned.start, assigned.end
+    yield from quoted_secrets(text)
     for line in find_lines(text):
         named = line.name.isupper() and is_real_value(line)
         if named or (is_secret_name(line.name) and looks_random(line.value)):

@@ -176,7 +176,7 @@ class Symbols:
     def exported(self, path: str, name: str, hops: int = _MAX_HOPS) -> Target | None:
         """What a file exports under a name."""
         module = self.module(path)
-        what = module.exports.get(name)
+        what = module.export(name)
         if isinstance(what, str):
             binding = module.names.get(what)
             return None if binding is None else self._follow(path, binding, hops - 1)

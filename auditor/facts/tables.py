@@ -59,10 +59,15 @@ def sql_tables(files: dict[str, str]) -> dict[str, Table]:
     """The tables that SQL files leave behind in their order, by lower-case name without schema."""
     tables: dict[str, Table] = {}
     for path, text in files.items():
-        plain = _BLANKED.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
-        for match in _STATEMENT.finditer(plain):
-            _apply(tables, path, plain, match)
+        change_tables(tables, path, text)
     return tables
+
+
+def change_tables(tables: dict[str, Table], path: str, text: str) -> None:
+    """What one text makes of the tables that there are."""
+    plain = _BLANKED.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
+    for match in _STATEMENT.finditer(plain):
+        _apply(tables, path, plain, match)
 
 
 def _apply(tables: dict[str, Table], path: str, text: str, match: re.Match[str]) -> None:

@@ -12,6 +12,7 @@ from auditor.facts.code_modules import read_code_modules
 from auditor.facts.code_requests import ENTERS
 from auditor.facts.jsx_text import without_ampersands
 from auditor.facts.literals import may_match
+from auditor.facts.purpose import are_all_examples
 from auditor.facts.sites import is_client_module
 from auditor.facts.syntax import is_broken, is_copied_library, is_minified, language_of, nodes, parse
 from auditor.facts.type_arguments import without_type_arguments
@@ -206,9 +207,10 @@ def _parsed(language: str, text: str) -> Tree:
 def list_code(repository: Repository) -> Code:
     """Application code, none of it parsed yet: neither tests nor examples, vendored, generated or minified files."""
     code = Code(repository)
+    counted = are_all_examples(repository.files)  # then they are what there is to read
     for path in (*repository.files, *sorted(repository.skipped)):
         language = language_of(path)
-        if language is None or is_test(path) or is_example(path) or is_tool(path):
+        if language is None or is_test(path) or (is_example(path) and not counted) or is_tool(path):
             continue
         text = repository.text(path)
         if text is None:

@@ -3,6 +3,9 @@
 The real one has a config that names programs and other files to read, and can lead git out of the tree by alternates,
 `commondir`, links, or into a FIFO. git is given a folder of ours instead: its own config, the index, the objects by
 links to regular files, and no refs at all (they are read here).
+
+A linked work tree (`git worktree add`) has a file `.git` that names a folder of the repository which it belongs to. It
+is followed only where that folder knows this very work tree: only who made the tree can have written that there.
 """
 
 from __future__ import annotations
@@ -31,10 +34,13 @@ class GitError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class GitFolder:
-    """The work tree `top`, its real `.git`, and the private one that git is given."""
+    """The work tree `top`, its real `.git`, and the private one that git is given; `common` is where the objects and
+    the branches are, the same folder but for a linked work tree.
+    """
 
     top: Path
     real: Path
+    common: Path
     private: Path
 
     @property
@@ -44,7 +50,8 @@ class GitFolder:
     def ref(self, name: str) -> str | None:
         """The commit that a ref such as `HEAD` leads to, or None."""
         for _ in range(_MAX_SYMREFS):
-            data = read_plain(self.real / name, _SMALL)
+            place = self.common if name.startswith("refs/") else self.real
+            data = read_plain(place / name, _SMALL)
             text = data.decode("utf-8", "replace").strip() if data else self._packed(name)
             if not text.startswith("ref:"):
                 return text if _OID.fullmatch(text) else None
@@ -57,20 +64,20 @@ class GitFolder:
         """What `HEAD`, the branches and the tags lead to, each once; the order is that of their names."""
         named = {ref: oid for oid, ref in self._packed_refs() if ref.startswith(_TIPS)}
         for kind in _TIPS:
-            for folder, _, files in os.walk(self.real / kind) if _is_folder(self.real / kind) else ():
-                names = (Path(folder, file).relative_to(self.real).as_posix() for file in files)
+            for folder, _, files in os.walk(self.common / kind) if _is_folder(self.common / kind) else ():
+                names = (Path(folder, file).relative_to(self.common).as_posix() for file in files)
                 named |= {name: found for name in names if (found := self.ref(name))}
         head = self.ref("HEAD")
         return list(dict.fromkeys(([head] if head else []) + [named[name] for name in sorted(named)]))
 
     def _packed_refs(self) -> Iterator[tuple[str, str]]:
-        for line in (read_plain(self.real / "packed-refs", _LARGE) or b"").splitlines():
+        for line in (read_plain(self.common / "packed-refs", _LARGE) or b"").splitlines():
             oid, _, ref = line.decode("utf-8", "replace").partition(" ")
             if _OID.fullmatch(oid):
                 yield oid, ref
 
     def _packed(self, name: str) -> str:
-        for line in (read_plain(self.real / "packed-refs", _LARGE) or b"").splitlines():
+        for line in (read_plain(self.common / "packed-refs", _LARGE) or b"").splitlines():
             oid, _, ref = line.partition(b" ")
             if ref == name.encode():
                 return oid.decode("ascii", "replace")
@@ -80,36 +87,54 @@ class GitFolder:
 def git_top(root: Path) -> Path | None:
     """The work tree that holds `root`: the nearest folder up with a `.git`, None without one.
 
-    Raises GitError where it is a file or a link: that may lead anywhere outside the tree.
+    Raises GitError where it is a link, or a file but that of a linked work tree: that may lead anywhere.
     """
     for folder in (root, *root.parents):
         place = folder / ".git"
-        if place.is_symlink() or place.is_file():
-            kind = "a symbolic link" if place.is_symlink() else "a file"
-            raise GitError(f".git is {kind} that leads elsewhere, which is not followed")
+        if place.is_symlink():
+            raise GitError(".git is a symbolic link that leads elsewhere, which is not followed")
+        if place.is_file():
+            _linked(folder)
+            return folder
         if (place / "HEAD").is_file():
             return folder
     return None
 
 
+def _linked(top: Path) -> tuple[Path, Path]:
+    """The folder of a linked work tree, and the repository's that it lies in. Raises GitError for any other file."""
+    named = (read_plain(top / ".git", _SMALL) or b"").decode("utf-8", "replace").strip().removeprefix("gitdir:").strip()
+    real = Path(os.path.normpath(top / named))
+    back = (read_plain(real / "gitdir", _SMALL) or b"").decode("utf-8", "replace").strip()
+    if not named or not back or os.path.normpath(real / back) != str(top / ".git"):
+        raise GitError(
+            ".git is a file that leads elsewhere, to a folder that does not know this one; it is not followed"
+        )
+    if real.parent.name != "worktrees" or (read_plain(real / "commondir", _SMALL) or b"").strip() != b"../..":
+        raise GitError(".git is a file that leads elsewhere than to a work tree's folder, which is not followed")
+    return real, real.parent.parent
+
+
 @contextmanager
 def private_git(top: Path) -> Iterator[GitFolder]:
     """The stand-in for `top/.git`, for as long as git is asked."""
-    real = top / ".git"
+    real = common = top / ".git"
+    if real.is_file() and not real.is_symlink():
+        real, common = _linked(top)
     if os.path.lexists(real / "index") and not _is_plain(real / "index"):
         raise GitError("the index of .git is not a regular file")
     with tempfile.TemporaryDirectory(prefix="backend-audit-git-") as name:
         private = Path(name)
-        (private / "config").write_text(_config(read_plain(real / "config", _SMALL) or b""))
+        (private / "config").write_text(_config(read_plain(common / "config", _SMALL) or b""))
         (private / "HEAD").write_text("ref: refs/heads/none\n")
         (private / "refs").mkdir()
         (private / "info").mkdir()
         for file in ("info/exclude", "shallow"):
-            if data := read_plain(real / file, _SMALL):
+            if data := read_plain(common / file, _SMALL):
                 (private / file).write_bytes(data)
         _link_files(real, private, prefix="sharedindex.")
-        _link_objects(real / "objects", private / "objects")
-        yield GitFolder(top, real, private)
+        _link_objects(common / "objects", private / "objects")
+        yield GitFolder(top, real, common, private)
 
 
 def _config(theirs: bytes) -> str:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from auditor.detectors.catalog.definer_function_trusts_caller_id import trusts_caller
-from auditor.detectors.functions import asked_secret, function_answer, read_functions, whom
+from auditor.detectors.functions import CHANGES, asked_secret, function_answer, read_functions, whom
 from auditor.model import Confidence, Severity
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def ask(database: Database) -> Iterator[Answer]:
 def _judge(function: Function) -> Answer:
     if reason := _sound(function):
         return function_answer(function, None, ok=reason)
-    does = "changes data" if function.writes else "works"
+    does = CHANGES if function.writes else "works"
     fault = (
         f"{does} with its owner's rights and never asks who is calling; {whom(function)} can call it through the API"
     )

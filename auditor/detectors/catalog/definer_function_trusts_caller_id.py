@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from auditor.detectors.functions import asked_secret, caller_id, function_answer, read_functions, whom
+from auditor.detectors.functions import CHANGES, asked_secret, caller_id, function_answer, read_functions, whom
 from auditor.model import Confidence, Severity
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _judge(function: Function) -> Answer:
         return function_answer(function, None, ok="it reads only what its callers may read without it")
     if _harmless(function):
         return function_answer(function, None, ok="it only answers yes or no, or touches no table")
-    does = "changes data" if function.writes else "reads data"
+    does = CHANGES if function.writes else "reads data"
     fault = (
         f"{does} with its owner's rights for whatever {parameter.name} it is given and never asks who is calling; "
         f"{whom(function)} can call it through the API"
@@ -63,4 +63,5 @@ def _severity(function: Function) -> Severity:
         return Severity.MEDIUM
     if not function.writes and (function.single_value or function.in_policy):
         return Severity.LOW
-    return Severity.CRITICAL if "anon" in function.callers else Severity.HIGH
+    ranks = (Severity.HIGH, Severity.CRITICAL) if function.writes else (Severity.MEDIUM, Severity.HIGH)
+    return ranks["anon" in function.callers]

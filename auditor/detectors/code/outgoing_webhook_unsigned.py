@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.sites import arguments, is_client_module, is_component, span_of, subject_of
 from auditor.facts.syntax import text_of
-from auditor.facts.units import is_example, is_test, is_vendored
+from auditor.facts.units import is_test, is_vendored
 from auditor.model import Answer, FileSpan, Severity, State
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     for path, reason in code.unknown.items():
         yield Answer(f"file {path}", State.UNKNOWN, reason, FileSpan(path, 1))
     for path, language in code.asked.items():
-        if is_test(path) or is_example(path) or is_vendored(path) or is_component(path):
+        if is_test(path) or is_vendored(path) or is_component(path):
             continue
         if code.holds(path, _WORDS) and not is_client_module(code.text(path)):
             yield from _in_file(code, path, "call" if language == "python" else "call_expression")

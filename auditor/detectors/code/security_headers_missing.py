@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from auditor.facts.header_files import covers, hosts, read_platform
 from auditor.facts.header_settings import Headers, read_headers
 from auditor.facts.servers import find_servers
-from auditor.facts.units import is_example, is_test, unit_of
+from auditor.facts.units import is_test, unit_of
 from auditor.model import Answer, FileSpan, Severity, State
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _next_apps(repository: Repository, code: Code) -> dict[str, FileSpan]:
         if exported or not any(_ROUTES.search(path) for path in files):
             continue  # a static export is served by something else, and a package without routes by nobody
         manifest = "package.json" if unit == "." else f"{unit}/package.json"
-        if not is_example(manifest) and not is_test(manifest):
+        if not is_test(manifest):
             found[unit] = FileSpan(config or manifest, 1)
     return found
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.sites import ancestors, innermost_function, is_client_module, span_of, subject_of
 from auditor.facts.syntax import text_of
-from auditor.facts.units import is_example, is_test, is_vendored
+from auditor.facts.units import is_test, is_vendored
 from auditor.model import Answer, FileSpan, Severity, State
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     for path, reason in code.unknown.items():
         yield Answer(f"file {path}", State.UNKNOWN, reason, FileSpan(path, 1))
     for path, language in code.asked.items():
-        if language == "python" or is_test(path) or is_example(path) or is_vendored(path):
+        if language == "python" or is_test(path) or is_vendored(path):
             continue
         if code.holds(path, _WORDS) and _is_server(path, code.text(path)):
             yield from _in_file(code, path)

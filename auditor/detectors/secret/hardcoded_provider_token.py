@@ -8,6 +8,7 @@ from auditor.facts.secret_files import Spotted, is_prose, is_rehearsal, is_setti
 from auditor.facts.secret_formats import find_tokens
 from auditor.facts.secret_names import find_assigned, find_unquoted
 from auditor.facts.secrets import mask
+from auditor.facts.settings_files import is_settings_file, signing_settings
 from auditor.model import Confidence, Severity
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def _look(path: str, text: str) -> Iterator[Spotted]:
     taken = bytearray(len(text))
     for token in known:
         taken[token.start : token.end] = b"\1" * (token.end - token.start)
+    for setting in signing_settings(text) if is_settings_file(path) else ():  # a rule of its own asks about these
+        taken[setting.start : setting.end] = b"\1" * (setting.end - setting.start)
     for assigned in (*find_assigned(text), *(find_unquoted(text) if is_setting(path) else ())):
         if not any(taken[assigned.start : assigned.end]):
             taken[assigned.start : assigned.end] = b"\1" * (assigned.end - assigned.start)
