@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node
 
-    from auditor.facts.symbols import Files
+    from auditor.facts.parsed_files import Files
     from auditor.model import FileSpan
 
 _TELLING = (

@@ -12,7 +12,7 @@ from auditor.facts.units import is_test, is_vendored
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from auditor.facts.symbols import Files
+    from auditor.facts.parsed_files import Files
     from auditor.facts.tables import Column, Table
 
 

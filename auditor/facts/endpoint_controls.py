@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from auditor.facts.effects import Effect
     from auditor.facts.endpoints import Endpoint
     from auditor.facts.inventory import Inventory
+    from auditor.facts.parsed_files import Files
     from auditor.facts.reach import Call, Reacher
-    from auditor.facts.symbols import Files, Site
+    from auditor.facts.symbols import Site
 
 _CORS = re.compile(r"cors$|hono$|@hono/hono$|@fastify/cors$|@koa/cors$|koa2-cors$|nextjs-cors$|micro-cors$")
 _NAMED = re.compile(r"\bcors_?headers\b|Access-Control-Allow-Origin", re.IGNORECASE)

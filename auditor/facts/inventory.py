@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from auditor.facts.endpoints import Endpoint
-    from auditor.facts.symbols import Files, Site
+    from auditor.facts.parsed_files import Files
+    from auditor.facts.symbols import Site
     from auditor.facts.units import UnitFacts
     from auditor.model import Control
 

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from auditor.facts.effects import Effect
     from auditor.facts.endpoints import Endpoint
     from auditor.facts.lookup_conditions import Pairs
+    from auditor.facts.parsed_files import Files
     from auditor.facts.reach import Call, Reacher
     from auditor.facts.servers import Listed
-    from auditor.facts.symbols import Files
 
 _WHO = (
     r"user|owner|author|org|organi[sz]ation|workspace|team|tenant|account|member|membership|company|profile|customer"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from auditor.facts.endpoints import Endpoint
     from auditor.facts.inventory import Inventory
-    from auditor.facts.symbols import Files
+    from auditor.facts.parsed_files import Files
 
 _MOST = 2_000
 _PORTION = 1_000

@@ -14,8 +14,8 @@ from auditor.facts.units import unit_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from auditor.facts.parsed_files import Files
     from auditor.facts.servers import Listed
-    from auditor.facts.symbols import Files
     from auditor.model import FileSpan
 
 _WRITE = "create|createMany|insertMany|insert|update|updateOne|updateMany|upsert|delete|deleteOne|deleteMany|destroy"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from auditor.facts.endpoints import Endpoint
-    from auditor.facts.symbols import Files
+    from auditor.facts.parsed_files import Files
     from auditor.facts.units import UnitFacts
 
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
     from auditor.facts.endpoints import Endpoint
+    from auditor.facts.parsed_files import Files
     from auditor.facts.reach import Reacher
-    from auditor.facts.symbols import Files
 
 _WHO = r"(?:user|owner|author|creator|organi[sz]ation|org|workspace|tenant|team|account|profile)"
 _BELONGS = re.compile(rf"^{_WHO}(?:_?id|_?uuid)?$", re.IGNORECASE)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node
 
+    from auditor.facts.parsed_files import Files
     from auditor.facts.py_bindings import Bound
-    from auditor.facts.symbols import Files
 
 _MAX_HOPS = 16
 _PLAIN = {"typing", "collections.abc", "builtins"}

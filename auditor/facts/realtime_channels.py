@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
     from auditor.facts.inventory import Inventory
-    from auditor.facts.symbols import Files, Symbols
+    from auditor.facts.parsed_files import Files
+    from auditor.facts.symbols import Symbols
 
 _JOINS = re.compile(r"\.\s*channel\s*\(")
 _CLIENT = re.compile(r"supabase|realtime", re.IGNORECASE)

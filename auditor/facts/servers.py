@@ -11,7 +11,7 @@ from auditor.facts.units import unit_of
 from auditor.model import FileSpan
 
 if TYPE_CHECKING:
-    from auditor.facts.symbols import Files
+    from auditor.facts.parsed_files import Files
     from auditor.facts.units import UnitFacts
 
 _MADE = {

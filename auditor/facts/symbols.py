@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from auditor.facts.auto_imports import AutoImports
 from auditor.facts.bindings import (
@@ -29,26 +29,11 @@ from auditor.facts.specifiers import Specifiers, package_of
 from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from tree_sitter import Node
 
-    from tree_sitter import Node, Tree
+    from auditor.facts.parsed_files import Files
 
 _MAX_HOPS = 24
-
-
-class Files(Protocol):
-    """Parsed code: `files` maps each path to its language."""
-
-    @property
-    def files(self) -> Mapping[str, str]: ...
-
-    def tree(self, path: str) -> Tree: ...
-
-    def text(self, path: str) -> str: ...
-
-    def nodes(self, path: str, *types: str) -> list[Node]: ...
-
-    def watch(self, forget: Callable[[], None]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
