@@ -69,7 +69,7 @@ def class_routes(
             yield Route(listed or _usual(names, owner), path, at, handler, (*shared, *decorator_guards(handler)))
 
 
-_PROCESSES = ("process", "_process", "handle", "_handle", "__call__")
+_PROCESSES = ("_process", "_handle", "process", "handle", "__call__")
 _ASKS_FIRST = ("check_access", "_check_access", "check_permissions", "authenticate", "authorize")
 
 
