@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditor.facts.asked import LOCAL, asked, before_errors, followed, in_itself, is_code
-from auditor.facts.letting_pass import lets_nobody_pass
+from auditor.facts.letting_pass import excepts, lets_nobody_pass
 from auditor.facts.py_routes import is_python
 from auditor.facts.refusals import (
     denies,
@@ -84,7 +84,8 @@ def authentication(reacher: Reacher, endpoint: Endpoint) -> Control:
         return python_authentication(reacher, endpoint)
     seen = _Seen()
     for guard in endpoint.guards:
-        _look_at_guard(reacher, guard, seen)
+        if not any(excepts(text_of(body.node), endpoint.path) for body in reacher.reach(guard, 1).bodies):
+            _look_at_guard(reacher, guard, seen)
     if endpoint.handler is not None:
         _look_at_handler(reacher, endpoint.handler, seen)
         if endpoint.framework == "Next.js" and (around := _declaration(reacher, endpoint)):

@@ -10,7 +10,7 @@ from auditor.facts.bindings import FUNCTIONS, arguments_of, pattern_names, retur
 from auditor.facts.decorators import of_parameters
 from auditor.facts.parameters import parameters
 from auditor.facts.py_routes import is_python
-from auditor.facts.request_parts import request_parts
+from auditor.facts.request_parts import put_back, request_parts
 from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import nodes, text_of
 
@@ -224,7 +224,7 @@ def _scope(reacher: Reacher, site: Site) -> _Scope:
 
 
 def _judged(reacher: Reacher, scope: _Scope, read: Read) -> Read:
-    if any(parses(call) and _within(read.node, call.node) for call in scope.calls):
+    if any(parses(call) and (_within(read.node, call.node) or put_back(call.node, text_of(read.node))) for call in scope.calls):
         return Read(read.kind, read.path, read.node, validated=True)
     names = _flow(scope, read)
     validated = any(_takes(reacher, call, names, read.node) for call in scope.calls)

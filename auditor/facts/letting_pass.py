@@ -19,6 +19,19 @@ _SOMEBODY = re.compile(rf"^\(\s*{_CALLER}(?:\s*&&\s*[\w$.?]+\.startsWith\([^()]*
 _ON = re.compile(r"(?<![\w$.])next\(\s*\)")
 _REFUSES = re.compile(r"\b40[13]\b|\bthrow\b|[uU]nauthori[sz]ed|[fF]orbidden|\bredirect\w*\(|\bnext\(\s*[\w\"'`]")
 
+_EXCEPTION = re.compile(
+    r"\bif\s*\([^{};]{0,200}?(?:[uU]rl|[pP]ath(?:name)?)\s*===?\s*[\"'`](?P<path>/[^\"'`]*)[\"'`]"
+    r"[^{};]{0,120}?\)\s*\{?\s*(?:return\b(?P<what>[^;}]{0,60})|(?:next|done)\(\s*\))"
+)
+
+
+def excepts(text: str, path: str) -> bool:
+    """Whether a guard of all routes lets everybody pass to one of them: `if (req.url === "/login") return;`."""
+    return any(
+        path.endswith(match["path"].rstrip("/") or "/") and not _REFUSES.search(match["what"] or "")
+        for match in _EXCEPTION.finditer(text)
+    )
+
 
 def lets_nobody_pass(function: Node) -> bool:
     """Whether a caller without a token reaches what comes after, though one whose token is wrong may not."""

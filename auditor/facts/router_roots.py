@@ -117,8 +117,9 @@ class Roots:
 
     def _with_sockets(self, path: str, hops: int) -> Router | None:
         """`expressWs(express()).app` is the application that was given, where the file wraps one only."""
-        called = ((call, self.symbols.called(path, call)) for call in self.symbols.code.nodes(path, "call_expression"))
-        wraps = [call for call, made in called if isinstance(made, External) and made.package == "express-ws"]
+        wrapping = {External("express-ws", "default"), External("express-ws", "*")}
+        calls = self.symbols.code.nodes(path, "call_expression")
+        wraps = [call for call in calls if self.symbols.called(path, call) in wrapping]
         given = arguments_of(wraps[0]) if len(wraps) == 1 else []
         return self.locate(path, given[0], hops - 1) if given else None
 

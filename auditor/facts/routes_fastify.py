@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _METHODS = {"get", "head", "post", "put", "patch", "delete", "options", "all"}
 _CHAINED = _METHODS | {"withTypeProvider", "register", "after", "route", "addHook", "decorate"}
 _HOOKS = {"onRequest", "preParsing", "preValidation", "preHandler"}
+_REGISTERS = re.compile(r"\.\s*(?:register|addHook|decorate|route|get|post|put|patch|delete|all)\s*[(<]")
 _UNSCOPED = re.compile(r"\bfp$|fastifyPlugin$|^plugin$")
 _VERIFIES = re.compile(r"\.jwtVerify\s*\(")
 _BY_PLUGIN = {"@fastify/bearer-auth": "bearer tokens by @fastify/bearer-auth"}
@@ -244,9 +245,8 @@ def find_fastify(symbols: Symbols) -> list[Endpoint]:
         return []
     reader = _Reader(symbols)
     for path in files:
-        if re.search(
-            r"\.\s*(?:register|addHook|decorate|route|get|post|put|patch|delete|all)\s*[(<]", symbols.code.text(path)
-        ):
+        text = symbols.code.text(path)
+        if _REGISTERS.search(text) or names_fastify(text):  # else it may still hand an instance over
             reader.read(path)
     for key in reader.roots:
         reader.walk(key, "", ())
