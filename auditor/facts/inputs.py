@@ -224,7 +224,8 @@ def _scope(reacher: Reacher, site: Site) -> _Scope:
 
 
 def _judged(reacher: Reacher, scope: _Scope, read: Read) -> Read:
-    if any(parses(call) and (_within(read.node, call.node) or put_back(call.node, text_of(read.node))) for call in scope.calls):
+    written, schemas = text_of(read.node), [call.node for call in scope.calls if parses(call)]
+    if any(_within(read.node, call) or put_back(call, written) for call in schemas):
         return Read(read.kind, read.path, read.node, validated=True)
     names = _flow(scope, read)
     validated = any(_takes(reacher, call, names, read.node) for call in scope.calls)
