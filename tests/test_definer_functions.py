@@ -104,3 +104,30 @@ def test_an_exposed_function_that_only_reads_is_reported_where_its_calls_are() -
     once = reported_once({rule: RuleAnswers(rule, rows) for rule, rows in rules.items()})
     assert [row.state for row in once[PAGE.id].answers] == [State.OK, State.FAIL]
     assert [row.severity for row in once["definer-function-reaches-others"].answers] == [Severity.HIGH, None]
+
+
+_READ = """
+create table public.products (id uuid primary key, name text, price numeric, active boolean not null);
+create table public.orders (id uuid primary key, user_id uuid not null references auth.users, total numeric);
+create table public.invoices (id uuid primary key, product_id uuid references public.products, customer_email text);
+create function public.f() returns table (id uuid, n numeric) language plpgsql stable security definer
+set search_path = '' as $$ begin BODY end $$;
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "severity", "word"),
+    [
+        ("return query select p.id, p.price from public.products p where p.active;", "medium", "works"),
+        ("return query select o.id, o.total from public.orders o;", "high", "works"),
+        ("return query select i.id, 0.0 from public.products p join public.invoices i on true;", "high", "works"),
+        ("return query execute format('select id, %I from public.products', 'price');", "high", "works"),
+        ("return query execute 'update public.products set price = 0 returning id, price';", "high", "changes data"),
+        ("execute 'select 1'; return query select p.id, p.price from public.products p;", "high", "changes data"),
+    ],
+)
+def test_rows_that_are_nobodys_are_less_than_rows_of_somebody(body: str, severity: str, word: str) -> None:
+    with shadow(_READ.replace("BODY", body)) as database:
+        (answer,) = [row for row in ask_database(PAGE, database) if row.state is State.FAIL]
+    assert (answer.severity or PAGE.severity).value == severity
+    assert answer.detail.startswith(word)

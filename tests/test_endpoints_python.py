@@ -500,3 +500,59 @@ def test_routers_of_several_modules_in_a_loop(tmp_path: Path) -> None:
     repository = read_repository(tmp_path)
     found = find_endpoints(read_code(repository), repository.files, repository.text, repository.units)
     assert sorted(f"{each.method} {each.path}" for each in found.endpoints) == ["GET /api/notes", "POST /api/tags"]
+
+
+_HANDLER_CLASSES = {
+    "pyproject.toml": '[project]\nname = "x"\ndependencies = ["flask"]\n',
+    "site/base.py": """from flask import session
+from werkzeug.exceptions import Forbidden
+
+class Handler:
+    def process(self):
+        self._check_access()
+        return self._process()
+
+    def _check_access(self):
+        pass
+
+class SignedIn(Handler):
+    def _require_user(self):
+        if session.user is None:
+            raise Forbidden
+
+    def _check_access(self):
+        self._require_user()
+""",
+    "site/views.py": """from site.base import Handler, SignedIn
+
+class About(Handler):
+    def _process(self):
+        return ""
+
+class Notes(SignedIn):
+    def _process_GET(self):
+        return ""
+
+    def _process_POST(self):
+        return ""
+""",
+    "site/blueprint.py": """from flask import Blueprint
+from site.views import About, Notes
+
+class SiteBlueprint(Blueprint):
+    pass
+
+_bp = SiteBlueprint("site", __name__, url_prefix="/site")
+_bp.add_url_rule("/about", "about", About)
+_bp.add_url_rule("/notes", "notes", Notes, methods=("GET", "POST"))
+""",
+}
+
+
+def test_classes_that_a_blueprint_of_the_project_makes_views_of(tmp_path: Path) -> None:
+    rows = _rows(tmp_path, _HANDLER_CLASSES)
+    assert {(row.method, row.path, row.controls["auth"].presence.value) for row in rows} == {
+        ("GET", "/site/about", "absent"),
+        ("GET", "/site/notes", "present"),
+        ("POST", "/site/notes", "present"),
+    }

@@ -36,6 +36,15 @@ def test_supabase_in_order_with_its_config() -> None:
     assert list(found.set_aside) == ["apps/web/supabase/migrations/notes.sql"]
 
 
+def test_a_hyphen_after_the_time_stamp_is_a_migration_too() -> None:
+    folder = "supabase/migrations"
+    names = ["20250609234010-de1700cf-28fa.sql", "20250610_b.sql", "20250611000000-c.sql", "2-notes.sql"]
+    found = _find({f"{folder}/{name}": CREATE for name in names})
+    (history,) = found.histories
+    assert [path.rsplit("/", 1)[1] for path in history.files] == names[:3]
+    assert list(found.set_aside) == [f"{folder}/2-notes.sql"]
+
+
 def test_prisma_by_folder_and_provider() -> None:
     files = {
         "prisma/schema.prisma": 'datasource db {\n  provider = "postgresql"\n}\ngenerator c {\n  provider = "js"\n}',

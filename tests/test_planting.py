@@ -210,3 +210,22 @@ def test_two_runs_plant_the_same_rows() -> None:
         (_, first), (_, second) = _planted(text, stack), _planted(text, stack)
     assert list(first.statements.values()) == list(second.statements.values())
     assert first.member_statements == second.member_statements
+
+
+_NO_PROFILE = """
+create table public.profiles (id uuid primary key references auth.users, name text not null, check (name is null));
+create table public.teams (id uuid primary key, name text);
+create table public.team_members (
+  id uuid primary key, team_id uuid not null references public.teams, user_id uuid not null references auth.users);
+alter table public.team_members add constraint a_profile foreign key (user_id) references public.profiles;
+alter table public.team_members enable row level security;
+create policy own on public.team_members using (auth.uid() = user_id);
+"""
+
+
+def test_nobody_becomes_a_member_of_the_other_tenant() -> None:
+    with ExitStack() as stack:
+        database, planted = _planted(_NO_PROFILE, stack)
+        (oid,) = [table.oid for table in database.schema.tables.values() if table.name == "team_members"]
+    assert oid in planted.forced
+    assert [world.rows[oid]["user_id"] for world in planted.worlds] == [world.user for world in planted.worlds]

@@ -167,3 +167,21 @@ def test_a_class_that_makes_its_objects_stores_nothing(body: str, severity: Seve
     top = f"class Ticket {{ static create(kind) {{ {body} }} }}"
     rows = asked(tmp_path, endpoint_without_auth, hono("", "async (c) => c.json(Ticket.create('x'))", top))
     assert rows["POST /notes"].severity is severity, rows
+
+
+@pytest.mark.parametrize(
+    ("function", "severity"),
+    [("match_articles", Severity.MEDIUM), ("check_and_use_credit", Severity.HIGH), ("publish", Severity.HIGH)],
+)
+def test_a_function_of_the_database_is_called_after_what_it_does(
+    function: str, severity: Severity, tmp_path: Path
+) -> None:
+    client = "const admin = createClient(process.env.URL!, process.env.SUPABASE_SERVICE_ROLE_KEY!);"
+    handler = f"async (c) => c.json(await admin.rpc('{function}', {{ words: (await c.req.json()).words }}))"
+    files = hono(f"{client}\napp.post('/search', {handler})")
+    files = {
+        path: 'import { createClient } from "@supabase/supabase-js";\n' + text if path.endswith(".ts") else text
+        for path, text in files.items()
+    }
+    found = asked(tmp_path, endpoint_without_auth, files)["POST /search"]
+    assert (found.state, found.severity) == (State.FAIL, severity), found

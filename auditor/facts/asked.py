@@ -24,6 +24,7 @@ LOCAL = {"arrow_function", "function_declaration", "function_expression", "metho
 # Functions that throw by themselves for a caller they do not know.
 _THROWS = re.compile(
     r"verif|constructEvent|protect$|unsealData|jwtDecrypt|requireAuth|requireUserSession|interactionDetails|handleCallback|^serve\b|createNodeMiddleware"
+    r"|^(?:bearerAuth|basicAuth|jwt|jwk) of hono$"
 )
 _ONLY_MAC = re.compile(r"\bcreateHmac\s*\(")
 _MAC_COMPARED = re.compile(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditor.facts.asked import LOCAL, asked, before_errors, followed, in_itself, is_code
-from auditor.facts.letting_pass import lets_nobody_pass
+from auditor.facts.letting_pass import exceptions, lets_nobody_pass
 from auditor.facts.py_routes import is_python
 from auditor.facts.refusals import (
     answers_without_credential,
@@ -90,7 +90,8 @@ def authentication(reacher: Reacher, endpoint: Endpoint) -> Control:
         return python_authentication(reacher, endpoint)
     seen = _Seen()
     for guard in endpoint.guards:
-        seen.add(reacher.once(guard, _guarded))
+        if not endpoint.path.endswith(reacher.once(guard, _excepted)):
+            seen.add(reacher.once(guard, _guarded))
     if endpoint.handler is not None:
         _look_at_handler(reacher, endpoint.handler, seen)
         if endpoint.framework == "Next.js" and (around := _declaration(reacher, endpoint)):
@@ -105,6 +106,11 @@ def authentication(reacher: Reacher, endpoint: Endpoint) -> Control:
     if seen.doubt and not seen.decoded:
         return Control(Presence.UNRESOLVED, seen.doubt)
     return Control(Presence.ABSENT, seen.decoded)
+
+
+def _excepted(reacher: Reacher, guard: Site) -> tuple[str, ...]:
+    bodies = reacher.reach(guard, 1).bodies
+    return tuple({path for body in bodies for path in reacher.says(body, exceptions)})
 
 
 def _guarded(reacher: Reacher, guard: Site) -> _Seen:

@@ -78,6 +78,11 @@ _STORES = re.compile(
     r"\b(?:async|await|super|Promise)\b|\.(?:then|save|query|execute|exec|run|insert\w*|create|push|set|put|add)\s*[(`]"
 )
 _WRITES = re.compile(r"\b(?:insert|update|delete)\b", re.IGNORECASE)
+# What functions of the database are called that look something up: `match_documents`, `get_stats`, `hybrid_search`.
+_READING = re.compile(r"(?:get|list|search|match|find|fetch|count|read|lookup|is|has|can)_|\w+_search$")
+_CHANGING = re.compile(
+    r"_(?:and|or|then)_|create|insert|update|upsert|delete|remove|increment|consume|claim|reset|award|grant|mark|next_"
+)
 _SUPABASE_WRITE = {"insert", "update", "upsert", "delete"}
 _SUPABASE = re.compile(r"supabase|admin|client|db|sb", re.IGNORECASE)
 
@@ -104,7 +109,8 @@ def _effect(call: Call) -> Effect | None:
     if (table := supabase_table(call.node)) is not None:
         return _on_supabase(call, table)
     if re.search(r"(?:^|\.)rpc$", call.name):
-        return Effect(WRITE, call, _first_text(call.node))
+        name = _first_text(call.node)
+        return Effect(READ if _READING.match(name) and not _CHANGING.search(name) else WRITE, call, name)
     if match := _DRIZZLE.match(call.name):
         return Effect(READ if match["read"] else WRITE, call, _drizzle_table(call.node))
     return _by_driver(call) or _service(call)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from auditor.facts.bindings import FUNCTIONS
 from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-_TYPES = re.compile(r"\bFastify\w*Instance\b")
-_PLUGIN_TYPES = re.compile(r"\bFastifyPlugin\w*\b")
+_TYPES = re.compile(r"Fastify\w*Instance\b")
+_PLUGIN_TYPES = re.compile(r"FastifyPlugin\w*\b")
 _NAMES = re.compile(r"^(?:fastify|instance|app|server|api|router|scope)$|[fF]astify")
 
 
@@ -45,3 +46,11 @@ def _is_registered(function: Node) -> bool:
     call = function.parent.parent if function.parent is not None and function.parent.type == "arguments" else None
     called = call.child_by_field_name("function") if call is not None else None
     return called is not None and text_of(called.child_by_field_name("property")) == "register"
+
+
+def plugin_around(node: Node) -> Node | None:
+    """The plugin, written where it is registered, that a call stands in."""
+    current = node.parent
+    while current is not None and not (current.type in FUNCTIONS and _is_registered(current)):
+        current = current.parent
+    return current

@@ -36,6 +36,8 @@ _SUPABASE = re.compile(
 _OWN_AUTH = re.compile(r"create\s+schema\s+(?:if\s+not\s+exists\s+)?\"?auth\b", re.IGNORECASE)
 _OWN_UID = re.compile(r"create\s+(?:or\s+replace\s+)?function\s+\"?auth\"?\s*\.\s*\"?uid\b", re.IGNORECASE)
 _CALLS_UID = re.compile(r"\bauth\s*\.\s*(?:uid|jwt|role)\s*\(", re.IGNORECASE)
+# Platforms that apply migrations themselves write a time stamp and a hyphen; Supabase's own command asks for `_`.
+_NUMBERED = re.compile(r"(?:\d+_|\d{14}-).*\.sql$")
 _FOREIGN = re.compile(
     r"\bengine\s*=\s*innodb\b|\bauto_increment\b|^[ \t]*create\s+table\s+(?:if\s+not\s+exists\s+)?`"
     r"|\bengine\s*=\s*\w*mergetree\b|\bon\s+cluster\b|\bautoincrement\b|\bpragma\s+foreign_keys\b|\bwithout\s+rowid\b",
@@ -112,7 +114,7 @@ def _supabase(folders: dict[str, list[str]]) -> _Found:
     found: _Found = {}
     for folder, files in folders.items():
         if PurePosixPath(folder).parts[-2:] == ("supabase", "migrations"):
-            numbered = sorted(path for path in files if re.match(r"\d+_.*\.sql$", PurePosixPath(path).name))
+            numbered = sorted(path for path in files if _NUMBERED.match(PurePosixPath(path).name))
             found[folder] = ("supabase", numbered or sorted(files))
     return found
 

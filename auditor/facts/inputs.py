@@ -11,7 +11,7 @@ from auditor.facts.decorators import of_parameters
 from auditor.facts.literals import occurs
 from auditor.facts.parameters import parameters
 from auditor.facts.py_routes import is_python
-from auditor.facts.request_parts import request_parts
+from auditor.facts.request_parts import put_back, request_parts
 from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import nodes, text_of
 
@@ -226,7 +226,8 @@ def _scope(reacher: Reacher, site: Site) -> _Scope:
 
 
 def _judged(reacher: Reacher, scope: _Scope, read: Read) -> Read:
-    if any(parses(call) and _within(read.node, call.node) for call in scope.calls):
+    written, schemas = text_of(read.node), [call.node for call in scope.calls if parses(call)]
+    if any(_within(read.node, call) or put_back(call, written) for call in schemas):
         return Read(read.kind, read.path, read.node, validated=True)
     names = _flow(scope, read)
     validated = any(_takes(reacher, call, names, read.node) for call in scope.calls)

@@ -19,6 +19,20 @@ _SOMEBODY = re.compile(rf"^\(\s*{_CALLER}(?:\s*&&\s*[\w$.?]+\.startsWith\([^()]*
 _ON = re.compile(r"(?<![\w$.])next\(\s*\)")
 _REFUSES = re.compile(r"\b40[13]\b|\bthrow\b|[uU]nauthori[sz]ed|[fF]orbidden|\bredirect\w*\(|\bnext\(\s*[\w\"'`]")
 
+_EXCEPTION = re.compile(
+    r"\bif\s*\([^{};]{0,200}?(?:[uU]rl|[pP]ath(?:name)?)\s*===?\s*[\"'`](?P<path>/[^\"'`]*)[\"'`]"
+    r"[^{};]{0,120}?\)\s*\{?\s*(?:return\b(?P<what>[^;}]{0,60})|(?:next|done)\(\s*\))"
+)
+
+
+def exceptions(text: str) -> frozenset[str]:
+    """The ends of paths to which a guard of all routes lets everybody pass: `if (req.url === "/login") return;`."""
+    return frozenset(
+        match["path"].rstrip("/") or "/"
+        for match in _EXCEPTION.finditer(text)
+        if not _REFUSES.search(match["what"] or "")
+    )
+
 
 def lets_nobody_pass(function: Node) -> bool:
     """Whether a caller without a token reaches what comes after, though one whose token is wrong may not."""

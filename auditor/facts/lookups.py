@@ -46,6 +46,11 @@ _COMPARED = re.compile(
     rf"|[!=]==?\s*[\w.?]*\.(?:\w*(?:{_WHO})(?:_?[iI]d)?|created_?[bB]y)\b|\.\w*(?:{_WHO})\w*\.equals\(",
     re.IGNORECASE,
 )
+# `if (session.isAdmin) { … }`, which asks of the caller and not of the row.
+_ADMIN_ASKED = re.compile(
+    r"\bif\s*\([^(){}]{0,80}?\b\w*(?:session|user|caller|auth|account|\bme)[!?]?(?:\.\w+[!?]?)?\.is_?(?:super_?)?admin\b",
+    re.IGNORECASE,
+)
 _CHECKS = re.compile(
     r"(?:can|check|assert|ensure|verify|require|has|is|authori[sz]e|validate|with|get|throw_?if)_?\w*"
     r"(?:access|permission|owner|member|role|admin|allowed|scope|belongs|workspace|team|org|tenant|project|ability|policy)"
@@ -180,7 +185,8 @@ def caller_checked(
     judges one of the `rows`.
     """
     assert endpoint.handler
-    if _compares(reacher.text(endpoint.handler), callers):
+    text = reacher.text(endpoint.handler)
+    if _compares(text, callers) or _ADMIN_ASKED.search(text):
         return True
     if any(_guards_rows(reacher, guard) for guard in endpoint.guards):
         return True

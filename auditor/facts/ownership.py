@@ -36,6 +36,11 @@ _TENANT_TABLE = re.compile(
 )
 _TENANT_COLUMN = re.compile(rf"^{_TENANT}_?id$", re.IGNORECASE)
 _MEMBERS = re.compile(r"member", re.IGNORECASE)
+# What a membership may say beside who belongs where: which role, at which stage.
+_KIND = re.compile(
+    r"(?:^|_)(?:roles?|permissions?|status(?:es)?|types?|kinds?|levels?|ranks?|plans?|tiers?|positions?|titles?)$",
+    re.IGNORECASE,
+)
 _SECRET = re.compile(
     r"password|passwd|secret|(^|_)token(_|$)|api_?key|access_?key|private_?key|refresh_token|_hash$|ssn|social_security|"
     r"card_number|iban|cvv|mfa|otp|recovery",
@@ -169,6 +174,8 @@ def _is_tenant(table: Table, schema: Schema, people: set[int]) -> bool:
         return False
     if _TENANT_TABLE.match(table.name):
         return True
+    if _KIND.search(table.name):
+        return False
     for other in schema.tables.values():
         users = _user_columns(other, people) if other.oid != table.oid and _MEMBERS.search(other.name) else ()
         led = [key for key in other.foreign_keys if key.target == table.oid]

@@ -58,8 +58,12 @@ _MAX_REFUSAL = 500  # characters: a longer handler does more than to refuse
 _ANSWERS = re.compile(r"\breturn\b|\.(?:json|send|text|end|body|html)\(")
 _TWO = 3  # `return` and what it returns; more are two answers
 _CAPTCHA = re.compile(r"captcha|turnstile|botid|checkBotId", re.IGNORECASE)
-_MACHINE = re.compile(
-    _WORD.format(r"cron\w*|jobs?|queues?|workers?|tasks?|internal|scheduler|workflows?"), re.IGNORECASE
+_MACHINE = re.compile(_WORD.format(r"cron\w*|internal|scheduler"), re.IGNORECASE)
+# Work for machines, or what people keep lists of: tasks to do, jobs to apply for.
+_WORK = re.compile(_WORD.format(r"jobs?|queues?|workers?|tasks?|workflows?"), re.IGNORECASE)
+_KEY = re.compile(r"secret|constant time|api.?key|\bkey\b|internal|service", re.IGNORECASE)
+_OF_CALLER = re.compile(
+    r"\b(?:req|request|ctx|c|context)\.(?:auth|user|session|account|team)\b(?!\s*=[^=])|\.get\(\s*[\"'](?:user|auth|session)\w*[\"']"
 )
 _SHARED_SECRET = re.compile(
     r"qstash|cron|secret of its environment|signature|workflow|inngest|handleCallback", re.IGNORECASE
@@ -129,7 +133,12 @@ def open_by_purpose(endpoint: Endpoint, effects: list[Effect], text: str) -> str
 def by_machine(endpoint: Endpoint, shows: str) -> bool:
     """Whether a scheduler or another service calls, so that there is no user whose rows these are."""
     sign = re.search(r"\(([^()]*)\)$", shows)  # what was seen, without the guard's own name
-    return bool(_MACHINE.search(endpoint.path) or _SHARED_SECRET.search(sign[1] if sign else shows))
+    seen = sign[1] if sign else shows
+    if _MACHINE.search(endpoint.path) or (_WORK.search(endpoint.path) and _KEY.search(seen)):
+        return True
+    return bool(_SHARED_SECRET.search(seen)) and not (
+        endpoint.handler is not None and _OF_CALLER.search(text_of(endpoint.handler.node))
+    )
 
 
 def for_visitors(endpoint: Endpoint, text: str) -> bool:

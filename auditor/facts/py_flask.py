@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from auditor.facts.py_bindings import arguments, decorators, keyword, positional
-from auditor.facts.py_flask_views import METHODS, class_routes, decorator_guards, unwrapped
+from auditor.facts.py_flask_views import METHODS, class_routes, decorator_guards, handler_classes, unwrapped
 from auditor.facts.py_routes import Mount, Route, Router, flattened, key_of, only_at_home, router_of
 from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import text_of
@@ -204,7 +204,8 @@ def _answered(names: PyNames, call: Site, path: str, view: Node) -> Iterator[Rou
     if found is None:
         yield Route(listed or ("GET",), path, call, lost=text_of(view)[:60])
     elif found.node.type == "class_definition":
-        yield from class_routes(names, found, path, call, guards, listed)
+        answered = list(class_routes(names, found, path, call, guards, listed))
+        yield from answered or handler_classes(names, found, path, call, listed)
     else:
         yield Route(listed or ("GET",), path, call, found, (*guards, *decorator_guards(found)))
 

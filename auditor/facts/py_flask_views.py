@@ -69,6 +69,25 @@ def class_routes(
             yield Route(listed or _usual(names, owner), path, at, handler, (*shared, *decorator_guards(handler)))
 
 
+_PROCESSES = ("_process", "_handle", "process", "handle", "__call__")
+_ASKS_FIRST = ("check_access", "_check_access", "check_permissions", "authenticate", "authorize")
+
+
+def handler_classes(names: PyNames, owner: Site, path: str, at: Site, listed: tuple[str, ...]) -> Iterator[Route]:
+    """A class that a blueprint of the project turns into a view: one method answers, another asks before it."""
+    asking = [each for name in _ASKS_FIRST if _is_function(each := names.member(owner, name))]
+    guards = (*(each for each in asking if isinstance(each, Site)), *class_guards(names, owner))
+    for method in listed or ("GET",):
+        found = (names.member(owner, name) for name in (f"_process_{method}", f"process_{method.lower()}", *_PROCESSES))
+        handler = next((each for each in found if _is_function(each)), None)
+        lost = "" if handler else text_of(owner.node.child_by_field_name("name"))
+        yield Route((method,), path, at, handler if isinstance(handler, Site) else None, guards, lost=lost)
+
+
+def _is_function(member: object) -> bool:
+    return isinstance(member, Site) and member.node.type == "function_definition"
+
+
 def _usual(names: PyNames, owner: Site) -> tuple[str, ...]:
     """The methods of a view that answers all of them in one place; GraphQL's is asked by POST too."""
     found = names.member(owner, "methods")

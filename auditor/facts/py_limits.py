@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from auditor.facts.handed_signature import takes_signature
 from auditor.facts.py_reach import names_of
 from auditor.facts.symbols import External, Missing
 from auditor.facts.syntax import text_of
@@ -113,9 +114,10 @@ def _by_default(names: PyNames) -> str:
 
 def python_signature(reacher: Reacher, endpoint: Endpoint) -> Control:
     """Whether the sender of a webhook is verified before the event is used."""
-    names = names_of(reacher)
+    names, doubt = names_of(reacher), ""
     for site in _sites(endpoint):
         for call in reacher.reach(site, _HOPS).calls:
+            doubt = doubt or (call.last if takes_signature(call) else "")
             dotted = names.dotted(call.target if isinstance(call.target, External) else None)
             if _LIBRARY.match(dotted) and re.search(r"verif|valid", call.last):
                 return Control(Presence.PRESENT, f"{call.last} of {dotted.split('.')[0]}")
@@ -125,7 +127,7 @@ def python_signature(reacher: Reacher, endpoint: Endpoint) -> Control:
         for body in reacher.reach(site, 2).bodies:
             if _COMPARES.search(reacher.text(body)):
                 return Control(Presence.PRESENT, "compares a secret of the request")
-    return Control(Presence.ABSENT)
+    return Control(Presence.UNRESOLVED, doubt) if doubt else Control(Presence.ABSENT)
 
 
 def _sites(endpoint: Endpoint) -> Iterator[Site]:

@@ -47,3 +47,14 @@ def _first_parameter(function: Node) -> Iterator[Node]:
     given = parameters(function)
     if len(given) > 1 and given[0].type == "object_pattern" and _ANSWERED.fullmatch(text_of(given[1])):
         yield given[0]
+
+
+def put_back(call: Node, read: str) -> bool:
+    """`req.body = Schema.parse(req.body)`: what is read there is what the schema let through."""
+    holder = call.parent
+    while holder is not None and holder.type in {"await_expression", "as_expression", "parenthesized_expression"}:
+        holder = holder.parent
+    if holder is None or holder.type != "assignment_expression":
+        return False
+    place = text_of(holder.child_by_field_name("left"))
+    return "." in place and re.match(rf"{re.escape(place)}(?![\w$])", read) is not None

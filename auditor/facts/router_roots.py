@@ -105,6 +105,8 @@ class Roots:
             return self._itself(path, node, target) if isinstance(target, Site) else None
         if target is None and node.type == "member_expression":
             return self._inherited(path, node, hops)
+        if isinstance(target, External) and target.package == "express-ws":
+            return self._with_sockets(path, hops)
         if (
             isinstance(target, Site)
             and target.node != node
@@ -112,6 +114,14 @@ class Roots:
         ):
             return self.locate(target.path, target.node, hops - 1)
         return None
+
+    def _with_sockets(self, path: str, hops: int) -> Router | None:
+        """`expressWs(express()).app` is the application that was given, where the file wraps one only."""
+        wrapping = {External("express-ws", "default"), External("express-ws", "*")}
+        calls = self.symbols.code.nodes(path, "call_expression")
+        wraps = [call for call in calls if self.symbols.called(path, call) in wrapping]
+        given = arguments_of(wraps[0]) if len(wraps) == 1 else []
+        return self.locate(path, given[0], hops - 1) if given else None
 
     def _passed(self, parameter: Parameter) -> Router | None:
         """A router that comes in as a parameter; which one is found where the function is called."""

@@ -10,7 +10,7 @@ from auditor.facts.autoload import autoloaded
 from auditor.facts.bindings import FUNCTIONS, arguments_of, property_of, returned, string_of, unwrap
 from auditor.facts.endpoints import Endpoint, join_paths
 from auditor.facts.fastify_options import options_of, read_route, sites_of
-from auditor.facts.fastify_plugins import names_fastify, takes_instance
+from auditor.facts.fastify_plugins import names_fastify, plugin_around, takes_instance
 from auditor.facts.parameters import parameters
 from auditor.facts.route_paths import paths_of, text_at
 from auditor.facts.routed import open_handler
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _METHODS = {"get", "head", "post", "put", "patch", "delete", "options", "all"}
 _CHAINED = _METHODS | {"withTypeProvider", "register", "after", "route", "addHook", "decorate"}
 _HOOKS = {"onRequest", "preParsing", "preValidation", "preHandler"}
+_REGISTERS = re.compile(r"\.\s*(?:register|addHook|decorate|route|get|post|put|patch|delete|all)\s*[(<]")
 _UNSCOPED = re.compile(r"\bfp$|fastifyPlugin$|^plugin$")
 _VERIFIES = re.compile(r"\.jwtVerify\s*\(")
 _BY_PLUGIN = {"@fastify/bearer-auth": "bearer tokens by @fastify/bearer-auth"}
@@ -45,7 +46,6 @@ class _Event:
     sites: tuple[Site, ...] = ()
     prefix: str = ""
     route: Route | None = None
-    awaited: bool = False
     gateway: str = ""
 
 
@@ -112,6 +112,8 @@ class _Reader:
             name = text_of(function.child_by_field_name("property")) if held is not None else ""
             if held is not None and name in _METHODS | {"route", "addHook", "register", "decorate"}:
                 key = self.instance(path, held)
+                if key is not None and name == "register" and (plugin := plugin_around(call)) is not None:
+                    key = _key(Site(path, plugin))  # whichever instance is named, the plugin that is loading gets it
                 for event in self._events(Site(path, call), name, given) if key is not None else ():
                     self.events.setdefault(key or ("", 0, 0), []).append(event)
             elif function.type == "identifier" and given[0].type == "identifier":
@@ -146,16 +148,15 @@ class _Reader:
         prefix = property_of(options.node, "prefix") if options is not None else None
         known = options is not None and prefix is not None
         written = text_at(self.symbols, Site(options.path, prefix)) if options and prefix and known else ""
-        awaited = call.node.parent is not None and call.node.parent.type == "await_expression"
         target = self.symbols.resolve(path, given[0])
         if isinstance(target, External) and target.package in {"@fastify/autoload", "fastify-autoload"}:
             for each in autoloaded(self.symbols, options) if options is not None else ():
                 place = join_paths(written or "", each.prefix)
-                yield _Event("plugin", at, (each.plugin, *each.hooks), place, awaited=awaited)
+                yield _Event("plugin", at, (each.plugin, *each.hooks), place)
         elif isinstance(target, External) and target.package in _BY_PLUGIN:
             yield _Event("hook", at, gateway=_BY_PLUGIN[target.package])
         elif isinstance(target, Site):
-            yield _Event("plugin", at, (target,), written if written is not None else ":value", awaited=awaited)
+            yield _Event("plugin", at, (target,), written if written is not None else ":value")
 
     def function_of(self, site: Site, depth: int = _MAX_DEPTH) -> tuple[Site | None, bool]:
         """(function, whether it has a scope of its own) of a plugin; `fp(function)` has none."""
@@ -179,12 +180,12 @@ class _Reader:
         self.walked.add(key)
         events = self._opened(key, depth)
         hooks = [event for event in events if event.kind == "hook"]
-        for index, event in enumerate(events if depth > 0 else ()):
+        for event in events if depth > 0 else ():
             if event.route is not None:
                 self._endpoints(event.route, join_paths(prefix, event.prefix), (*before, *hooks))
             elif event.kind == "plugin":
                 function, _ = self.function_of(event.sites[0])
-                passed = [each for each in events[: index if event.awaited else len(events)] if each.kind == "hook"]
+                passed = list(hooks)  # those that are added later are handed down as well
                 for hooks_file in event.sites[1:]:
                     held, _ = self.function_of(hooks_file)
                     passed += (
@@ -244,9 +245,8 @@ def find_fastify(symbols: Symbols) -> list[Endpoint]:
         return []
     reader = _Reader(symbols)
     for path in files:
-        if re.search(
-            r"\.\s*(?:register|addHook|decorate|route|get|post|put|patch|delete|all)\s*[(<]", symbols.code.text(path)
-        ):
+        text = symbols.code.text(path)
+        if _REGISTERS.search(text) or names_fastify(text):  # else it may still hand an instance over
             reader.read(path)
     for key in reader.roots:
         reader.walk(key, "", ())

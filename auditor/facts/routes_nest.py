@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from auditor.facts.nest_middleware import Middleware
     from auditor.facts.symbols import Symbols
 
+_SAYS_NOTHING = {"ApiExcludeController"}  # of Swagger, which leaves the class out of its document
 _ROUTES = {
     "Get": "GET", "Post": "POST", "Put": "PUT", "Patch": "PATCH", "Delete": "DELETE", "Options": "OPTIONS",
     "Head": "HEAD", "All": "ALL", "Sse": "GET",
@@ -67,7 +68,8 @@ def _of_class(
     symbols: Symbols, whole: tuple[Application, list[Middleware]], path: str, node: Node
 ) -> Iterator[Endpoint]:
     decorators = expanded(symbols, of_class(path, node))
-    controller = next((site for name, site in decorators if name.endswith("Controller")), None)
+    controllers = {name: site for name, site in decorators if name.endswith("Controller") and name not in _SAYS_NOTHING}
+    controller = controllers.get("Controller") or next(iter(controllers.values()), None)
     resolver = any(name == "Resolver" for name, _ in decorators)
     if controller is None and not resolver:
         return

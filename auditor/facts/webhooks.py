@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from auditor.facts.auth_libraries import library_sign
 from auditor.facts.bindings import arguments_of
 from auditor.facts.edge_authentication import sign_of
+from auditor.facts.handed_signature import takes_signature
 from auditor.facts.py_routes import is_python
 from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import text_of
@@ -117,7 +118,7 @@ def _optional(text: str) -> bool:
 def _handed(call: Call) -> str:
     """The name of a call that is not followed and takes the whole request: it may verify who sent it."""
     whole = any(_WHOLE.match(text_of(argument)) for argument in arguments_of(call.node))
-    return call.name[-60:] if whole and not isinstance(call.target, Site) else ""
+    return call.name[-60:] if (whole and not isinstance(call.target, Site)) or takes_signature(call) else ""
 
 
 def _of_call(call: Call) -> Control:

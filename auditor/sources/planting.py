@@ -202,10 +202,15 @@ class Planter:
         return self._insert(draft, tail=tail) is None
 
     def _widen(self, draft: Draft) -> bool:
-        """Let keys lead to the other world's rows: somebody can only follow somebody else."""
+        """Let keys lead to the other world's rows: somebody can only follow somebody else.
+
+        Where a row says who belongs to which tenant, both stay: whom it names would be no stranger there.
+        """
         others = [world for world in self.planted.worlds if world.name != draft.world.name]
+        owned = self._owned.get(draft.table.oid, Owned())
+        bound = {owned.tenant, *owned.users} if owned.tenant else set()
         for key in draft.table.foreign_keys:
-            if len(key.columns) == 1:
+            if len(key.columns) == 1 and key.columns[0] not in bound:
                 found = [target_of(world, key, self._schema) for world in others]
                 draft.fixed[key.columns[0]] = [value for value in found if value is not None]
         return solve(draft)

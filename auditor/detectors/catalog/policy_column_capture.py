@@ -48,8 +48,9 @@ def captured(term: Term, table: Table, schema: Schema) -> Iterator[tuple[str, st
             for key in inner.foreign_keys
             if key.target == table.oid and len(key.columns) == 1
         }
+        tied = set(_tied(select.where))
         for one, other in _pairs(select.where):
-            if one == other:
+            if one == other and one not in tied:
                 yield one, other
             elif not select.own_columns and one.partition(".")[0] == other.partition(".")[0]:
                 for key, counterpart in ((one, other), (other, one)):
@@ -65,13 +66,26 @@ def captured_argument(function: Function) -> Iterator[str]:
         yield from (one[1:] for one, other in _pairs(select.where) if one == other and one in names and select.sources)
 
 
+def _tied(where: Term | None) -> Iterator[str]:
+    """Inner columns that the condition compares with the policy's row: beside that, one with itself says nothing."""
+    for sides in _equalities(where):
+        if {side.kind for side in sides} == {"own", "column"}:
+            yield from (side.name for side in sides if side.kind == "column")
+
+
 def _pairs(where: Term | None) -> Iterator[tuple[str, str]]:
     """The equalities of two columns that a condition joins by AND."""
+    for sides in _equalities(where):
+        if all(side.kind == "column" for side in sides):
+            yield sides[0].name, sides[1].name
+
+
+def _equalities(where: Term | None) -> Iterator[tuple[Term, ...]]:
+    """The equalities that a condition joins by AND."""
     if where is None:
         return
-    parts = where.args if where.kind == "and" else (where,)
-    for part in parts:
+    for part in where.args if where.kind == "and" else (where,):
         if part.kind == "and":
-            yield from _pairs(part)
-        elif part.kind == "op" and part.name == "=" and all(side.kind == "column" for side in part.args):
-            yield part.args[0].name, part.args[1].name
+            yield from _equalities(part)
+        elif part.kind == "op" and part.name == "=" and len(part.args) == 2:  # noqa: PLR2004 - two sides
+            yield part.args

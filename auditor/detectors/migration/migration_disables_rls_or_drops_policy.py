@@ -30,7 +30,7 @@ def _fault(statement: Statement, tables: dict[str, Table], database: Database) -
         table = tables.get(name)
         return f"switches row level security off on {name}" if table and not table.rls else None
     if statement.kind == "drop_stmt" and _drops_policy(statement, database):
-        return _dropped_policy(statement, tables)
+        return _dropped_policy(statement, tables, database)
     return None
 
 
@@ -39,13 +39,28 @@ def _drops_policy(statement: Statement, database: Database) -> bool:
     return any(event.tag == "policy" for event in database.provenance.dropped_by(statement))
 
 
-def _dropped_policy(statement: Statement, tables: dict[str, Table]) -> str | None:
-    """A policy that is gone and that no policy made since stands in for."""
+def _dropped_policy(statement: Statement, tables: dict[str, Table], database: Database) -> str | None:
+    """A policy whose loss opens rows. A table with row level security and without policies is closed."""
     parts = names(statement.body.objects[0].list.items)
     name, relation = parts[-1], ".".join(("public", *parts[:-1])[-2:])
     table = tables.get(relation)
     if table is None:
         return None  # the table went too, or is not the application's
-    if not table.rls or not table.policies:
+    if not table.rls:
         return f"drops policy {name!r} of {relation}, and nothing protects the table since"
+    opens = any(policy.permissive for policy in table.policies)
+    restricted = any(not policy.permissive for policy in table.policies)
+    if opens and not restricted and _restrictive(name, relation, database):
+        return f"drops policy {name!r} of {relation}, the last one that restricted what the others permit"
     return None
+
+
+def _restrictive(name: str, relation: str, database: Database) -> bool:
+    """Whether the policy was made to restrict; what counts is how it was made last."""
+    assert database.provenance
+    made = [
+        statement.body.permissive
+        for statement in database.provenance.history(relation)
+        if statement.kind == "create_policy_stmt" and statement.body.policy_name == name
+    ]
+    return bool(made) and not made[-1]
