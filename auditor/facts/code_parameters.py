@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 # Words of a file whose functions are called so.
 ENTERED = (
-    r"@(?:Body|Query|Param|Headers|Args?|Cookies|UploadedFiles?|BodyParam|QueryParam|HeaderParam)\(|[\"']use server[\"']"
+    r"@(?:Body|Query|Param|Headers|Args?|Cookies|UploadedFiles?|BodyParam|QueryParam|HeaderParam)\("
+    r"|[\"']use server[\"']"
     r"|\b(?:Query|Mutation)\b[\"']?\s*:\s*\{|\bresolve\b|\b(?:graphene|strawberry|ariadne)\b"
 )
 _DECORATOR = re.compile(
@@ -28,7 +29,9 @@ _HARMLESS_PIPE = re.compile(r"\b(?:DefaultValuePipe|ValidationPipe|\w*Trim\w*Pip
 _PIPE = re.compile(r"\b\w+Pipe\b|\bnew\s+\w+\(")
 _NAMED = re.compile(r"^[\"'`]([^\"'`]+)[\"'`]|\bname:\s*[\"'`](\w+)")
 _FILES = {"UploadedFile": "req.file", "UploadedFiles": "req.files"}
-_TEXT = re.compile(r"^(?:string|unknown|any|object|string\s*\|.*|.*\|\s*string|Record<.*|Partial<Record<.*)$", re.DOTALL)
+_TEXT = re.compile(
+    r"^(?:string|unknown|any|object|string\s*\|.*|.*\|\s*string|Record<.*|Partial<Record<.*)$", re.DOTALL
+)
 _WHOLE = re.compile(r"\b(?:any|unknown|object|Record)\b|^\{|^$")
 _FIELD = re.compile(r"[\"']?(\w+)[\"']?\??\s*:\s*([^;,}]+)")
 _ROOTS = re.compile(r"^(?:Query|Mutation|Subscription)$")
@@ -140,7 +143,8 @@ def field_argument(function: Function, name: str) -> Value | None:
         outer = outer.parent
     if outer is None or not _GRAPHENE.search(text_of(outer.child_by_field_name("superclasses"))):
         return None
-    strict = rf"\b{re.escape(name)}\s*=\s*(?:\w+\.)?(?:Int|Float|Boolean|UUID|Date\w*|Decimal|Enum|Argument\(\s*\w+\.(?:Int|Float|Boolean))\b"
+    number = r"(?:Int|Float|Boolean|UUID|Date\w*|Decimal|Enum|Argument\(\s*\w+\.(?:Int|Float|Boolean))\b"
+    strict = rf"\b{re.escape(name)}\s*=\s*(?:\w+\.)?{number}"
     return None if re.search(strict, text_of(outer)) else _argument(name)
 
 
@@ -157,5 +161,7 @@ def _argument(name: str) -> Value:
 def is_filled(param: Param) -> bool:
     """Whether a decorator says that a part of the request is put into a parameter."""
     holder = param.target.node.parent
-    found = (text_of(child) for child in (holder.named_children if holder is not None else ()) if child.type == "decorator")
+    found = (
+        text_of(child) for child in (holder.named_children if holder is not None else ()) if child.type == "decorator"
+    )
     return any(_DECORATOR.match(text) for text in found)

@@ -179,5 +179,5 @@ def _with_constants(given: str, text: str) -> str:
     for name in set(re.findall(r"(?:options\s*=|verify\s*=|verify_\w+[\"']\s*:)\s*([A-Za-z_]\w*)", given)):
         declared = re.search(rf"^{name}\s*(?::[^=\n]+)?=\s*(True|False|\{{[^}}]*\}})", text, re.MULTILINE)
         if declared:
-            given = re.sub(rf"\b{name}\b", lambda _, value=declared[1]: value, given)
+            given = declared[1].join(re.split(rf"\b{name}\b", given))
     return given

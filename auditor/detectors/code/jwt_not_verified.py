@@ -130,8 +130,10 @@ def _decoded(call: JwtCall) -> _Judged:
         return "decoded for a log", None, None
     detail = f"{call.name} reads claims of a token whose signature nothing here verifies"
     named = sorted(name for name in used if _IDENTITY.match(name))
-    if not named and re.search(r"\bverify(?:_signature[\"'])?\s*[=:]\s*False", text_of(call.node)) and (
-        says := _SAYS.search(enclosing_function(call.node))
+    if (
+        not named
+        and re.search(r"\bverify(?:_signature[\"'])?\s*[=:]\s*False", text_of(call.node))
+        and (says := _SAYS.search(enclosing_function(call.node)))
     ):
         return f"{detail}, and the function is called `{says[0]}`", Severity.HIGH, None
     if not named and not _KEEPS.search(around):

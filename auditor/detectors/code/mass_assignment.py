@@ -91,9 +91,7 @@ _BODY = re.compile(
 
 def _given(event: Event, text: str) -> list[Value] | None:  # noqa: PLR0911 - a case per line
     """What a write stores; None for every other call."""
-    name = event.name.rpartition("/")[2].removeprefix(".")  # of an import, without the folders of its module
-    if event.kind == "call" and (model := _WRITTEN.match(text_of(event.node.child_by_field_name("function")))):
-        name = f"{model['model']}.{model['how']}"  # as the file calls it, whatever its module is called
+    name = _name(event)
     if event.kind == "new":
         return _made(event)
     if event.kind != "call":
@@ -116,6 +114,13 @@ def _given(event: Event, text: str) -> list[Value] | None:  # noqa: PLR0911 - a 
     return None
 
 
+def _name(event: Event) -> str:
+    """Of what is called: a model as the file calls it, whatever its module is called; else without folders."""
+    if event.kind == "call" and (model := _WRITTEN.match(text_of(event.node.child_by_field_name("function")))):
+        return f"{model['model']}.{model['how']}"
+    return event.name.rpartition("/")[2].removeprefix(".")
+
+
 def _is_model(event: Event, name: str, text: str) -> bool:
     """A class of records: in a file that defines some, or out of a module of them."""
     if not re.match(r"^(?:\w+\.)*[A-Z]\w+$", name):
@@ -131,7 +136,9 @@ def _of_model(event: Event, match: re.Match[str]) -> list[Value] | None:
         return [event.named["**"]]
     if "objects" in match["how"]:
         return []
-    if len(event.args) > 1 and "where" in (event.args[1].keys or {}):  # Sequelize: the values, then what to write them to
+    if len(event.args) > 1 and "where" in (
+        event.args[1].keys or {}
+    ):  # Sequelize: the values, then what to write them to
         return list(event.args[:1])
     return list(event.args[1:2] if match["how"] in _SECOND and len(event.args) > 1 else event.args[:1])
 
