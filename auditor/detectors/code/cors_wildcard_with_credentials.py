@@ -133,7 +133,7 @@ _ONE_BY_ONE = re.compile(f"{_ORIGIN_SET}{_OTHERS_SET}{_CREDENTIALS_SET}|{_CREDEN
 
 def _headers(path: str, text: str) -> Iterator[Answer]:
     """Headers written out, as Edge Functions and `next.config` have them."""
-    wildcard = _HEADER.search(text)
+    wildcard = _HEADER.search(text) or re.search(_ORIGIN_SET, text)
     if not wildcard:
         return
     subject, place = f"headers {path}", FileSpan(path, text.count("\n", 0, wildcard.start()) + 1)
