@@ -149,15 +149,20 @@ def _by_id(node: Node, wanted: set[str]) -> bool:
 
 
 def _tied(node: Node, wanted: set[str]) -> bool:
-    written = text_of(whole_query(node))
-    for name in filter(_PERSON.match, wanted):  # an owner that the request itself names ties nothing to the caller
-        written = re.sub(rf"[\w.]+\s*==?\s*{name}\b", "", written)
+    written = _of_others(text_of(whole_query(node)), wanted)
     return bool(_TIED.search(written) or _CALLER.search(written))
+
+
+def _of_others(written: str, wanted: set[str]) -> str:
+    """A text without conditions on an owner that the request itself names: they tie nothing to the caller."""
+    for name in filter(_PERSON.match, wanted):
+        written = re.sub(rf"\b[A-Z]\w*\.\w+\s*==\s*{name}\b|\b\w+\s*=\s*{name}\b", "", written)
+    return written
 
 
 def _checked(reacher: Reacher, endpoint: Endpoint, handler: Site, wanted: set[str]) -> bool:
     """Whether the code compares the owner, or calls what is named for such a check or is given caller and id alike."""
-    if _COMPARED.search(reacher.text(handler)):
+    if _COMPARED.search(_of_others(reacher.text(handler), wanted)):
         return True
     if any(_special(text_of(guard.node)) for guard in endpoint.guards):
         return True
@@ -167,7 +172,9 @@ def _checked(reacher: Reacher, endpoint: Endpoint, handler: Site, wanted: set[st
         given = " ".join(text_of(each) for each in positional(call.node)) + text_of(
             call.node.child_by_field_name("arguments")
         )
-        if _CHECKS.search(call.last) or (_CALLER.search(given) and wanted & set(re.findall(r"\w+", given))):
+        given = _of_others(given, wanted)
+        asks = _CHECKS.search(call.last) and not _ANYBODY.search(text_of(call.node))
+        if asks or (_CALLER.search(given) and wanted & set(re.findall(r"\w+", given))):
             return True
     return False
 
