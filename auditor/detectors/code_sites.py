@@ -94,7 +94,7 @@ def _command(event: Event) -> list[Value] | None:
     unknown = len(line) > 2 and not isinstance(line[0].const, str)  # noqa: PLR2004 - so many arguments or parts
     if named or (unknown and line[1].const in {"-c", "-lc", "/c", "/C"}):
         return [Value(items=line[1:])]
-    return []
+    return line[:1]  # without a shell, who names the program runs what he likes
 
 
 def _loader(event: Event) -> list[Value] | None:
@@ -118,6 +118,7 @@ _SITES: dict[str, tuple[str, Callable[[Event], list[Value] | None]]] = {
 _WORDS = {
     "sql-injection": re.compile(
         r"(?i)[\"'`]\s*(?:select|insert\s+into|update|delete\s+from|with|where|order\s+by)\s|RawUnsafe|sql\.(?:raw|unsafe)|\.extra\("
+        r"|\btext\(\s*f?[\"']"
     ),
     "command-injection": re.compile(r"child_process|\bsubprocess\b|\bos\.(?:system|popen)|shelljs|execa"),
     "unsafe-deserialization": re.compile(r"[pP]ickle|\byaml\b|\bdill\b|marshal|joblib"),

@@ -11,7 +11,8 @@ from auditor.facts.code_assign import bind
 from auditor.facts.code_elsewhere import MADE
 from auditor.facts.code_evaluate import evaluate
 from auditor.facts.code_members import record
-from auditor.facts.code_requests import is_route, parameter, route_context
+from auditor.facts.code_parameters import is_filled
+from auditor.facts.code_requests import is_route, parameter
 from auditor.facts.code_schemas import argument
 from auditor.facts.code_values import Closure, Env, Flow, TooLong, Value, content, union
 from auditor.facts.syntax import text_of
@@ -106,9 +107,7 @@ def _bind_params(
         value = given[number] if number < len(given) else named.get(name)
         if closure.this is not None and number == 0 and flow.language == "python":
             value = closure.this
-        if value is None and entry and number == 1 and isinstance(param.target, ir.Pairs):
-            value = route_context(closure.function)
-        elif value is None and entry:
+        if value is None and entry:
             value = parameter(flow.language, closure.function, param, name)
             value = _of_fields(flow, closure.function, param, inside) or value
             value = value if value.taint or value.keys else of_type(param, name, inside) or value
@@ -119,7 +118,8 @@ def _bind_params(
 
 def _of_fields(flow: Flow, function: ir.Function, param: ir.Param, env: Env) -> Value | None:
     """A parameter of a route whose type is a class of fields, each a text or something stricter."""
-    known = env.get(param.type) if flow.language == "python" and is_route(function) else None
+    asked = is_route(function) if flow.language == "python" else is_filled(param)
+    known = env.get(param.type) if asked else None
     return argument(flow, known, text_of(param.target.node)) if known is not None and param.default is None else None
 
 

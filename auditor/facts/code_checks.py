@@ -43,6 +43,7 @@ _SHAPES = {"isdigit", "isalnum", "isalpha", "isidentifier", "isnumeric", "isdeci
 _NUMBERS = re.compile(r"^(?:Number\.is\w+|isFinite|Array\.isArray)$")
 _NO_HOST = {"protocol", "scheme", "port"}  # parts of a URL that say nothing of where it leads
 _HOST = {"netloc", "hostname", "host"}
+_READERS = re.compile(r"^(?:JSON5?|YAML|yaml|qs|querystring|url|path|superjson|csv|ini|toml|TOML)$")
 _USES = ("path", "sql", "command", "html", "structure", "code", "ldap", "xpath", "regex", "template", "xml")
 _INSIDE = "path"
 _ANCHORED_PATTERN = re.compile(r"^/\^.*\$/?[gimsuy]*$")
@@ -92,6 +93,8 @@ def stated(flow: Flow, expr: ir.Expr, env: Env) -> None:
     if _GOOD.match(_method(expr)):
         _clear_arguments(flow, expr, env)
     elif _method(expr) in {"parse", "safeParse", "parseAsync", "validateSync"} and isinstance(expr.func, ir.Attr):
+        if _READERS.match(text_of(expr.func.obj.node)):
+            return  # it reads a text, and checks nothing of what that says
         for arg in expr.args:
             env.clear(_paths(flow, arg, env), "structure")
 

@@ -176,7 +176,17 @@ def _class(node: Node) -> list[ir.Stmt]:
     heritage = next((text_of(child) for child in node.children if child.type == "class_heritage"), "")
     name = text_of(node.child_by_field_name("name"))
     bases = re.findall(r"[\w.]+", heritage)[1:]
-    return [ir.Class(node, name, bases, _block(node.child_by_field_name("body")))]
+    body = node.child_by_field_name("body")
+    return [ir.Class(node, name, bases, _block(body), _typed_fields(body))]
+
+
+def _typed_fields(body: Node | None) -> dict[str, tuple[str, str]]:
+    """The fields of a class by their types, with the text of each: its decorators say what may be in it."""
+    found = [one for one in (body.named_children if body else ()) if one.type == "public_field_definition"]
+    return {
+        text_of(one.child_by_field_name("name")): (text_of(typed).lstrip(": "), text_of(one))
+        for one in found if (typed := one.child_by_field_name("type")) is not None
+    }  # fmt: skip
 
 
 def _field(node: Node) -> list[ir.Stmt]:

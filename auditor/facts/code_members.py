@@ -38,7 +38,7 @@ def attribute(flow: Flow, obj: Value, name: str, env: Env) -> Value:
 def _unknown_key(obj: Value, dotted: str, language: str) -> Value:
     if "*" in (obj.keys or {}):
         return (obj.keys or {})["*"]
-    return _part_of(obj, "*", dotted, language) if obj.taint else Value(name=dotted)
+    return _part_of(obj, dotted.rpartition(".")[2], dotted, language) if obj.taint else Value(name=dotted)
 
 
 _SAME = {".value", ".then", ".data"}

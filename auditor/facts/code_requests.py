@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from auditor.facts.code_parameters import ENTERED, field_argument, filled
 from auditor.facts.code_values import ENTRY, GUESSABLE, VALIDATED, Value, tainted
 from auditor.facts.syntax import text_of
 
@@ -69,6 +70,7 @@ _CONVERTED = re.compile(r"<(?:int|float|uuid)[:(]")
 ENTERS = re.compile(
     r"\b_?req(?:uest)?\b|\b(?:ctx|context|event)\b|searchParams|[fF]ormData|[cC]ookie|readBody|getQuery|get_argument|\.input\(|parsedInput"
     r"|(?m:^\s*@\w+(?:\.\w+)*\.(?:get|post|put|patch|delete|route|websocket|api_route)\()"
+    rf"|{ENTERED}"
 )
 
 
@@ -120,14 +122,25 @@ def _unwrapped(name: str, receiver: Value) -> Value | None:
 
 def parameter(language: str, function: Function, param: Param, name: str) -> Value:
     """What a parameter holds when a function is called from outside of its file."""
-    if language == "python" and function.decorators and not _NOT_DATA.match(name) and _is_data(function, param):
+    if language != "python":
+        return _in_javascript(function, param, name)
+    if (given := field_argument(function, name)) is not None:
+        return given
+    if function.decorators and not _NOT_DATA.match(name) and _is_data(function, param):
         return tainted(name, whole=param.type.lower().startswith(("dict", "any")), name=name)
-    if language == "python" and function.decorators and _MODEL.match(param.type) and param.default is None:
+    if function.decorators and _MODEL.match(param.type) and param.default is None:
         return tainted(f"{VALIDATED}{name}", name=name)
     return Value(name=name)
 
 
-def route_context(function: Function) -> Value:
+def _in_javascript(function: Function, param: Param, name: str) -> Value:
+    if (given := filled(function, param)) is not None:
+        return given
+    second = len(function.params) > 1 and function.params[1] is param
+    return _route_context(function) if second and not name else Value(name=name)
+
+
+def _route_context(function: Function) -> Value:
     """The second parameter of a route handler of Next.js, which holds the parts of the path."""
     parent = function.node.parent
     name = function.name or text_of(parent.child_by_field_name("name") if parent is not None else None)

@@ -26,8 +26,12 @@ _STRICT = {
 _WHOLE = {"object", "strictObject", "looseObject"}
 _ANY = {"any", "unknown", "record"}
 _VALIDATES = re.compile(r"(?:^|\.)(?:zValidator|sValidator|validator)\(\)$")
-_TEXT, _MANY = re.compile(r"\b(?:str|Any)\b"), re.compile(r"^(?:list|List|set|Set|Sequence|tuple)\[")
-_NARROW = re.compile(r"\b(?:Literal|constr|StringConstraints|pattern|regex|dict|Dict|Callable)\b")
+_TEXT = re.compile(r"\b(?:str|Any|string|any|unknown)\b")
+_MANY = re.compile(r"^(?:list|List|set|Set|Sequence|tuple)\[|\[\]$|^Array<")
+_NARROW = re.compile(
+    r"\b(?:Literal|constr|StringConstraints|pattern|regex|dict|Dict|Callable)\b|=>"
+    r"|@(?:Is(?!String|Optional|NotEmpty|Defined|Array|Object)\w+|Matches|Equals|Contains|Transform|Type)\("
+)
 _TARGET = "\0valid "  # begins the name under which what a validator lets through is kept
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import arguments_of, string_of, unwrap
+from auditor.facts.sql_lookups import statement
 from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import text_of
 
@@ -52,6 +53,11 @@ _TAGGED = re.compile(
     r"`\s*(?:(?P<read>select\b[^;`]*?\bfrom)|insert\s+into|update|delete\s+from)\s+(?:only\s+)?(?:\w+\.)?\"?(?P<table>\w+)",
     re.IGNORECASE,
 )
+# SQLite and pg-promise: whether it is a statement, its text says.
+_BY_METHOD = re.compile(
+    r"^(?:\w+\.)*(?:\w*db|database|sqlite\w*|conn\w*|pgp?|t|tx)\.(?:get|all|run|each|exec|one|none|many|any|oneOrNone)$"
+)
+_STATEMENT = re.compile(r"\s*(?:(?P<read>select\b)|insert\s+into\b|update\b|delete\s+from\b)", re.IGNORECASE)
 _SEND = re.compile(
     r"(?:^|\.)send_?(?:e?mail|sms|message|otp|invite|verification|notification|magic|reset|welcome|template|\w*email)\w*$"
     r"|(?:^|\.)(?:emails\.send|messages\.create|batch\.send|resetPasswordForEmail|signInWithOtp|inviteUserByEmail)$"
@@ -144,6 +150,8 @@ def _raw(call: Call) -> Effect | None:
     if match := _RAW.search(call.name):
         write = match["write"] or (match["query"] and _WRITES.search(text_of(call.node)))
         return Effect(WRITE if write else READ, call)
+    if _BY_METHOD.search(call.name) and (match := _STATEMENT.match(statement(call.node))):
+        return Effect(READ if match["read"] else WRITE, call)
     return None
 
 

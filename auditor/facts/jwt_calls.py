@@ -97,12 +97,28 @@ def _action(name: str, names: dict[str, str]) -> Action | None:
 
 
 def _with_options(action: Action, call: Node) -> Action:
-    options = " ".join(text_of(argument) for argument in arguments(call)[1:])
+    options = " ".join(_written(argument) for argument in arguments(call)[1:])
     if action == "verify" and re.search(r"algorithms?[\"']?\s*:\s*\[?[^\]}]*[\"']none[\"']", options, re.IGNORECASE):
         return "unsafe"
     if action == "verify" and re.search(r"ignoreExpiration[\"']?\s*:\s*true", options):
         return "expired"
     return action
+
+
+def _written(argument: Node) -> str:
+    """An argument's text; of a name, that of the object which the same file gives it."""
+    if argument.type != "identifier":
+        return text_of(argument)
+    name, outer = text_of(argument), argument.parent
+    while outer is not None:
+        for child in outer.named_children if outer.type in {"program", "statement_block"} else ():
+            declared = child.named_children[0] if child.type == "export_statement" and child.named_children else child
+            for one in declared.named_children if declared.type.endswith("declaration") else ():
+                value = one.child_by_field_name("value")
+                if value is not None and text_of(one.child_by_field_name("name")) == name:
+                    return text_of(value)
+        outer = outer.parent
+    return name
 
 
 def _parses_payload(call: Node) -> bool:
@@ -133,7 +149,7 @@ def _python(text: str, calls: list[Node]) -> Iterator[JwtCall]:
         if last in {"get_unverified_claims", "jwt.get_unverified_claims"}:
             yield JwtCall(call, "decode", name)
         elif last in {"decode", "jwt.decode", "decode_complete"}:
-            yield JwtCall(call, _python_action(call), name)
+            yield JwtCall(call, _python_action(call, text), name)
 
 
 def _imported_in_python(text: str) -> dict[str, str]:
@@ -149,10 +165,19 @@ def _imported_in_python(text: str) -> dict[str, str]:
     return found
 
 
-def _python_action(call: Node) -> Action:
-    given = text_of(call.child_by_field_name("arguments"))
+def _python_action(call: Node, text: str) -> Action:
+    given = _with_constants(text_of(call.child_by_field_name("arguments")), text)
     if re.search(r"[\"']verify_signature[\"']\s*:\s*False|verify_signature\s*=\s*False|\bverify\s*=\s*False", given):
         return "decode"
     if re.search(r"algorithms\s*=\s*[\[(][^\])]*[\"']none[\"']", given, re.IGNORECASE):
         return "unsafe"
     return "expired" if re.search(r"[\"']verify_exp[\"']\s*:\s*False", given) else "verify"
+
+
+def _with_constants(given: str, text: str) -> str:
+    """What a call is given, with the values of the module's own constants in place of their names."""
+    for name in set(re.findall(r"(?:options\s*=|verify\s*=|verify_\w+[\"']\s*:)\s*([A-Za-z_]\w*)", given)):
+        declared = re.search(rf"^{name}\s*(?::[^=\n]+)?=\s*(True|False|\{{[^}}]*\}})", text, re.MULTILINE)
+        if declared:
+            given = declared[1].join(re.split(rf"\b{name}\b", given))
+    return given

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import arguments_of, string_of
 from auditor.facts.effects import chained
+from auditor.facts.sql_lookups import chosen_by
 from auditor.facts.syntax import nodes, text_of
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ def conditions(effect: Effect, language: str) -> Pairs:
     node = effect.call.node
     if (condition := _drizzle(node)) is not None:
         return list(_compared(condition, language))
+    if (chosen := chosen_by(node)) is not None:
+        return chosen
     if ".from(" in text_of(node):
         return _chain(node)
     given, name = arguments_of(node), effect.call.name

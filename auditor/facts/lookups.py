@@ -35,6 +35,9 @@ OWNER = re.compile(rf"(?:^|_|[a-z](?=[A-Z]))(?:{_WHO})s?(?:_?id|_?uuid|$|_|[A-Z]
 _PERSONAL = re.compile(rf"^(?:{_WHO})s?$", re.IGNORECASE)
 _MAX_PART = 200  # characters: a longer expression makes something else of what it takes
 _ID = re.compile(r"^(?:id|uuid|_id|\w+Id|\w+_id|\w+Uuid)$")
+# An owner that the request itself names ties nothing to whoever calls.
+_PERSON = re.compile(r"^(?:user|owner|customer|account)_?id$", re.IGNORECASE)
+_OF_PATH = re.compile(r"(?:\b\w+\s*:\s*)?\b(?:(?:req(?:uest)?|ctx)\.(?:params|query|body)|params)\.\w+")
 _REQUEST = re.compile(
     r"\breq(?:uest)?\.(?:param|query|params|valid|body|json|formData)\b|\bparams\b|\bparsedInput\b|\bsearchParams\b|\bctx\.params\b|\binput\."
 )
@@ -70,6 +73,10 @@ _NAMED_RIGHT = re.compile(
     r"\(\s*\[?\s*[\"'](?!(?:jwt|local|session|bearer|basic|google|github|user|api)\b)",
     re.IGNORECASE,
 )
+_CREATES = re.compile(
+    r"\bcreate\s+table\s+(?:if\s+not\s+exists\s+)?[\"`]?(?:\w+\.)?[\"`]?(?P<name>\w+)[\"`]?\s*\((?P<columns>[^;]{0,4000}?)\)\s*[;`\"']",
+    re.IGNORECASE,
+)
 _MAX_HEAD = 80  # characters: the name of a function or class
 _TELLS = re.compile(r"record|audit|log|track|notify|send|emit|publish|revalidate|json$|capture", re.IGNORECASE)
 _OF_REQUEST = {"params", "searchParams", "parsedInput", "input", "args", "_args"}
@@ -92,10 +99,17 @@ def owned_tables(repository: Listed, code: Files) -> dict[str, bool]:
     found += sql_tables(sql).values()
     named = [(name, [c.code for c in table.columns.values()]) for table in found for name in (table.code, table.name)]
     owned: dict[str, bool] = {}
-    for name, columns in (*named, *declared_models(code)):
+    for name, columns in (*named, *declared_models(code), *_made_in_code(code)):
         has = any(OWNER.search(column) for column in columns) or bool(_PERSONAL.match(name))
         owned[folded(name)] = owned.get(folded(name), False) or has
     return owned
+
+
+def _made_in_code(code: Files) -> Iterator[tuple[str, list[str]]]:
+    """Tables that code creates by a statement of its own."""
+    for path in code.files:
+        for match in _CREATES.finditer(code.text(path)) if re.search("[tT]able|TABLE", code.text(path)) else ():
+            yield match["name"], re.findall(r"(?m)(?:^|,|\()\s*[\"`]?(\w+)[\"`]?\s+\w", match["columns"])
 
 
 def request_names(reacher: Reacher, handler: Site, known: frozenset[str] = frozenset()) -> frozenset[str]:
@@ -173,9 +187,21 @@ def looked_up(chosen: Pairs, names: frozenset[str], callers: frozenset[str]) -> 
         or any(OWNER.search(key) and not _ID.match(key) for key, _ in chosen)
     ):
         return False
-    tied = any(OWNER.search(key) or _SESSION.search(value) or _mentions(value, callers) for key, value in chosen)
+    tied = any(
+        (OWNER.search(key) and not (_PERSON.match(key) and from_request(value, names)))
+        or _of_session(value, names)
+        or _mentions(value, callers)
+        for key, value in chosen
+    )
     by_id = [value for key, value in chosen if _ID.match(key)]
     return not tied and any(from_request(value, names) for value in by_id)
+
+
+def _of_session(text: str, names: frozenset[str]) -> bool:
+    """Whether an expression holds something of the session, and not only an owner that the request names."""
+    if own := [name for name in names if _PERSON.match(name)]:
+        text = re.sub(rf"\b(?:{'|'.join(own)})\b", "", text)
+    return _SESSION.search(_OF_PATH.sub("", text)) is not None
 
 
 def caller_checked(
@@ -226,7 +252,7 @@ def ties(call: Call, names: frozenset[str], callers: frozenset[str]) -> bool:
     if re.search(r"\.(?:create|insert|upsert|values|update)\w*$", call.name):
         return False
     text = _given_to(call)
-    by_caller = _SESSION.search(text) or _mentions(text, callers)
+    by_caller = _of_session(text, names) or _mentions(text, callers)
     return bool(by_caller and from_request(text, names))
 
 

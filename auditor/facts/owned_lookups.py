@@ -14,6 +14,7 @@ from auditor.facts.lookups import by_service, caller_checked, caller_names, look
 from auditor.facts.purposes import by_machine
 from auditor.facts.py_lookups import owned_models, python_lookup
 from auditor.facts.py_routes import is_python
+from auditor.facts.sql_lookups import table_of
 from auditor.facts.syntax import line_of, text_of
 from auditor.facts.webhooks import receiver
 from auditor.model import Control, FileSpan, Presence
@@ -101,8 +102,8 @@ def _tied(inventory: Inventory, endpoint: Endpoint, owned: dict[str, bool]) -> t
     if caller_checked(reacher, endpoint, names, callers, rows):
         return Control(Presence.PRESENT, "the code checks whose it is"), None
     worst = next((effect for effect in found if effect.kind == WRITE), found[0])
-    place = FileSpan(worst.call.path, line_of(worst.call.node))
-    return Control(Presence.ABSENT, worst.table), Alone(place, worst.table, worst.kind == WRITE)
+    place, table = FileSpan(worst.call.path, line_of(worst.call.node)), worst.table or table_of(worst.call.node)
+    return Control(Presence.ABSENT, table), Alone(place, table, worst.kind == WRITE)
 
 
 def _asks_who(inventory: Inventory, endpoint: Endpoint) -> bool:
@@ -117,8 +118,9 @@ def _asks_who(inventory: Inventory, endpoint: Endpoint) -> bool:
 
 def _matters(inventory: Inventory, effect: Effect, owned: dict[str, bool]) -> bool:
     """A query on rows that belong to somebody, and that no policy of the database guards."""
-    named = folded(re.sub(r"_?(?:[mM]odel|Collection)$", "", effect.table)) or folded(effect.table)
-    if effect.kind not in {READ, WRITE} or not owned.get(named, owned.get(folded(effect.table), False)):
+    table = effect.table or table_of(effect.call.node)
+    named = folded(re.sub(r"_?(?:[mM]odel|Collection)$", "", table)) or folded(table)
+    if effect.kind not in {READ, WRITE} or not owned.get(named, owned.get(folded(table), False)):
         return False
     return supabase_table(effect.call.node) is None or by_service(inventory.reacher, effect)
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _WHO = r"(?:user|owner|author|creator|organi[sz]ation|org|workspace|tenant|team|account|profile)"
 _BELONGS = re.compile(rf"^{_WHO}(?:_?id|_?uuid)?$", re.IGNORECASE)
+_PERSON = re.compile(r"^(?:user|owner|customer|account)_?id$")
 _TIED = re.compile(rf"\b\w*{_WHO}(?:_?id|__\w+)?\s*=|\.\w*{_WHO}(?:_id)?\s*(?:==|\.in_|\.is_)", re.IGNORECASE)
 _CALLER = re.compile(
     r"current_user|request\.user|g\.user|get_jwt_identity|\bsession\[|\bidentity\b|\buser(?:_id|\.id)?\b|\bauth\w*\b"
@@ -45,6 +46,11 @@ _CHECKS = re.compile(
 )
 _TELLS = re.compile(r"record|audit|log|track|notify|send|emit|publish|capture|render|jsonify|Response$", re.IGNORECASE)
 _PLAIN = re.compile(r"^(?:IsAuthenticated(?:OrReadOnly)?|login_required|jwt_required|LoginRequiredMixin)$")
+# A role that every customer has says nothing of whose a row is.
+_ANYBODY = re.compile(
+    r"\(\s*\[?\s*[\"']?(?:\w+\.)*(?:customer|user|client|buyer|shopper|patient|student|guest)[\"']?\s*\]?\s*,?\s*\)",
+    re.IGNORECASE,
+)
 _REQUEST = re.compile(
     r"\brequest\.(?:args|json|form|GET|POST|data|values|query_params|get_json|match_info)|self\.kwargs"
 )
@@ -87,7 +93,7 @@ def python_lookup(reacher: Reacher, endpoint: Endpoint, owned: dict[str, bool]) 
     found = [each for each in _lookups(reacher, endpoint, handler, owned) if _by_id(each.node, wanted)]
     if not found:
         return False, None
-    alone = [each for each in found if not _tied(each.node)]
+    alone = [each for each in found if not _tied(each.node, wanted)]
     if not alone or _checked(reacher, endpoint, handler, wanted):
         return True, None
     return True, alone[0]
@@ -142,14 +148,21 @@ def _by_id(node: Node, wanted: set[str]) -> bool:
     return not keys or any(not _FOUND_BY.search(key) for key in keys)
 
 
-def _tied(node: Node) -> bool:
-    written = text_of(whole_query(node))
+def _tied(node: Node, wanted: set[str]) -> bool:
+    written = _of_others(text_of(whole_query(node)), wanted)
     return bool(_TIED.search(written) or _CALLER.search(written))
+
+
+def _of_others(written: str, wanted: set[str]) -> str:
+    """A text without conditions on an owner that the request itself names: they tie nothing to the caller."""
+    for name in filter(_PERSON.match, wanted):
+        written = re.sub(rf"\b[A-Z]\w*\.\w+\s*==\s*{name}\b|\b\w+\s*=\s*{name}\b", "", written)
+    return written
 
 
 def _checked(reacher: Reacher, endpoint: Endpoint, handler: Site, wanted: set[str]) -> bool:
     """Whether the code compares the owner, or calls what is named for such a check or is given caller and id alike."""
-    if _COMPARED.search(reacher.text(handler)):
+    if _COMPARED.search(_of_others(reacher.text(handler), wanted)):
         return True
     if any(_special(text_of(guard.node)) for guard in endpoint.guards):
         return True
@@ -159,7 +172,9 @@ def _checked(reacher: Reacher, endpoint: Endpoint, handler: Site, wanted: set[st
         given = " ".join(text_of(each) for each in positional(call.node)) + text_of(
             call.node.child_by_field_name("arguments")
         )
-        if _CHECKS.search(call.last) or (_CALLER.search(given) and wanted & set(re.findall(r"\w+", given))):
+        given = _of_others(given, wanted)
+        asks = _CHECKS.search(call.last) and not _ANYBODY.search(text_of(call.node))
+        if asks or (_CALLER.search(given) and wanted & set(re.findall(r"\w+", given))):
             return True
     return False
 
@@ -167,7 +182,7 @@ def _checked(reacher: Reacher, endpoint: Endpoint, handler: Site, wanted: set[st
 def _special(written: str) -> bool:
     """Whether a guard asks for more than to be signed in."""
     name = written.split("(", maxsplit=1)[0].rsplit(".", 1)[-1].strip()
-    if _PLAIN.match(name):
+    if _PLAIN.match(name) or _ANYBODY.search(written):
         return False
     # `Depends(get_current_user)` names a user and no right of theirs.
     bare = re.sub(

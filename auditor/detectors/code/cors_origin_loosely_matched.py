@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _WORDS = re.compile(r"(?i)origin")
 _HEADER = "access-control-allow-origin"
 _SETS = re.compile(r"\.(?:setHeader|header|set|append|add_header)$")
+_LOOSE = re.compile(r"(?<!\\)\.[*+]\??(?:\.(?![*+])|)(?=[\w(\[]|\)?\$?$)")
+_ORIGIN_PATTERN = re.compile(r"allow_origin_regex\s*=\s*[rR]?[\"']([^\"']+)[\"']")
 _PART = re.compile(
     r"\.(?:includes|indexOf|endsWith|startsWith|match|test|endswith|startswith|search|find)$|^re\.(?:match|search)$"
 )
@@ -47,6 +49,8 @@ def _judge(event: Event, text: str) -> Judged | None:
         return _reflected(event, event.args[1], text)
     if event.kind != "call":
         return None
+    if "allow_origin_regex" in event.named and (written := _ORIGIN_PATTERN.search(text_of(event.node))):
+        return _of_middleware(written[1])
     name = event.args[0].const if event.args else None
     if _SETS.search(event.name) and isinstance(name, str) and name.lower() == _HEADER and len(event.args) > 1:
         return _reflected(event, event.args[1], text)
@@ -54,6 +58,16 @@ def _judge(event: Event, text: str) -> Judged | None:
         if key.lower() == _HEADER:
             return _reflected(event, value, text)
     return _partly(event) if _PART.search(event.name) else None
+
+
+def _of_middleware(pattern: str) -> Judged:
+    """A pattern that the whole origin has to match: what stands before the host may still be anything."""
+    if loose := _LOOSE.search(pattern):
+        host = pattern[loose.end() :][:40] or pattern[:40]
+        return Judged(
+            f"what stands before `{host}` may end anywhere: so does a host that somebody else registers", "part"
+        )
+    return Judged("the whole host is looked at")
 
 
 def _reflected(event: Event, value: Value, text: str) -> Judged:

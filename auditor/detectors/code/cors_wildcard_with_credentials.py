@@ -123,15 +123,23 @@ def _judged(subject: str, place: FileSpan, origin: str, credentials: bool) -> An
     return Answer(subject, State.OK, ok, place)
 
 
+_SETS = r"[\w.]+\.(?:setHeader|header|set|append)\(\s*"
+_ORIGIN_SET = rf"{_SETS}[\"'](?i:access-control-allow-origin)[\"']\s*,\s*[\"']\*[\"']\s*\);?\s*"
+_CREDENTIALS_SET = rf"{_SETS}[\"'](?i:access-control-allow-credentials)[\"']\s*,\s*[\"']?true[\"']?\s*\);?\s*"
+_OTHERS_SET = rf"(?:{_SETS}[^;{{}}()]*\);?\s*){{0,8}}"
+# Set one by one, with nothing but other headers between them.
+_ONE_BY_ONE = re.compile(f"{_ORIGIN_SET}{_OTHERS_SET}{_CREDENTIALS_SET}|{_CREDENTIALS_SET}{_OTHERS_SET}{_ORIGIN_SET}")
+
+
 def _headers(path: str, text: str) -> Iterator[Answer]:
     """Headers written out, as Edge Functions and `next.config` have them."""
-    wildcard = _HEADER.search(text)
+    wildcard = _HEADER.search(text) or re.search(_ORIGIN_SET, text)
     if not wildcard:
         return
     subject, place = f"headers {path}", FileSpan(path, text.count("\n", 0, wildcard.start()) + 1)
     # One set of headers stands together; further away, or set one by one, the two may exclude each other.
     around = "\n".join(text.split("\n")[max(0, place.line - _NEAR) : place.line + _NEAR])
-    if _HEADER_CREDENTIALS.search(around):
+    if _HEADER_CREDENTIALS.search(around) or _ONE_BY_ONE.search(text):
         yield Answer(subject, State.FAIL, "allows every origin together with credentials", place, evidence="wildcard")
     else:
         yield Answer(subject, State.OK, "every origin, without credentials", place)

@@ -64,6 +64,7 @@ _IDENTITY = re.compile(
     r"|app_metadata|user_metadata|account_?id|identity|groups?|team_?id|workspace_?id)$",
     re.IGNORECASE,
 )
+_SAYS = re.compile(r"(?i)\w*(?:verif|valid|authent|authori|is_?allowed)\w*$")
 _KEEPS = re.compile(
     r"\b(?:c|ctx|context)\.set\(|\breq(?:uest)?\.\w+\s*=[^=]|\b(?:ctx|context|session|g)\.\w+\s*=[^=]|\.role\b|current_user"
 )
@@ -129,6 +130,12 @@ def _decoded(call: JwtCall) -> _Judged:
         return "decoded for a log", None, None
     detail = f"{call.name} reads claims of a token whose signature nothing here verifies"
     named = sorted(name for name in used if _IDENTITY.match(name))
+    if (
+        not named
+        and re.search(r"\bverify(?:_signature[\"'])?\s*[=:]\s*False", text_of(call.node))
+        and (says := _SAYS.search(enclosing_function(call.node)))
+    ):
+        return f"{detail}, and the function is called `{says[0]}`", Severity.HIGH, None
     if not named and not _KEEPS.search(around):
         return detail, Severity.MEDIUM, Confidence.SUSPECTED
     detail += f", and takes {', '.join(named)} from them" if named else ", and keeps them as the caller's identity"
@@ -137,8 +144,9 @@ def _decoded(call: JwtCall) -> _Judged:
 
 def _excuse(call: JwtCall, around: str, wide: str) -> str:
     own = text_of(call.node)
-    others = around.replace(own, "")
-    if _VERIFIES.search(others) or _VERIFIES.search(wide.replace(own, "")):
+    name = enclosing_function(call.node)  # that a function is called so does not make it verify
+    header = re.compile(rf"\b{re.escape(name.rpartition('.')[2])}\s*\(")
+    if any(_VERIFIES.search(header.sub("(", text.replace(own, ""), count=1)) for text in (around, wide)):
         return "verified beside it"
     if _EXCHANGE.search(wide):
         return "the token comes straight from the provider"

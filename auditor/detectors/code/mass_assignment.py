@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from auditor.detectors.code_answers import Judged, answers, named
 from auditor.facts.code_requests import ENTERS
+from auditor.facts.syntax import text_of
 from auditor.model import Severity
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ _BUILT_IN = re.compile(
 _PEOPLE = re.compile(
     r"(?i)user|account|member|profile|admin|role|org|tenant|team|customer|employee|permission|wallet|person"
 )
+_LISTED = re.compile(r"^(?:\w+\.)*(?:db|models|orm)\.[a-z]\w*\.(?:create|bulkCreate|build|update|upsert|insertMany)$")
+_WRITTEN = re.compile(r"^(?:(?:db|models|sequelize\.models)\.)?(?P<model>[A-Z]\w*)\.(?P<how>\w+)$")
 _UPDATES = re.compile(r"\.objects(?:\.\w+\(\))*\.(?:update|create|get_or_create|update_or_create)$")
 _SQLALCHEMY = re.compile(r"\b(?:SQLAlchemy|sqlalchemy|declarative_base|db\.Model|django|mongoengine|peewee|tortoise)\b")
 
@@ -88,7 +91,7 @@ _BODY = re.compile(
 
 def _given(event: Event, text: str) -> list[Value] | None:  # noqa: PLR0911 - a case per line
     """What a write stores; None for every other call."""
-    name = event.name.rpartition("/")[2].removeprefix(".")  # of an import, without the folders of its module
+    name = _name(event)
     if event.kind == "new":
         return _made(event)
     if event.kind != "call":
@@ -100,6 +103,8 @@ def _given(event: Event, text: str) -> list[Value] | None:  # noqa: PLR0911 - a 
         return list(event.args[:1])
     if match := (_MODELS.match(name) or _COLLECTION.search(name)):
         return _of_model(event, match)
+    if _LISTED.match(name) and event.args and event.args[0].whole:
+        return [event.args[0]]
     if "**" in event.named and (_UPDATES.search(name) or _is_model(event, name, text)):
         return [event.named["**"]]
     if name == "setattr" and len(event.args) > 2 and event.args[1].whole:  # noqa: PLR2004 - so many arguments or parts
@@ -107,6 +112,13 @@ def _given(event: Event, text: str) -> list[Value] | None:  # noqa: PLR0911 - a 
     if name == "Object.assign" and len(event.args) > 1 and _is_record(event.args[0]):
         return list(event.args[1:])
     return None
+
+
+def _name(event: Event) -> str:
+    """Of what is called: a model as the file calls it, whatever its module is called; else without folders."""
+    if event.kind == "call" and (model := _WRITTEN.match(text_of(event.node.child_by_field_name("function")))):
+        return f"{model['model']}.{model['how']}"
+    return event.name.rpartition("/")[2].removeprefix(".")
 
 
 def _is_model(event: Event, name: str, text: str) -> bool:
@@ -124,15 +136,21 @@ def _of_model(event: Event, match: re.Match[str]) -> list[Value] | None:
         return [event.named["**"]]
     if "objects" in match["how"]:
         return []
+    if len(event.args) > 1 and "where" in (
+        event.args[1].keys or {}
+    ):  # Sequelize: the values, then what to write them to
+        return list(event.args[:1])
     return list(event.args[1:2] if match["how"] in _SECOND and len(event.args) > 1 else event.args[:1])
 
 
 def _made(event: Event) -> list[Value] | None:
     """`new User(req.body)`."""
-    last = event.name.rpartition(".")[2]
+    last = text_of(event.node.child_by_field_name("constructor")).rpartition(".")[2]
     if not re.match(r"[A-Z]\w+$", last) or _BUILT_IN.match(last) or len(event.args) != 1:
         return None
-    return [event.args[0]] if event.args[0].whole and _PEOPLE.search(last) else None
+    origin = event.func.origin if event.func is not None else None
+    is_record = _PEOPLE.search(last) or (origin is not None and re.search(r"(?i)(?:^|/)models?\b", origin.module))
+    return [event.args[0]] if event.args[0].whole and is_record else None
 
 
 def _is_record(value: Value) -> bool:

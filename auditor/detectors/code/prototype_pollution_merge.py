@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from auditor.detectors.code_answers import Judged, answers, named
 from auditor.facts.code_requests import ENTERS
+from auditor.facts.sites import innermost_function
+from auditor.facts.syntax import enclosing_function, text_of
 from auditor.model import Severity
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from auditor.sources.repository import Repository
 
 _WORDS = re.compile(
-    r"\bmerge|defaultsDeep|deepmerge|extend|\.set\(|setWith|dot-prop|object-path|setValue|zipObjectDeep|\]\["
+    r"\bfor\s*\(\s*(?:const|let|var)\s+\w+\s+in\b|\bmerge|defaultsDeep|deepmerge|extend|\.set\(|setWith|dot-prop|object-path|setValue|zipObjectDeep|\]\["
 )
 _MERGES = re.compile(
     r"^(?:lodash|_|lodash/fp)\.(?:merge|mergeWith|defaultsDeep|set|setWith|zipObjectDeep|update)$|^lodash/(?:merge|mergeWith|defaultsDeep|set)$"
@@ -27,6 +29,10 @@ _MERGES = re.compile(
     r"|dot-prop\.set|dot-prop\.setProperty|object-path\.set|objectPath\.set|merge\.recursive|jquery\.extend|\$\.extend|deepMerge|mergeDeep|deep_merge)$"
 )
 _BY_PATH = re.compile(r"\.(?:set|setWith|update|setProperty)$|^set-value$|/set$")
+
+_LOOKS_OUT = re.compile(
+    r"__proto__|prototype|Object\.create\(\s*null|hasOwn(?:Property\.call)?\(\s*(?:target|dest\w*|obj|a|out\w*|result)\b"
+)
 
 PER_FILE = True
 
@@ -52,9 +58,22 @@ def _judge(event: Event, text: str) -> Judged | None:
     return Judged("no request data seen in the merge that names its own members")
 
 
+def _merges_itself(event: Event) -> bool:
+    """Whether a member is set in a function that goes into both objects by itself, and looks out for no name."""
+    around = innermost_function(event.node)
+    name = enclosing_function(event.node).rpartition(".")[2]
+    text = text_of(around) if around is not None else ""
+    again = re.search(rf"(?<![\w$.]){re.escape(name)}\(\s*\w+\[[^\]]+\]\s*,\s*\w+\[", text)
+    return again is not None and not _LOOKS_OUT.search(text)
+
+
 def _nested(event: Event) -> Judged | None:
     """`target[a][b] = value`, both names chosen by the request: the first may be `__proto__`."""
     key = event.args[0]
+    if key.taint and _merges_itself(event):
+        if not (data := event.data(key, "structure")):
+            return None
+        return Judged(f"{named(data)} is merged with every name in it, `__proto__` among them", "own-merge")
     first = event.receiver.name.endswith("[]") and "[" in event.receiver.name
     if not key.taint or not first:
         return None
