@@ -92,8 +92,7 @@ def declared_schemas(reacher: Reacher, endpoint: Endpoint) -> frozenset[str]:
 
 
 def _validated_before(reacher: Reacher, guard: Site) -> frozenset[str]:
-    bodies = reacher.reach(guard, 2).bodies
-    found = frozenset[str]().union(*(reacher.says(body, _validated_by) for body in bodies))
+    found = frozenset[str]().union(*(reacher.says(body, _validated_by) for body in reacher.reach(guard, 2).bodies))
     written = text_of(guard.node)
     unnamed = not found and _GUARD.search(written) and not written.startswith("async")
     return found | {"*"} if unnamed or _ACTION_SCHEMA.search(written) else found

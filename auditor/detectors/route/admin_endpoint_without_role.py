@@ -38,7 +38,7 @@ _HOPS = 3
 
 def ask(_: Repository, code: Code, inventory: Inventory) -> Iterator[Answer]:
     del code
-    for endpoint in inventory.endpoints:
+    for endpoint in inventory.asked:
         path = endpoint.address
         if not path.startswith("/") or not _ADMIN.search(path) or _OPEN.search(path) or endpoint.handler is None:
             continue
