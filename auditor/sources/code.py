@@ -32,7 +32,7 @@ _ENDLESS_FROM = 600  # characters
 _ENDLESS = re.compile(rf"[A-Za-z0-9+/=_-]{{{_ENDLESS_FROM},}}")
 _WORD = re.compile(r"\w+")
 _BLANKS = re.compile(r"\s{1000}")
-_PARSED = 2_000_000  # characters whose trees are kept, each of some twenty bytes; to parse them again takes 0.2 s
+_PARSED = 1_000_000  # characters whose trees are kept, each of some twenty bytes; to parse them again takes 0.2 s
 _HELD = 6_000_000  # characters whose trees may be held by what resolves names, some 200 MB
 _UNHELD = 2  # references to a tree that nobody has a node of: the table's and that of the question
 _FOLDED = 8  # files; the words of one are asked about one after another
