@@ -55,8 +55,11 @@ _EXCHANGE = re.compile(
 _OF_PROVIDER = re.compile(
     r"\b(?:account|tokens|tokenSet|data|res(?:ponse)?|result|session|tokenResponse|credentials)\b[?!]?\."
 )
+_OF_EXCHANGE = re.compile(r"params[?!]?\.id_token$")  # what passport hands to a strategy beside the access token
+_OF_MIDDLEWARE = re.compile(r"\b(?:ctx|c|context)\.(?:state|var)\b|\breq(?:uest)?\.(?:auth|user|session)\b")
 _FROM_REQUEST = re.compile(r"req(?:uest)?\.|headers?\b|authorization|cookies?\b|[bB]earer|query\(|searchParams|params")
 _EDGE = re.compile(r"(?P<project>(?:.+/)?supabase)/functions/(?P<name>[\w-]+)/")
+_BODY = 2000  # characters after a function's name
 _MAX_LINES = 80  # a longer one wraps a whole module
 _HARMLESS = {"exp", "iat", "nbf", "header", "kid", "alg", "typ", "iss", "aud", "jti", "length"}
 _IDENTITY = re.compile(
@@ -150,10 +153,9 @@ def _excuse(call: JwtCall, around: str, wide: str) -> str:
         return "verified beside it"
     if _EXCHANGE.search(wide):
         return "the token comes straight from the provider"
-    given = arguments(call.node)
-    if given and _OF_PROVIDER.search(text_of(given[0])) and not _FROM_REQUEST.search(text_of(given[0])):
-        return "the token comes from a provider's answer"
-    return ""
+    token = text_of(next(iter(arguments(call.node)), None))
+    provided = _OF_PROVIDER.search(token) and not _FROM_REQUEST.search(token)
+    return "the token comes from a provider's answer" if provided or _OF_EXCHANGE.match(token) else ""
 
 
 def _platform_verifies(repository: Repository, path: str) -> bool:
@@ -201,12 +203,27 @@ def _may_call(code: Code, path: str, where: str, name: str) -> bool:
 
 
 def _calling(code: Code, path: str, name: str, decoding: Node) -> Iterator[str]:
-    """The functions that call one by its name; empty for those that run in a browser."""
+    """The functions that call one by its name; empty where somebody else verifies the token, or a browser reads it."""
     for call in code.nodes(path, "call" if code.files[path] == "python" else "call_expression"):
         if text_of(call.child_by_field_name("function")).rpartition(".")[2] == name:
             outside = outermost_function(call)
+            token = text_of(next(iter(arguments(call)), None))
+            harmless = _runs_in_browser(path, code.text(path)) or _OF_MIDDLEWARE.search(token)
             if outside != outermost_function(decoding):
-                yield "" if _runs_in_browser(path, code.text(path)) else text_of(outside)
+                yield "" if harmless or _hands_on(code, outside, token, name) else text_of(outside)
+
+
+def _hands_on(code: Code, function: Node, token: str, decoder: str) -> bool:
+    """Whether a function gives the same token to another one of the repository, which verifies it."""
+    if not re.fullmatch(r"[\w.]{1,80}", token):
+        return False
+    names = {*re.findall(rf"\b(\w+)\(\s*{re.escape(token)}\s*[,)]", text_of(function))} - {decoder}
+    defined = re.compile(rf"\b(?:function|const|def)\s+(?:{'|'.join(sorted(names))})\b") if names else None
+    return defined is not None and any(
+        _VERIFIES.search(text, found.end(), found.end() + _BODY)
+        for text in map(code.text, code.files)
+        if (found := defined.search(text))
+    )
 
 
 def _claims(call: Node, around: str) -> set[str]:
