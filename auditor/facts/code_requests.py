@@ -105,6 +105,8 @@ def read(language: str, name: str, args: tuple[Value, ...], receiver: Value) -> 
         return tainted(f"{ENTRY}{name.rpartition('.')[2]}", name=f"{name}()")
     if match is None:
         return _unwrapped(name, receiver)
+    if name.startswith("URL().") and not receiver.taint and not any(arg.name for arg in receiver.args):
+        return None  # the address of a server that a setting or a constant names
     what = next(part for part in match.groups() if part)
     if what == "valid":  # its schema has looked at it
         return tainted(f"{VALIDATED}{name}", name=f"{name}()")

@@ -14,6 +14,7 @@ from auditor.facts.lookups import by_service, caller_checked, caller_names, look
 from auditor.facts.purposes import by_machine
 from auditor.facts.py_lookups import owned_models, python_lookup
 from auditor.facts.py_routes import is_python
+from auditor.facts.refusals import compares_secret
 from auditor.facts.sql_lookups import table_of
 from auditor.facts.syntax import line_of, text_of
 from auditor.facts.webhooks import receiver
@@ -111,9 +112,22 @@ def _asks_who(inventory: Inventory, endpoint: Endpoint) -> bool:
     found = inventory.authentication(endpoint)
     if by_machine(endpoint, found.shows) or "in constant time" in found.shows:
         return False
-    if _OWN_SECRET.search(inventory.text(endpoint)):
+    if _OWN_SECRET.search(inventory.text(endpoint)) or _by_own_secret(inventory, endpoint, found.shows):
         return False
     return found.presence is Presence.PRESENT or bool(found.presence is Presence.ABSENT and found.shows)
+
+
+def _by_own_secret(inventory: Inventory, endpoint: Endpoint, shows: str) -> bool:
+    """Whether the credential that is asked for is one that the environment holds, the same for everybody who calls."""
+    if endpoint.handler is None or "without a credential" not in shows:
+        return False
+    reacher = inventory.reacher
+    return any(reacher.says(body, _compares_setting) for body in reacher.reach(endpoint.handler, 3).bodies)
+
+
+def _compares_setting(text: str) -> bool:
+    compared = re.search(r"\btimingSafeEqual\([^;]{0,200}?\benv\.\w*(?:KEY|SECRET|TOKEN)", text)
+    return bool(compared or compares_secret(text).endswith("of its environment"))
 
 
 def _matters(inventory: Inventory, effect: Effect, owned: dict[str, bool]) -> bool:
