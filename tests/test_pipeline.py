@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
+from auditor.sources import acting
 from auditor.sources.acting import Actor, Step
 from auditor.sources.callers import Caller, anonymous
+from auditor.sources.pipeline import Answer, converse
 from tests import shadow_support as support
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from auditor.sources.acting import Outcome
+    from auditor.sources.pipeline import Group
 
 SCHEMA = """
 create table public.open (id int primary key);
@@ -100,6 +104,22 @@ def test_a_session_that_an_attempt_ends_is_begun_anew_for_the_next() -> None:
     assert told[0] == "2"
     assert told[1] in {"57P01", "session"}
     assert told[2:] == ["2", "anon"]
+
+
+def test_what_was_lost_with_the_session_of_a_later_attempt_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    talks: list[int] = []
+
+    def losing(session: Any, groups: Sequence[Group], undo: Group) -> list[Answer]:  # noqa: ANN401 - as it is called
+        talks.append(len(groups))
+        if len(talks) > 1:
+            return converse(session, groups, undo)
+        session.close()  # the server ended it, and what it had said before never came
+        return [Answer(error=psycopg.OperationalError("the session ended"), lost=True)]
+
+    with _acting() as actor:
+        monkeypatch.setattr(acting, "converse", losing)
+        assert _told(actor.attempts([Step(COUNT), Step("select current_user"), Step(COUNT)])) == ["2", "anon", "2"]
+    assert talks == [3, 1, 2]
 
 
 def test_a_statement_that_is_stopped_does_not_stop_its_neighbours() -> None:

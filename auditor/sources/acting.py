@@ -124,12 +124,14 @@ class Actor:
                 answers = converse(self.session, waiting, _UNDO)
             together = len(groups)
             for answer in answers:
-                if answer.state == _CANCELLED and len(waiting) > 1:  # perhaps for the time that others took
-                    together = 1
-                    break
-                found.append(read(answer))
-                if answer.lost or self._is_another(answer.after):
+                # Cancelled perhaps for the time that others took; lost perhaps with a session that a later one ended.
+                again = len(waiting) > 1 and (answer.state == _CANCELLED or answer.lost)
+                if not again:
+                    found.append(read(answer))
+                if anew := answer.lost or self._is_another(answer.after):
                     self.become(self._caller)
+                if again or anew:
+                    together = 1 if again else together
                     break
         return found
 
