@@ -8,9 +8,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Protocol
 
-from auditor.facts.guarded import endpoint_rows
-from auditor.facts.portions import portions
-from auditor.facts.realtime_channels import channel_rows
 from auditor.facts.unlisted import unread_languages
 from auditor.file_rules import ask_file
 from auditor.inquiry import ask_files_of, joined
@@ -101,6 +98,10 @@ class OwnDesk:
         """The answers of rules on endpoints, and the endpoints."""
         if not pages:
             return {}, []
+        from auditor.facts.guarded import endpoint_rows
+        from auditor.facts.portions import portions
+        from auditor.facts.realtime_channels import channel_rows
+
         try:
             inventory: Inventory = evidence.get("endpoints")
         except (Unavailable, NotApplicable):
@@ -116,6 +117,8 @@ class OwnDesk:
         return {each[0].rule: joined(each) for each in zip(*found, strict=True)}, [*rows, *channel_rows(inventory)]
 
     def endpoints(self, place: int, count: int) -> list[Any]:
+        from auditor.facts.guarded import endpoint_rows
+
         inventory = find_inventory(self._repository, self._code, self._public, self._helpers)
         return list(pack(endpoint_rows(inventory, inventory.endpoints[place::count])))
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from auditor import desk
 from auditor.desk import OwnDesk
+from auditor.facts import portions as facts_portions
 from auditor.facts.portions import portions
 from auditor.model import DbObject, Kind
 from auditor.packed import unpack
@@ -126,7 +126,7 @@ def test_portions_of_the_endpoints_say_what_all_of_them_say(name: str, monkeypat
             assert any(endpoint.handler for endpoint in portion.asked)
             yield portion
 
-    monkeypatch.setattr(desk, "portions", small)
+    monkeypatch.setattr(facts_portions, "portions", small)
     parts = _routes(name)
     assert len(sizes) > 1
     assert max(sizes) == 4
@@ -152,7 +152,7 @@ def test_a_record_of_another_portion_makes_a_rule_apply(tmp_path: Path, monkeypa
     write(tmp_path, {"src/app.ts": _AUDITED, "src/lib.ts": lib, "package.json": '{"dependencies": {"express": "4"}}'})
     repository = read_repository(tmp_path)
     pages = [page for page in load_rulebook().pages if page.id == "privileged-endpoint-without-audit-record"]
-    monkeypatch.setattr(desk, "portions", partial(portions, most=1, size=1))
+    monkeypatch.setattr(facts_portions, "portions", partial(portions, most=1, size=1))
     (found,) = unpack(OwnDesk(repository, read_code(repository)).ask_whole(pages, {})["answers"])
     assert [(answer.subject, answer.state.value) for answer in found.answers] == [
         ("endpoint DELETE /a/:id", "fail"),
