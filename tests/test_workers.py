@@ -10,6 +10,7 @@ import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,7 +21,7 @@ from auditor.config import Config, Settings
 from auditor.model import Target, Unavailable
 from auditor.render import json_report
 from auditor.rulebook import load_rulebook
-from auditor.sources import workers
+from auditor.sources import allocator, workers
 from auditor.sources.code import list_code
 from auditor.sources.repository import read_repository
 
@@ -134,3 +135,16 @@ def test_a_second_process_takes_half_of_the_endpoints(monkeypatch: pytest.Monkey
     assert asked == [(1, 2)]
     monkeypatch.setattr(workers.Worker, "_ask", _killed)
     assert _listed() == alone, "what it did not say is worked out here"
+
+
+def test_a_worker_keeps_little_memory_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1000000")
+    assert allocator.of_workers() == {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "1000000"}
+    asked: list[tuple[int, int]] = []
+    library = SimpleNamespace(mallopt=lambda name, value: asked.append((name, value)))
+    monkeypatch.setattr("ctypes.CDLL", lambda _: library)
+    allocator.of_this_process()
+    assert asked == [(-8, 1)]
+    monkeypatch.setattr("ctypes.CDLL", lambda _: SimpleNamespace())
+    allocator.of_this_process()  # a C library without the setting

@@ -128,7 +128,9 @@ def scan(path: Path, **options: Any) -> int:  # noqa: ANN401 - click's options, 
     from auditor.cli.last_report import remember
     from auditor.frameworks import load_framework
     from auditor.render import framework
+    from auditor.sources import allocator
 
+    allocator.of_this_process()
     book = _rulebook(options)
     request = request_of(path, options, book)
     for name in options["framework"]:

@@ -12,6 +12,7 @@ from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
 from auditor.model import Unavailable
+from auditor.sources.allocator import of_workers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd="/",
-            env={**os.environ, "PYTHONUTF8": "1"},
+            env={**os.environ, **of_workers(), "PYTHONUTF8": "1"},
         )
         stack.callback(self._end)
         self._lock = threading.Lock()
