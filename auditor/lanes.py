@@ -136,9 +136,10 @@ def _unread_languages(evidence: Evidence) -> dict[str, str]:
 
 
 def _code(evidence: Evidence) -> Code:
-    from auditor.sources.code import read_code
+    """None of it parsed: which files do not parse takes a second to find out, and only the rules on code ask that."""
+    from auditor.sources.code import list_code
 
-    return read_code(evidence.get("repository"))
+    return list_code(evidence.get("repository"))
 
 
 def describe_code(code: Code) -> _Described:

@@ -40,7 +40,6 @@ class Routes:
 def list_routes(target: Target, helpers: Helpers | None = None) -> Routes:
     """Every endpoint below the target with its controls. Raises NothingToScan and Unavailable."""
     table = sources(target, helpers=helpers)
-    table["code"] = Source(("repository",), lambda e, _: _listed_code(e))
     table["other half"] = Source(("code",), lambda e, s: _other_half(e, helpers, s))
     with Evidence(table) as evidence:
         refuse_emptiness(evidence.get("repository"), target)
@@ -51,13 +50,6 @@ def list_routes(target: Target, helpers: Helpers | None = None) -> Routes:
         rows = _rows(evidence, shared=shared)
         lost = _lost(evidence) if served else ""
         return Routes(build_endpoints([*rows, *served_endpoints(evidence)]), lost)
-
-
-def _listed_code(evidence: Evidence) -> Code:
-    """What does not parse is none of the questions here: to find that out takes a second for 2,000 files."""
-    from auditor.sources.code import list_code
-
-    return list_code(evidence.get("repository"))
 
 
 def _is_shared(code: Code) -> bool:

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from auditor.facts.lock_graph import NPM_HOST, PYPI_HOST
 from auditor.facts.lock_manifests import read_manifest
 from auditor.facts.lockfiles import LockfileError, Package, read_lock, read_lockfile
 from tests.lock_samples import FORMATS, NODE, PNPM_9, PYPROJECT, ROLES, SAME, WANTED
@@ -49,7 +50,7 @@ def test_what_the_lockfile_says_besides() -> None:
     (b,) = [p for p in read_lockfile("pnpm-lock.yaml", PNPM_9) if p.name == "b"]
     assert b.deprecated == "Use another one, please: it is old"
     entry = {
-        "version": "1.0.0", "resolved": "https://registry.npmjs.org/x/-/x-1.0.0.tgz", "license": "MIT",
+        "version": "1.0.0", "resolved": f"https://{NPM_HOST}/x/-/x-1.0.0.tgz", "license": "MIT",
         "hasInstallScript": True, "deprecated": "gone",
     }  # fmt: skip
     (x,) = read_lockfile("package-lock.json", json.dumps({"lockfileVersion": 3, "packages": {"node_modules/x": entry}}))
@@ -188,7 +189,7 @@ def test_requirements_that_include_others() -> None:
 
 def test_requirements_with_an_index_of_their_own_are_not_public() -> None:
     for line, public in (
-        ("--index-url https://pypi.org/simple", True),
+        (f"--index-url https://{PYPI_HOST}/simple", True),
         ("--extra-index-url=https://a.example/", False),
     ):
         (package,) = read_lockfile("requirements.txt", f"{line}\nflask==2.0.1\n")

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 NPM, PYPI = "npm", "PyPI"
 REGISTRY, GIT, URL, FOLDER, OTHER, MEMBER = "registry", "git", "url", "folder", "other registry", "member"
 _MAX_NODES = 200_000
-NPM_HOST = "registry.npmjs.org"
+NPM_HOST, PYPI_HOST = "registry.npmjs.org", "pypi.org"
 _PUBLIC = {  # what a lockfile names as the source of a package that everybody can have
     NPM_HOST, "registry.npmjs.com", "registry.yarnpkg.com", "registry.npmmirror.com",
-    "pypi.org", "files.pythonhosted.org", "pypi.python.org",
+    PYPI_HOST, "files.pythonhosted.org", "pypi.python.org",
 }  # fmt: skip
 
 

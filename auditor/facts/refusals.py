@@ -14,7 +14,6 @@ _GIVES_NOTHING = re.compile(r"\bnull\b|\breturn\s+(?:false|undefined)\b|\breturn
 _DENIED = re.compile(r"\b401\b|\b[uU]nauthori[sz]ed\b|UNAUTHORI[SZ]ED|[uU]nauthori[sz]ed\w*\(")
 _MAPPED = re.compile(r"\binstanceof\s+\w+|\bcase\s+[\w.'\"]+\s*:|[!=]==?\s*[\w.]*(?:401|UNAUTHORI[SZ]ED)\b")
 _CALLER = re.compile(r"header|cookie|session|token|user|auth|api_?key|\bkey\b", re.IGNORECASE)
-_REMARK = re.compile(r"//[^\n]*|/\*[^*]*\*+(?:[^/*][^*]*\*+)*/")
 _OWN_NAME = re.compile(r"(?:export\s+)?(?:default\s+)?(?:async\s+)?function\s*\*?\s*(\w+)")
 _SPEAKS = re.compile(
     r"authoriz|authoris|authenticat|unauth|cookie|session|user|token|api_?key|\bkey\b|secret|credential|jwt|bearer|signature|hmac"
@@ -78,12 +77,11 @@ def refuses_or_gives_nothing(text: str) -> bool:
 
 
 def refuses_callers(text: str) -> bool:
-    """Whether it does so in code that speaks of a caller, and not of what was sent alone."""
+    """Whether code without its comments does so, and speaks of a caller, not of what was sent alone."""
     if not refuses_or_gives_nothing(text):
         return False
     named = _OWN_NAME.match(text)
-    plain = _REMARK.sub(" ", text)
-    return bool(_SPEAKS.search(re.sub(rf"\b{named[1]}\b", " ", plain) if named else plain))
+    return bool(_SPEAKS.search(re.sub(rf"\b{named[1]}\b", " ", text) if named else text))
 
 
 def denies(text: str) -> bool:

@@ -55,11 +55,12 @@ def _asks(inventory: Inventory, endpoint: Endpoint) -> bool:
     """Whether the handler, what runs before it, or what they call says anything of a role or a right."""
     reacher = inventory.reacher
     assert endpoint.handler is not None
-    for site in (endpoint.handler, *endpoint.guards, *endpoint.middleware):
-        bodies = [site, *reacher.reach(site, _HOPS).bodies]
-        if any(_TELLS.search(reacher.text(body)) for body in bodies):
-            return True
-    return False
+    sites = (endpoint.handler, *endpoint.guards, *endpoint.middleware)
+    return any(reacher.says(body, _tells) for site in sites for body in reacher.reach(site, _HOPS).bodies)
+
+
+def _tells(text: str) -> bool:
+    return _TELLS.search(text) is not None
 
 
 def _is_known(inventory: Inventory, guard: Site) -> bool:
