@@ -11,6 +11,7 @@ import pytest
 
 from auditor.desk import OwnDesk
 from auditor.facts import portions as facts_portions
+from auditor.facts.pieces import Site
 from auditor.facts.portions import portions
 from auditor.model import DbObject, Kind
 from auditor.packed import unpack
@@ -95,14 +96,48 @@ def test_the_place_of_policies_is_that_of_the_last_one_made() -> None:
 
 
 def test_those_who_hold_trees_are_told_to_let_go(code: Code, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(code, "_most", 4 * len(TEXT))
     monkeypatch.setattr(code_module, "_HELD", 4 * len(TEXT))
-    held: list[object] = []
-    code.watch(held.clear)
+    keeper = _Keeper()
+    code.watch(keeper.forget)
     for path in code.files:
-        held += code.nodes(path, "arrow_function")
-    assert 1 <= len(held) < 10
+        keeper.held += code.nodes(path, "arrow_function")
+    assert 1 <= len(keeper.held) < 10
     assert _kept(code) < 10
+
+
+class _Keeper:
+    """Somebody who holds nodes."""
+
+    def __init__(self) -> None:
+        self.held: list[object] = []
+
+    def forget(self) -> None:
+        self.held.clear()
+
+
+def test_a_parked_site_lets_its_tree_go_and_finds_its_node_again(code: Code) -> None:
+    path = next(iter(code.files))
+    site, twin = (Site(path, code.nodes(path, "arrow_function")[0]) for _ in range(2))
+    before = site.node.text, hash(site)
+    site.park(code)
+    assert site.is_parked
+    assert site == twin
+    del twin
+    code.forget([path])
+    assert (site.node.text, hash(site)) == before
+    assert site == Site(path, code.nodes(path, "arrow_function")[0])
+    site.park(code)
+    assert site.is_parked
+
+
+@pytest.mark.parametrize("name", ["leaky", "sound"])
+def test_letting_go_all_the_time_changes_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = _routes(name)
+    monkeypatch.setattr(code_module, "_PARSED", 0)
+    monkeypatch.setattr(code_module, "_HELD", -1_000_000)
+    again = _routes(name)
+    assert again["endpoints"] == whole["endpoints"]
+    assert again["answers"] == whole["answers"]
 
 
 _FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -122,9 +157,11 @@ def test_portions_of_the_endpoints_say_what_all_of_them_say(name: str, monkeypat
     def small(inventory: Inventory) -> Iterator[Inventory]:
         for portion in portions(inventory, most=3, size=4):
             sizes.append(len(portion.asked))
-            assert not any(endpoint.handler for endpoint in portion.endpoints), "only a portion holds its code"
-            assert any(endpoint.handler for endpoint in portion.asked)
             yield portion
+            asked = {id(site) for endpoint in portion.asked for site in endpoint.sites}
+            held = {id(site) for each in portion.endpoints for site in each.sites if not site.is_parked}
+            assert held
+            assert held <= asked, "only a portion holds its code"
 
     monkeypatch.setattr(facts_portions, "portions", small)
     parts = _routes(name)

@@ -118,8 +118,7 @@ def headers_of(endpoint: Endpoint, known: dict[str, Control]) -> Control:
     found = known.get(endpoint.unit, _NOTHING)
     if endpoint.framework not in _HOSTED or found.presence is Presence.PRESENT:
         return found
-    hosts = [each for each in known.values() if each.presence is Presence.PRESENT]
-    return hosts[0] if hosts else found
+    return next((each for each in known.values() if each.presence is Presence.PRESENT), found)
 
 
 def _headers(seen: Headers) -> Control:

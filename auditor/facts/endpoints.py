@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from auditor.facts.parsed_files import Files
     from auditor.facts.symbols import Site
     from auditor.model import FileSpan
 
@@ -44,8 +47,33 @@ class Endpoint:
         return join_paths(self.base, self.path) if self.base else self.path
 
     @property
+    def sites(self) -> tuple[Site, ...]:
+        """The code behind it and before it."""
+        return (*((self.handler,) if self.handler is not None else ()), *self.guards, *self.middleware)
+
+    @property
     def subject(self) -> str:
         return f"endpoint {self.method} {self.address}"
+
+
+def park(endpoints: Iterable[Endpoint], files: Files) -> None:
+    """Let go of the code behind endpoints; it is found again where it is asked for."""
+    for endpoint in endpoints:
+        for site in endpoint.sites:
+            site.park(files)
+
+
+class Listed(list[Endpoint]):
+    """Endpoints as they are found; the code behind them is let go of where there are too many trees."""
+
+    def __init__(self, files: Files, found: Iterable[Endpoint] = ()) -> None:
+        super().__init__()
+        self._files = files
+        files.watch(self.park)
+        self.extend(found)
+
+    def park(self) -> None:
+        park(self, self._files)
 
 
 def join_paths(*parts: str) -> str:

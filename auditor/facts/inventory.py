@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from auditor.facts.authentication import authentication
 from auditor.facts.auto_imports import read_auto_imports
 from auditor.facts.effects import READ, WRITE, Effect, effects
+from auditor.facts.endpoints import Listed
 from auditor.facts.helper_names import Helpers, with_helpers
 from auditor.facts.hosting import with_hosted
 from auditor.facts.limits import rate_limit
@@ -33,7 +34,7 @@ from auditor.facts.units import unit_of
 from auditor.facts.unlisted import unlisted_servers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from auditor.facts.endpoints import Endpoint
     from auditor.facts.parsed_files import Files
@@ -80,8 +81,9 @@ class Inventory:
 
     def portion(self, asked: list[Endpoint], portions: Callable[[], Iterable[Inventory]]) -> Inventory:
         """The same for some of the endpoints, with nothing known of them yet; `portions` gives all such parts."""
-        reacher = Reacher(self.reacher.symbols)
-        return replace(self, reacher=reacher, _authentication={}, _effects={}, _asked=asked, _portions=portions)
+        return replace(
+            self, reacher=self.reacher.afresh(), _authentication={}, _effects={}, _asked=asked, _portions=portions
+        )
 
     def anywhere(self, question: Callable[[Inventory], bool]) -> bool:
         """Whether a question is answered with yes for this portion or any other; asked once."""
@@ -135,20 +137,27 @@ def find_endpoints(
     routers.read()
     routed = Flattened(routers).read()
     edge, served = find_edge(symbols, routers, routed, text)
-    listed = [endpoint for key, found in routed.items() if key not in served for endpoint in found]
-    listed = [each for each in listed if each.framework != "Next.js"]  # `next-connect`: its file says the path
-    listed = [replace(endpoint, unit=unit_of(endpoint.where.path, units)) for endpoint in [*listed, *edge]]
-    listed += find_next(symbols, routers.roots, routed, units)
-    hosted = [*find_fastify(symbols), *find_nest(symbols), *find_trpc(symbols), *find_graphql(symbols, paths, text)]
-    hosted = [replace(endpoint, unit=unit_of(endpoint.where.path, units)) for endpoint in hosted]
-    listed += [replace(e, unit=unit_of(e.where.path, units)) for e in find_controllers(symbols)]
-    listed += [replace(e, unit=unit_of(e.where.path, units)) for e in find_by_files(symbols, paths, text)]
-    listed = with_hosted(Reacher(symbols), listed, hosted)
-    listed += find_python(code, paths, text, units)
+    mounted = (endpoint for key, found in routed.items() if key not in served for endpoint in found)
+    mounted = (each for each in mounted if each.framework != "Next.js")  # `next-connect`: its file says the path
+    listed = Listed(code, _placed((*mounted, *edge), units))
+    listed.extend(find_next(symbols, routers.roots, routed, units))
+    hosted = Listed(code)
+    for found in (find_fastify, find_nest, find_trpc):
+        hosted.extend(_placed(found(symbols), units))
+    hosted.extend(_placed(find_graphql(symbols, paths, text), units))
+    listed.extend(_placed(find_controllers(symbols), units))
+    listed.extend(_placed(find_by_files(symbols, paths, text), units))
+    listed = Listed(code, with_hosted(Reacher(symbols), listed, hosted))
+    listed.extend(find_python(code, paths, text, units))
     listed.sort(key=lambda e: (e.unit, e.path, e.method, e.where.path, e.where.line))
     unlisted = unlisted_servers(paths, text)
     given = Given(tuple(paths), units, text)
     return Inventory(list(dict.fromkeys(listed)), Reacher(symbols), unlisted=unlisted, given=given)
+
+
+def _placed(found: Iterable[Endpoint], units: tuple[UnitFacts, ...]) -> Iterator[Endpoint]:
+    """Endpoints with the units that they are of."""
+    return (replace(endpoint, unit=unit_of(endpoint.where.path, units)) for endpoint in found)
 
 
 def _effects(reacher: Reacher, body: Site) -> list[Effect]:

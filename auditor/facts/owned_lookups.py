@@ -61,7 +61,7 @@ def ownership(inventory: Inventory, endpoint: Endpoint) -> tuple[Control, Alone 
 
 
 def _owners(inventory: Inventory) -> Owners:
-    memory, code = inventory.reacher.memory, inventory.reacher.symbols.code
+    memory, code = inventory.reacher.lasting, inventory.reacher.symbols.code
     if "owners" not in memory:
         memory["owners"] = Owners(owned_tables(inventory.given, code), owned_models(code))
     found: Owners = memory["owners"]

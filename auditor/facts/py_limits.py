@@ -92,9 +92,9 @@ def _answers_429(reacher: Reacher, call: Call) -> bool:
 
 def _default(reacher: Reacher, names: PyNames) -> str:
     """The limiter of the whole application; looked for once in a scan."""
-    if _default not in reacher.memory:
-        reacher.memory[_default] = _by_default(names)
-    found: str = reacher.memory[_default]
+    if _default not in reacher.lasting:
+        reacher.lasting[_default] = _by_default(names)
+    found: str = reacher.lasting[_default]
     return found
 
 

@@ -79,8 +79,8 @@ def _of_view_set(reacher: Reacher, endpoint: Endpoint, view: Site) -> Iterator[L
 
 def _by_settings(reacher: Reacher) -> bool:
     key = _by_settings
-    if key not in reacher.memory:
+    if key not in reacher.lasting:
         names = names_of(reacher)
-        reacher.memory[key] = any(_SETTING.search(names.code.text(path)) for path in names.paths())
-    found: bool = reacher.memory[key]
+        reacher.lasting[key] = any(_SETTING.search(names.code.text(path)) for path in names.paths())
+    found: bool = reacher.lasting[key]
     return found

@@ -23,7 +23,7 @@ _PLAIN = {"typing", "collections.abc", "builtins"}
 Meaning = Site | External | Missing | Package
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class PyNames:
     """Resolves names of Python code; one for a scan."""
 
@@ -33,6 +33,13 @@ class PyNames:
     _bases: dict[tuple[str, int, int], list[Site | External]] = field(default_factory=dict)
     _modules: PyModules | None = None
     _globals: dict[tuple[str, str], Meaning | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.code.watch(self.forget)
+
+    def forget(self) -> None:
+        """Let go of everything that holds a piece of a tree; it is read again where it is asked for."""
+        self._scopes, self._functions, self._bases, self._globals = {}, {}, {}, {}
 
     def paths(self) -> list[str]:
         return [path for path, language in self.code.files.items() if language == "python"]

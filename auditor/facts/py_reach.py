@@ -23,7 +23,9 @@ _MAX_NAME = 200
 
 def names_of(reacher: Reacher) -> PyNames:
     """The names of a scan's Python code, read once."""
-    found: PyNames = reacher.memory.setdefault(PyNames, PyNames(reacher.symbols.code))
+    if PyNames not in reacher.lasting:
+        reacher.lasting[PyNames] = PyNames(reacher.symbols.code)
+    found: PyNames = reacher.lasting[PyNames]
     return found
 
 

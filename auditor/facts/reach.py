@@ -60,9 +60,12 @@ class Reacher:
     _reached: dict[tuple[str, int, int, int], Reach] = field(default_factory=dict)
     _texts: dict[tuple[str, int, int], str] = field(default_factory=dict)
     _said: dict[tuple[tuple[str, int, int], Callable[[str], Any]], Any] = field(default_factory=dict)
-    memory: dict[Any, Any] = field(
-        default_factory=dict
-    )  # what a question about code worked out on its way through calls
+    memory: dict[Any, Any] = field(default_factory=dict)  # what was worked out of code on the way through its calls
+    lasting: dict[Any, Any] = field(default_factory=dict)  # what was worked out of all files, and holds no piece of one
+
+    def afresh(self) -> Reacher:
+        """One that remembers nothing of single pieces of code."""
+        return Reacher(self.symbols, lasting=self.lasting)
 
     def reach(self, start: Site, hops: int = _MAX_HOPS) -> Reach:
         """All that is run from `start`, at most `hops` calls away."""
@@ -205,7 +208,7 @@ def _tail(called: Node | None) -> str:
 
 
 def _key(site: Site) -> tuple[str, int, int]:
-    return site.path, site.node.start_byte, site.node.end_byte
+    return site.path, *site.span
 
 
 def _without_comments(language: str, node: Node) -> str:

@@ -28,6 +28,10 @@ class Tables:
     symbols: Symbols
     _rows: dict[tuple[str, int, int], list[_Row]] = field(default_factory=dict)
 
+    def forget(self) -> None:
+        """Let go of the rows; they are read again where they are asked for."""
+        self._rows = {}
+
     def each(self, sites: list[Site]) -> list[list[Site]]:
         """The expressions once for each row of the loop around them; once as they stand where there is none."""
         taken = [self._taken(site) for site in sites]

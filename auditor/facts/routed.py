@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import FUNCTIONS, arguments_of, returned, string_of, unwrap
-from auditor.facts.endpoints import Endpoint, covers, join_paths
+from auditor.facts.endpoints import Endpoint, covers, join_paths, park
 from auditor.facts.symbols import External, Missing, Site
 from auditor.facts.syntax import line_of, text_of
 from auditor.model import FileSpan
@@ -92,23 +92,29 @@ class _Active:
         return f":{self.parameter}" in path.split("/") if self.parameter else covers(self.pattern, path)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class Flattened:
     """Walks routers from those that nothing holds down to their routes."""
 
     routers: Routers
+    _whole: dict[RouterKey, list[Endpoint]] = field(default_factory=dict)
     _found: list[Endpoint] = field(default_factory=list)
     _passing: set[Endpoint] = field(default_factory=set)
 
+    def park(self) -> None:
+        """Let go of the trees behind all that was found."""
+        for endpoints in (*self._whole.values(), self._found):
+            park(endpoints, self.routers.symbols.code)
+
     def read(self) -> dict[RouterKey, list[Endpoint]]:
         """The endpoints of each router that no other one holds."""
-        found = {}
+        self.routers.symbols.code.watch(self.park)
         for key, router in self.routers.routers.items():
             if key not in self.routers.mounted and (router.parameter is None or self._is_loaded(router)):
                 self._found, self._passing = [], set()
                 self._walk(key, router.framework, "", [], 0)
-                found[key] = self._answering()
-        return found
+                self._whole[key] = self._answering()
+        return self._whole
 
     def _is_loaded(self, router: Router) -> bool:
         """Whether a file is made for being given the application: by a loader that goes through a folder, say."""

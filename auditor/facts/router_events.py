@@ -23,7 +23,7 @@ class At:
 
     def holds(self, site: Site) -> bool:
         """Whether a piece of code is a part of the registration's arguments."""
-        return site.path == self.path and self.byte <= site.node.start_byte < self.end
+        return site.path == self.path and self.byte <= site.start < self.end
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,11 @@ class Event:
     router: Router | None = None
     declared: Site | None = None
     chained: bool = False
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """The code that it registers."""
+        return self.handlers if self.declared is None else (*self.handlers, self.declared)
 
 
 def place_of(path: str, call: Node, function: Node) -> At:

@@ -18,6 +18,7 @@ from auditor.facts.syntax import nodes, text_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from auditor.facts.parsed_files import Files
     from auditor.facts.router_events import At
     from auditor.facts.router_roots import Roots, Router
     from auditor.facts.symbols import Symbols
@@ -34,6 +35,12 @@ class Bound:
     function: Site
     call: Site
     holder: Site | None
+
+    def park(self, files: Files) -> None:
+        """Let go of the trees of all three."""
+        for site in (self.function, self.call, self.holder):
+            if site is not None:
+                site.park(files)
 
     def given(self, symbols: Symbols, parameter: Parameter) -> Site | None:
         """What the call gives a parameter, or a property of it."""

@@ -63,7 +63,7 @@ class Router:
 
     @property
     def key(self) -> RouterKey:
-        return self.root.path, self.root.node.start_byte, self.parameter
+        return self.root.path, self.root.start, self.parameter
 
 
 @dataclass(slots=True)
@@ -73,6 +73,11 @@ class Roots:
     symbols: Symbols
     classes: list[Site] = field(default_factory=list)  # of this repository, those that are routers themselves
     _located: dict[tuple[str, int, int], Router | None] = field(default_factory=dict)
+
+    def park(self) -> None:
+        """Let go of the trees behind the routers that were found."""
+        for site in (*self.classes, *(each.root for each in self._located.values() if each is not None)):
+            site.park(self.symbols.code)
 
     def locate(self, path: str, node: Node, hops: int = _MAX_HOPS) -> Router | None:
         """The router that an expression stands for, with the base path that chained calls gave it."""
@@ -232,9 +237,8 @@ class Roots:
         factory = self.symbols.resolve(path, held) if held is not None else None
         options = arguments_of(factory.node) if isinstance(factory, Site) else []
         setup = property_of(options[0], "initApp") if options and options[0].type == "object" else None
-        function = (
-            self.symbols.resolve(factory.path, setup) if isinstance(factory, Site) and setup is not None else None
-        )
+        known = isinstance(factory, Site) and setup is not None
+        function = self.symbols.resolve(factory.path, setup) if known else None
         return Router(function, "Hono", parameter="0.") if isinstance(function, Site) else None
 
 

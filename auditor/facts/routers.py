@@ -44,7 +44,7 @@ _MAX_NESTED = 4
 _MAX_CALLS = 500
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class Routers:
     """Every router and its registrations; `mounted` are those that another one holds."""
 
@@ -64,6 +64,7 @@ class Routers:
         }
         if not any(_MAKES.search(text) for text in texts.values()):
             return
+        self.symbols.code.watch(self.park)
         for path in (path for path, text in texts.items() if _REGISTERS.search(text)):
             # Backwards: the links of a chain begin at one place, and the shorter one is a part of the longer.
             for call in reversed(self.symbols.code.nodes(path, "call_expression")):
@@ -72,6 +73,16 @@ class Routers:
             self._add(router, event)
         for key, events in self.events.items():
             events.sort(key=lambda event: (event.at.path != key[0], event.at))
+
+    def park(self) -> None:
+        """Let go of the trees behind all that was found."""
+        self.tables.forget()
+        self.roots.park()
+        handlers = (site for events in self.events.values() for event in events for site in event.sites)
+        for site in (*(router.root for router in self.routers.values()), *handlers):
+            site.park(self.symbols.code)
+        for bound in (each for calls in self.called.values() for bindings in calls for each in bindings):
+            bound.park(self.symbols.code)
 
     def _call(self, path: str, call: Node) -> None:
         function = call.child_by_field_name("function")

@@ -56,9 +56,8 @@ _FRAMEWORKS = (
 )  # fmt: skip
 
 
-def find_by_files(symbols: Symbols, paths: Iterable[str], text: Callable[[str], str | None]) -> list[Endpoint]:
+def find_by_files(symbols: Symbols, paths: Iterable[str], text: Callable[[str], str | None]) -> Iterator[Endpoint]:
     """Every endpoint of the packages that depend on one of these frameworks."""
-    found: list[Endpoint] = []
     for folder, framework in sorted(_packages(paths, text), key=lambda each: (each[0], each[1].name)):
         ours = {path: path.removeprefix(folder) for path, language in symbols.code.files.items()
                 if path.startswith(folder) and language != "python"}  # fmt: skip
@@ -66,10 +65,9 @@ def find_by_files(symbols: Symbols, paths: Iterable[str], text: Callable[[str], 
                        for site in _exported(symbols, path, framework.export))  # fmt: skip
         for path, inner in ours.items():
             if match := framework.routes.fullmatch(inner):
-                found += (replace(each, middleware=before) for each in _READERS[framework.name](symbols, path, match))
+                yield from (replace(each, middleware=before) for each in _READERS[framework.name](symbols, path, match))
             elif framework.name == "Astro" and ACTIONS.fullmatch(inner):
-                found += (replace(each, middleware=before) for each in actions_of(symbols, path))
-    return found
+                yield from (replace(each, middleware=before) for each in actions_of(symbols, path))
 
 
 def _packages(paths: Iterable[str], text: Callable[[str], str | None]) -> Iterator[tuple[str, _Framework]]:

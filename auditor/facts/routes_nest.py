@@ -48,20 +48,17 @@ class _Holder:
     middleware: list[Middleware]
 
 
-def find_nest(symbols: Symbols) -> list[Endpoint]:
+def find_nest(symbols: Symbols) -> Iterator[Endpoint]:
     """Every route of every controller, and every query and mutation of every resolver class."""
     paths = [p for p, language in symbols.code.files.items() if language not in {"python", "javascript"}]
     paths = [p for p in paths if re.search(r"@(?:Controller|\w*Controller|Resolver)\s*\(", symbols.code.text(p))]
     paths = [p for p in paths if not controllers_of_others(symbols.code.text(p))]
     if not any(_ASKED.search(symbols.code.text(path)) for path in paths):
-        return []
+        return
     whole = read_application(symbols), read_middleware(symbols)
-    return [
-        endpoint
-        for path in paths
-        for node in symbols.code.nodes(path, "class_declaration")
-        for endpoint in _of_class(symbols, whole, path, node)
-    ]
+    for path in paths:
+        for node in symbols.code.nodes(path, "class_declaration"):
+            yield from _of_class(symbols, whole, path, node)
 
 
 def _of_class(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import FUNCTIONS, Import, arguments_of, property_of, string_of
-from auditor.facts.endpoints import Endpoint
+from auditor.facts.endpoints import Endpoint, Listed
 from auditor.facts.route_servers import router_behind
 from auditor.facts.routed import open_target
 from auditor.facts.symbols import Site
@@ -50,22 +50,24 @@ def find_next(
     known = {unit.path for unit in units}
     ours = {unit.path for unit in units if "Next.js" in unit.stack} | ({"."} - known)  # without manifests, by the paths
     before: dict[tuple[str, str], list[_Middleware]] = {}
-    found: list[tuple[str, Endpoint]] = []
+    found, files = Listed(symbols.code), list[str]()
     for path, language in symbols.code.files.items():
         unit = unit_of(path, units) if language != "python" else ""
         if unit not in ours:
             continue
         inner = path if unit == "." else path.removeprefix(unit + "/")
         if match := _ROUTE.fullmatch(inner):
-            found += ((path, replace(e, unit=unit)) for e in _handlers(symbols, roots, path, _url(match["path"])))
+            found.extend(replace(e, unit=unit) for e in _handlers(symbols, roots, path, _url(match["path"])))
         elif match := _PAGE.fullmatch(inner):
-            found += ((path, replace(e, unit=unit)) for e in _page(symbols, roots, routed, path, _url(match["path"])))
+            found.extend(replace(e, unit=unit) for e in _page(symbols, roots, routed, path, _url(match["path"])))
         elif match := _MIDDLEWARE.fullmatch(inner):
             before.setdefault((unit, match["root"]), []).extend(_middleware(symbols, path))
         if "use server" in symbols.code.text(path):
-            found += ((path, replace(e, unit=unit)) for e in _actions(symbols, path))
-    shown = _shown(symbols, {e.where.path for _, e in found if e.method == "ACTION"})
-    return [_behind(path, replace(e, shown=_is_shown(e, shown)), before) for path, e in found]
+            found.extend(replace(e, unit=unit) for e in _actions(symbols, path))
+        files += [path] * (len(found) - len(files))
+    shown = _shown(symbols, {e.where.path for e in found if e.method == "ACTION"})
+    pairs = zip(files, found, strict=True)
+    return [_behind(path, replace(e, shown=_is_shown(e, shown)), before) for path, e in pairs]
 
 
 def _shown(symbols: Symbols, actions: set[str]) -> set[tuple[str, str]]:

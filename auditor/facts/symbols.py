@@ -24,6 +24,7 @@ from auditor.facts.bindings import (
 )
 from auditor.facts.class_members import given_types, members_of
 from auditor.facts.parameters import REST, named_parameters
+from auditor.facts.pieces import Site as Site  # noqa: PLC0414 - others take it from here
 from auditor.facts.scopes import Scopes, read_scopes
 from auditor.facts.specifiers import Specifiers, package_of
 from auditor.facts.syntax import text_of
@@ -34,14 +35,6 @@ if TYPE_CHECKING:
     from auditor.facts.parsed_files import Files
 
 _MAX_HOPS = 24
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """A piece of this repository's code: a function, a class, a value; the whole file for a namespace."""
-
-    path: str
-    node: Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +72,7 @@ Target = Site | External | Missing | Parameter
 _Place = tuple[str, int, int]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class Symbols:
     """Resolves names; one for a scan."""
 

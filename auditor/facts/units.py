@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from bisect import bisect_left
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -127,9 +128,18 @@ def find_units(paths: tuple[str, ...], manifests: Mapping[str, str | None]) -> t
 
 
 def unit_of(path: str, units: tuple[UnitFacts, ...]) -> str:
-    """The innermost unit that holds a path."""
-    holders = [unit.path for unit in units if unit.path == "." or path.startswith(unit.path + "/")]
-    return max(holders, key=lambda unit: 0 if unit == "." else len(unit), default=".")
+    """The innermost unit that holds a path; the units are in the order of their paths, as `find_units` gives them."""
+    folder = path.rpartition("/")[0]
+    while folder:
+        place = bisect_left(units, folder, key=_folder_of)
+        if place < len(units) and units[place].path == folder:
+            return folder
+        folder = folder.rpartition("/")[0]
+    return "."
+
+
+def _folder_of(unit: UnitFacts) -> str:
+    return unit.path
 
 
 def _manifest(path: str, text: str | None) -> tuple[str | None, set[str] | None]:

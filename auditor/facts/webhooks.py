@@ -75,12 +75,28 @@ def receiver(inventory: Inventory, endpoint: Endpoint) -> bool:
 
 def _managed(inventory: Inventory, endpoint: Endpoint, prefix: str) -> bool:
     """Whether webhooks are listed, changed or deleted here: then this is where users set up their own."""
-    beside = [e for e in inventory.endpoints if e.unit == endpoint.unit and f"{e.path}/".startswith(prefix + "/")]
-    if any(e.method in {"PATCH", "DELETE"} or (e.method == "GET" and e.path != endpoint.path) for e in beside):
+    changed, listed = _beside(inventory).get((endpoint.unit, prefix), (False, set()))
+    if changed or listed - {endpoint.path}:
         return True
     return bool(re.search(r"/(?::\w+|\[\w+\])/(?:web-?)?hooks?(?:/|$)", endpoint.path)) and not _HEADER.search(
         inventory.text(endpoint)
     )
+
+
+def _beside(inventory: Inventory) -> dict[tuple[str, str], tuple[bool, set[str]]]:
+    """By unit and beginning of a path: whether something is changed or deleted below it, and what is read there."""
+    if "beside" not in inventory.memory:
+        found: dict[tuple[str, str], tuple[bool, set[str]]] = {}
+        for each in inventory.endpoints:
+            for place, letter in enumerate(f"{each.path}/"):
+                if place == 0 or letter != "/":
+                    continue
+                changed, read = found.get((each.unit, each.path[:place]), (False, set()))
+                read |= {each.path} if each.method == "GET" else set()
+                found[each.unit, each.path[:place]] = changed or each.method in {"PATCH", "DELETE"}, read
+        inventory.memory["beside"] = found
+    known: dict[tuple[str, str], tuple[bool, set[str]]] = inventory.memory["beside"]
+    return known
 
 
 def signature(inventory: Inventory, endpoint: Endpoint) -> Control:

@@ -6,6 +6,7 @@ import re
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from weakref import WeakMethod
 
 from auditor.facts.code_flow import follow
 from auditor.facts.code_modules import read_code_modules
@@ -33,7 +34,7 @@ _ENDLESS = re.compile(rf"[A-Za-z0-9+/=_-]{{{_ENDLESS_FROM},}}")
 _WORD = re.compile(r"\w+")
 _BLANKS = re.compile(r"\s{1000}")
 _PARSED = 1_000_000  # characters whose trees are kept, each of some twenty bytes; to parse them again takes 0.2 s
-_HELD = 6_000_000  # characters whose trees may be held by what resolves names, some 200 MB
+_HELD = 2_000_000  # characters whose trees may be held by what resolves names, some 80 MB
 _UNHELD = 2  # references to a tree that nobody has a node of: the table's and that of the question
 _FOLDED = 8  # files; the words of one are asked about one after another
 
@@ -61,8 +62,8 @@ class Code:
     _folded: dict[str, tuple[str, frozenset[str]]] = field(default_factory=dict)
     _held: dict[str, dict[re.Pattern[str], bool]] = field(default_factory=dict)
     _clients: dict[str, bool] = field(default_factory=dict)
-    _keepers: list[Callable[[], None]] = field(default_factory=list)
-    _most: int = _HELD
+    _keepers: list[WeakMethod[Callable[[], None]]] = field(default_factory=list)
+    _pinned: int = 0
 
     @property
     def asked(self) -> dict[str, str]:
@@ -106,10 +107,12 @@ class Code:
         if self._parsed <= _PARSED:
             return
         self._parsed = size
-        if self._let_go() > self._most:
-            for forget in self._keepers:
-                forget()
-            self._most = max(_HELD, self._let_go() + _HELD)  # what is held by others is out of reach
+        if self._let_go() > self._pinned + _HELD:
+            self._keepers = [keeper for keeper in self._keepers if keeper() is not None]
+            for forget in (keeper() for keeper in self._keepers):
+                if forget is not None:
+                    forget()
+            self._pinned = self._let_go()  # what is held by others is out of reach
 
     def _let_go(self) -> int:
         """Drop the trees that nobody has a node of; returns the characters of those that are left."""
@@ -119,8 +122,8 @@ class Code:
         return sum(len(self._texts.get(path, "")) for path in self._trees)
 
     def watch(self, forget: Callable[[], None]) -> None:
-        """Have this called where there are too many trees: its caller can let go of nodes."""
-        self._keepers.append(forget)
+        """Have this method called where there are too many trees, for as long as its object lives."""
+        self._keepers.append(WeakMethod(forget))
 
     def nodes(self, path: str, *types: str) -> list[Node]:
         """The nodes of these types in one of `files`, in the order of the text."""

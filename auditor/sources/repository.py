@@ -93,7 +93,7 @@ class Repository:
             self.skipped[path] = f"cannot be read: {error.strerror}"
             return None
         with os.fdopen(handle, "rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            data = file.read(min(os.fstat(handle).st_size, MAX_BYTES) + 1)  # room for no more than there is
         try:
             if data.startswith((b"\xff\xfe", b"\xfe\xff")):  # what a Windows shell writes into a file
                 return data.decode("utf-16")
