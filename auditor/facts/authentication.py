@@ -61,6 +61,7 @@ _POLICY = re.compile(
 )
 _FORGERY = re.compile(r"c?srf|xsrf|same_?origin", re.IGNORECASE)  # asks which page sends, never who
 _CONDITIONS = re.compile(r"pathname|createRouteMatcher|nextUrl|\.url\b|startsWith\(|matcher|authorized\s*[:(]")
+_CHECK = re.compile(r"(?:check|assert|ensure|require|must|enforce|verify|guard)(?=[A-Z_])")
 _MAX_HOPS = 4
 _GUARD_HOPS = 6  # a guard is there to ask, so that what it finds far away still means the caller
 
@@ -156,6 +157,8 @@ def _look_at_handler(reacher: Reacher, handler: Site, seen: _Seen) -> None:
         seen.sure = seen.sure or "refuses requests without a session"
     elif any(reacher.says(body, wants_credential) for body in bodies):
         seen.sure = seen.sure or "refuses requests without a credential"
+    elif checked := next((body for body in bodies if _checks(reacher, body)), None):
+        seen.sure = seen.sure or f"{_short(checked)} refuses requests without a session"
     elif reacher.says(handler, hands_credential_on):
         seen.sure = seen.sure or "hands the caller's token to a library that decides"
     for call in () if seen.sure else _calls(reacher, handler):
@@ -163,6 +166,12 @@ def _look_at_handler(reacher: Reacher, handler: Site, seen: _Seen) -> None:
             seen.named = seen.named or f"asks {call.name}"[:60]
         elif call.node.type != "new_expression":
             _by_name(reacher, call.target, call.last, _bodies(reacher, call), seen)
+
+
+def _checks(reacher: Reacher, body: Site) -> bool:
+    """Whether a function that is called far away is there to turn away: `checkUserCanEdit(req)` throws for nobody."""
+    named = body.node.type in LOCAL and _CHECK.match(_short(body)) is not None
+    return named and reacher.says(body, refuses_without_session)
 
 
 def _calls(reacher: Reacher, handler: Site) -> list[Call]:

@@ -23,7 +23,7 @@ from auditor.facts.routes_controllers import find_controllers
 from auditor.facts.routes_edge import find_edge
 from auditor.facts.routes_fastify import find_fastify
 from auditor.facts.routes_files import find_by_files
-from auditor.facts.routes_graphql import find_graphql
+from auditor.facts.routes_graphql import find_graphql, without_copies
 from auditor.facts.routes_nest import find_nest
 from auditor.facts.routes_next import find_next
 from auditor.facts.routes_trpc import find_trpc
@@ -144,7 +144,7 @@ def find_endpoints(
     listed += [replace(e, unit=unit_of(e.where.path, units)) for e in find_controllers(symbols)]
     listed += [replace(e, unit=unit_of(e.where.path, units)) for e in find_by_files(symbols, paths, text)]
     listed = with_hosted(Reacher(symbols), listed, hosted)
-    listed += find_python(code, paths, text, units)
+    listed = without_copies([*listed, *find_python(code, paths, text, units)])
     listed.sort(key=lambda e: (e.unit, e.path, e.method, e.where.path, e.where.line))
     unlisted = unlisted_servers(paths, text)
     given = Given(tuple(paths), units, text)
