@@ -11,13 +11,13 @@ from auditor.facts.graphql_groups import ROOTS, Group, is_group
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from auditor.facts.symbols import Symbols
-
 _TYPE = re.compile(r"^[ \t]*(?:extend\s+)?type\s+(\w+)\b([^{\n]{0,200})\{", re.MULTILINE)
 _FIELD = re.compile(
     r"^[ \t]*(\w+)[ \t]*(\x00[\x00\n]*)?[ \t]*:[ \t]*([\w\[\]! ]+)((?:\s*@\w+[ \t]*(?:\x00[\x00\n]*)?)*)", re.MULTILINE
 )
 _TEXTS = re.compile(r'"""(?:[^"]|"(?!""))*"""|#[^\n]*')
+_COMMENTS = re.compile(r"#[^\n]*")
+_ROOT = re.compile(r"\btype\s+(?:Query|Mutation|Subscription)\b")
 _STRINGS = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 _INNERMOST = re.compile(r"\([^()]*\)")
 _TOKENS = re.compile(r"[{}]")
@@ -58,22 +58,23 @@ class _Block:
 Types = dict[str, list[_Block]]
 
 
-def schema_types(symbols: Symbols, paths: Iterable[str], text: Callable[[str], str | None]) -> Types:
-    """The bodies of all types in schema files, and in the templates of code."""
+def schema_types(code: Iterable[tuple[str, str]], paths: Iterable[str], text: Callable[[str], str | None]) -> Types:
+    """The bodies of all types in schema files, and in the templates of code, given as (path, text)."""
     found: Types = {}
     for path in paths:
         if path.endswith((".graphql", ".graphqls", ".gql")) and not re.search(r"(?:^|/)(?:node_modules|tests?)/", path):
             _add(found, path, text(path) or "")
-    for path, language in symbols.code.files.items():
-        if language != "python" and _TAGGED.search(symbols.code.text(path)):
-            _add(found, path, symbols.code.text(path))
+    for path, written in code:
+        if _TAGGED.search(written) or (path.endswith(".py") and _ROOT.search(written)):
+            _add(found, path, written)
     return found
 
 
 def _add(found: Types, path: str, text: str) -> None:
     if "type " not in text:
         return
-    text = _TEXTS.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
+    texts = _COMMENTS if path.endswith(".py") else _TEXTS  # the whole schema is such a text there
+    text = texts.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
     for block in _TYPE.finditer(text):
         found.setdefault(block[1], []).append(_Block(path, text, block.end(), block[2]))
 

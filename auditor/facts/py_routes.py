@@ -83,7 +83,7 @@ class Mount:
 
 
 def is_python(endpoint: Endpoint) -> bool:
-    return endpoint.framework in _FRAMEWORKS
+    return endpoint.framework in _FRAMEWORKS or endpoint.where.path.endswith(".py")
 
 
 def only_at_home(node: Node) -> str:

@@ -38,7 +38,7 @@ def find_graphql(symbols: Symbols, paths: Iterable[str], text: Callable[[str], s
     files = [path for path, language in symbols.code.files.items() if language != "python"]
     if not any(_SERVERS.search(symbols.code.text(path)) for path in files):
         return []
-    types = schema_types(symbols, paths, text)
+    types = schema_types([(path, symbols.code.text(path)) for path in files], paths, text)
     declared = declared_fields(types)
     groups = groups_of(types, declared)
     listed = [*mapped_fields(symbols, groups), *typed_fields(symbols, groups), *built_fields(symbols)]
