@@ -26,6 +26,7 @@ from auditor.facts.routes_files import find_by_files
 from auditor.facts.routes_graphql import find_graphql, without_copies
 from auditor.facts.routes_nest import find_nest
 from auditor.facts.routes_next import find_next
+from auditor.facts.routes_orpc import find_orpc
 from auditor.facts.routes_trpc import find_trpc
 from auditor.facts.specifiers import read_specifiers
 from auditor.facts.symbols import Symbols
@@ -139,7 +140,8 @@ def find_endpoints(
     listed = [each for each in listed if each.framework != "Next.js"]  # `next-connect`: its file says the path
     listed = [replace(endpoint, unit=unit_of(endpoint.where.path, units)) for endpoint in [*listed, *edge]]
     listed += find_next(symbols, routers.roots, routed, units)
-    hosted = [*find_fastify(symbols), *find_nest(symbols), *find_trpc(symbols), *find_graphql(symbols, paths, text)]
+    hosted = [*find_fastify(symbols), *find_nest(symbols), *find_trpc(symbols), *find_orpc(symbols)]
+    hosted += find_graphql(symbols, paths, text)
     hosted = [replace(endpoint, unit=unit_of(endpoint.where.path, units)) for endpoint in hosted]
     listed += [replace(e, unit=unit_of(e.where.path, units)) for e in find_controllers(symbols)]
     listed += [replace(e, unit=unit_of(e.where.path, units)) for e in find_by_files(symbols, paths, text)]
