@@ -25,6 +25,7 @@ CHAINED = METHODS | {
     "route",
     "basePath",
     "openapi",
+    "openapiRoutes",
     "mount",
     "onError",
     "notFound",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import arguments_of, property_of, string_of, unwrap
 from auditor.facts.folder_routers import folder_routers, place_of_file
+from auditor.facts.openapi_routes import described_routes
 from auditor.facts.route_paths import UNKNOWN, paths_of, text_at
 from auditor.facts.router_events import Event, place_of
 from auditor.facts.router_helpers import (
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from auditor.facts.symbols import Symbols, Target
 
 _REGISTERS = re.compile(
-    r"\.\s*(?:get|post|put|patch|del|delete|all|use|on|route|register|openapi|mount|param)\s*(?:<[^()]{0,80}>)?\(|\]\([^()\n]*,"
+    r"\.\s*(?:get|post|put|patch|del|delete|all|use|on|route|register|openapi|openapiRoutes|mount|param)\s*(?:<[^()]{0,80}>)?\(|\]\([^()\n]*,"
 )
 _MAKES = re.compile(
     r"""\b(?:from|require\(|import\(?)\s*["'`](?:\w+:|https?://[^"'`]*/)?@?(?:express|hono|koa|next-connect)\b"""
@@ -134,16 +135,17 @@ class Routers:
             self._mount(router, at, given)
         elif name == "openapi" and len(given) > 1:
             self._openapi(router, at, given)
+        elif name == "openapiRoutes":
+            for each in described_routes(self.symbols, given[0]):
+                self._openapi(router, at, [each.route, each.handler], each.before)
         elif name == "param" and len(given) > 1:
             names = paths_of(self.symbols, given[0])
             for path in names:
                 self._add(router, Event("param", at, path, handlers=self._handlers(given[1:])))
-        elif name == "on" and len(given) > 2:  # noqa: PLR2004 - methods, path, handler
-            methods = tuple(re.findall(r"[A-Z]+", text_of(given[0].node).upper()))
-            self._route(router, methods, at, given[1:], None)
-        elif name == "register" and len(given) > 2:  # noqa: PLR2004 - path, methods, handler
-            methods = tuple(re.findall(r"[A-Z]+", text_of(given[1].node).upper()))
-            self._route(router, methods, at, [given[0], *given[2:]], None)
+        elif name in {"on", "register"} and len(given) > 2:  # noqa: PLR2004 - `on(methods, path, …)`, or path first
+            place = 0 if name == "on" else 1
+            methods = tuple(re.findall(r"[A-Z]+", text_of(given[place].node).upper()))
+            self._route(router, methods, at, [*given[:place], *given[place + 1 :]], None)
         elif name in METHODS:
             self._route(router, _verbs(name), at, given, chained)
 
@@ -199,7 +201,7 @@ class Routers:
         for path in paths_of(self.symbols, given[0]) or [""] if inner is not None else ():
             self._add(router, Event("mount", at, path_of(router.base, path), router=inner))
 
-    def _openapi(self, router: Router, at: At, given: list[Site]) -> None:
+    def _openapi(self, router: Router, at: At, given: list[Site], first: tuple[Site, ...] = ()) -> None:
         """`app.openapi(createRoute({ method, path, request, middleware }), handler)`."""
         declared = self._declarations(given[0])
         if not declared:
@@ -210,7 +212,7 @@ class Routers:
         place = re.sub(r"\{(\w+)\}", r":\1", place or "*")
         before = self._handlers([middleware]) if middleware is not None else ()
         event = Event("route", at, path_of(router.base, place), ((methods or "all").upper(),), declared=declared[-1])
-        self._add(router, replace(event, handlers=(*before, *self._handlers(given[1:2]))))
+        self._add(router, replace(event, handlers=(*first, *before, *self._handlers(given[1:2]))))
 
     def _declarations(self, site: Site, depth: int = _MAX_NESTED) -> list[Site]:
         """The objects that declare a route, the nearest first: `{ ...listNotes, middleware: [requireUser] }`."""
