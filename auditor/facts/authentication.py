@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.asked import LOCAL, asked, before_errors, followed, in_itself, is_code
 from auditor.facts.letting_pass import exceptions, lets_nobody_pass
+from auditor.facts.path_secrets import path_secret
 from auditor.facts.py_routes import is_python
 from auditor.facts.refusals import (
     answers_without_credential,
@@ -61,6 +62,9 @@ _POLICY = re.compile(
 )
 _FORGERY = re.compile(r"c?srf|xsrf|same_?origin", re.IGNORECASE)  # asks which page sends, never who
 _CONDITIONS = re.compile(r"pathname|createRouteMatcher|nextUrl|\.url\b|startsWith\(|matcher|authorized\s*[:(]")
+_PATHS = {"template_string", "binary_expression"}  # an address that is a guard itself
+_CLOSED = re.compile(r"\b503\b|SERVICE_UNAVAILABLE|ServiceUnavailable")
+_SAYS_WHO = re.compile(r"\b40[13]\b|unauthori[sz]ed|forbidden", re.IGNORECASE)
 _CHECK = re.compile(r"(?:check|assert|ensure|require|must|enforce|verify|guard)(?=[A-Z_])")
 _MAX_HOPS = 4
 _GUARD_HOPS = 6  # a guard is there to ask, so that what it finds far away still means the caller
@@ -117,10 +121,14 @@ def _excepted(reacher: Reacher, guard: Site) -> tuple[str, ...]:
 def _guarded(reacher: Reacher, guard: Site) -> _Seen:
     """What a guard tells; most stand in front of many endpoints."""
     seen = _Seen()
+    if known := path_secret(reacher.symbols, guard) if guard.node.type in _PATHS else "":
+        return _Seen(f"a secret in its path ({known})")
     name, reach = _short(guard), reacher.reach(guard)
     if _LETS_PASS.search(text_of(guard.node)) or _FORGERY.search(text_of(_root(guard))[-40:]):
         return seen
     if any(lets_nobody_pass(body.node) for body in reacher.reach(guard, 1).bodies if body.node.type in LOCAL):
+        return seen
+    if any(reacher.says(body, _closes_for_all) for body in reacher.reach(guard, 1).bodies):
         return seen
     if found := asked(reacher, guard, _GUARD_HOPS):
         library = not any(body.node.type in LOCAL for body in reach.bodies)
@@ -134,6 +142,11 @@ def _guarded(reacher: Reacher, guard: Site) -> _Seen:
     elif found is None:
         _by_name(reacher, reacher.symbols.resolve(guard.path, _root(guard)), name, reach.bodies, seen)
     return seen
+
+
+def _closes_for_all(text: str) -> bool:
+    """Whether code turns everybody away while a server is closed, but for those who may work on it."""
+    return bool(_CLOSED.search(text)) and not _SAYS_WHO.search(text)
 
 
 def _turns_away(reacher: Reacher, guard: Site) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.py_bindings import arguments, decorators, innermost_class, keyword, node_of, positional
 from auditor.facts.py_graphql_hosts import APPLICATION
+from auditor.facts.py_path_secrets import path_secret_of
 from auditor.facts.py_routes import Mount, Route, Router, flattened, only_at_home, router_of
 from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import nodes, text_of
@@ -160,7 +161,8 @@ def _mounts(names: PyNames, call: Site, routers: dict[Key, Router]) -> Iterator[
     guards = tuple(_dependencies(names, call))
     for found in _meanings(names, call.path, what):
         if (key := router_of(names, found, routers)) is not None:
-            yield Mount(key, prefix, guards, gateway=only_at_home(call.node))
+            secret = path_secret_of(names, call.path, keyword(call.node, "prefix"))
+            yield Mount(key, prefix, guards, gateway=only_at_home(call.node) or secret)
 
 
 def _meanings(names: PyNames, path: str, what: Node | None) -> Iterator[Meaning | None]:
@@ -224,7 +226,8 @@ def _route(names: PyNames, function: Site, call: Site, last: str, written: list[
     around = written if through else written[1:]
     below = tuple(Site(call.path, each) for each in around if not _declares(each))
     guards = (*_dependencies(names, call), *below, *injected_guards(names, function))
-    return Route(methods, "{…}" if path is None else path, call, function, guards)
+    secret = path_secret_of(names, call.path, given[0] if given else keyword(call.node, "path"))
+    return Route(methods, "{…}" if path is None else path, call, function, guards, gateway=secret)
 
 
 def _declares(decorator: Node) -> bool:

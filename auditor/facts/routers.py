@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from auditor.facts.bindings import arguments_of, property_of, string_of, unwrap
 from auditor.facts.folder_routers import folder_routers, place_of_file
 from auditor.facts.openapi_routes import described_routes
+from auditor.facts.path_secrets import path_secret, written_path
 from auditor.facts.route_paths import UNKNOWN, paths_of, text_at
 from auditor.facts.router_events import Event, place_of
 from auditor.facts.router_helpers import (
@@ -158,15 +159,21 @@ class Routers:
         rest = given[1:] if paths else given
         if not paths and chained is not None:
             paths = paths_of(self.symbols, Site(at.path, chained))
+        handlers = (*self._secret(given[0]), *self._handlers(rest)) if paths else self._handlers(rest)
         for path in paths or [""]:
             where = path_of(router.base, path)
-            self._add(router, Event("route", at, where, methods, self._handlers(rest), chained=chained is not None))
+            self._add(router, Event("route", at, where, methods, handlers, chained=chained is not None))
+
+    def _secret(self, path: Site) -> tuple[Site, ...]:
+        """A path with a secret in it stands before what it leads to, as a guard does."""
+        written = written_path(self.symbols, path)
+        return (written,) if written is not None and path_secret(self.symbols, written) else ()
 
     def _use(self, router: Router, at: At, given: list[Site]) -> None:
         paths = paths_of(self.symbols, given[0])
         handlers = self._handlers(given[1:] if paths else given)
         for path in paths or ["*"]:
-            guards: list[Site] = []
+            guards: list[Site] = [*self._secret(given[0])] if paths else []
             for each_site in handlers:
                 place, site = self._placed(each_site, path_of(router.base, path if paths else None))
                 inner = self.roots.locate(site.path, site.node)
@@ -199,7 +206,8 @@ class Routers:
         held = node.child_by_field_name("object") if is_fetch else node
         inner = self.roots.locate(given[1].path, held) if held is not None else None
         for path in paths_of(self.symbols, given[0]) or [""] if inner is not None else ():
-            self._add(router, Event("mount", at, path_of(router.base, path), router=inner))
+            before = self._secret(given[0])
+            self._add(router, Event("mount", at, path_of(router.base, path), handlers=before, router=inner))
 
     def _openapi(self, router: Router, at: At, given: list[Site], first: tuple[Site, ...] = ()) -> None:
         """`app.openapi(createRoute({ method, path, request, middleware }), handler)`."""
