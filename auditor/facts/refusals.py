@@ -103,12 +103,21 @@ def wants_session(text: str) -> bool:
     if occurs(_TESTED, text):
         return True
     names = {match[1] for match in _KEPT.finditer(text)}
-    for match in (*_TAKEN.finditer(text), *_CONTEXT.finditer(text)):
-        names |= set(re.findall(r"\b(?:user\w*|\w+User|session|auth|account|viewer)\b", match[1]))
+    for match in _TAKEN.finditer(text):
+        names |= set(re.findall(r"\b(?:user\w*|session|auth|account)\b", match[1]))
+    if _misses(text, _CONTEXT.findall(text)):
+        return True
     if not names:
         return False
     name = rf"(?:{'|'.join(map(re.escape, sorted(names)))})\b"
     return bool(re.search(rf"!\s*{name}|\bif\s*\(\s*{name}|\b{name}\s*[!=]==?\s*(?:null|undefined)", text))
+
+
+def _misses(text: str, contexts: list[str]) -> bool:
+    """Whether code asks for the absence of a caller whom its parameters take out of a context."""
+    names = {name for given in contexts for name in re.findall(r"\b(?:user\w*|\w+User|session|viewer)\b", given)}
+    name = rf"(?:{'|'.join(map(re.escape, sorted(names)))})\b"
+    return bool(names) and bool(re.search(rf"!\s*{name}(?!\.)|\b{name}\s*[!=]==?\s*(?:null|undefined)", text))
 
 
 def refuses_without_session(text: str) -> bool:
