@@ -556,3 +556,77 @@ def test_classes_that_a_blueprint_of_the_project_makes_views_of(tmp_path: Path) 
         ("GET", "/site/notes", "present"),
         ("POST", "/site/notes", "present"),
     }
+
+
+_PREFIXED: Files = {
+    "pyproject.toml": '[project]\nname = "x"\ndependencies = ["flask"]\n',
+    "site/blueprint.py": """from contextlib import contextmanager
+from flask import Blueprint
+from site.views import settings, tokens, people
+
+class SiteBlueprint(Blueprint):
+    @contextmanager
+    def add_prefixed_rules(self, prefix, default_prefix=""):
+        yield
+
+bp = SiteBlueprint("site", __name__, url_prefix="/site")
+with bp.add_prefixed_rules("/user/<int:user_id>", "/user"):
+    bp.add_url_rule("/settings", "settings", settings)
+with bp.add_prefixed_rules("/<int:user_id>"):
+    bp.add_url_rule("/tokens", "tokens", tokens)
+bp.add_url_rule("!/people", "people", people)
+""",
+    "site/views.py": "def settings(): ...\ndef tokens(): ...\ndef people(): ...\n",
+}
+
+
+def test_rules_behind_the_prefixes_of_a_block(tmp_path: Path) -> None:
+    assert sorted(row.path for row in _rows(tmp_path, _PREFIXED)) == [
+        "/people",
+        "/site/<int:user_id>/tokens",
+        "/site/tokens",
+        "/site/user/<int:user_id>/settings",
+        "/site/user/settings",
+    ]
+
+
+_SECRET_PATHS: Files = {
+    "app/__init__.py": "",
+    "app/config.py": "import os\nHOOK_TOKEN = os.environ['BOT_TOKEN']\nVERSION = os.getenv('API_VERSION', 'v1')\n",
+    "app/main.py": """from fastapi import APIRouter, FastAPI
+from app.config import HOOK_TOKEN, VERSION
+from app.settings import settings
+
+app = FastAPI()
+router = APIRouter()
+
+@app.post(f"/telegram/{HOOK_TOKEN}")
+def telegram(update: dict):
+    return save(update)
+
+@app.post(f"/{VERSION}/notes")
+def notes(note: dict):
+    return save(note)
+
+@app.post("/hook/" + settings.WEBHOOK_SECRET)
+def hook(event: dict):
+    return save(event)
+
+@app.post("/by/{token}")
+def by_token(token: str):
+    return save(token)
+
+@router.post("/paid")
+def paid(event: dict):
+    return save(event)
+
+app.include_router(router, prefix=f"/{settings.ADMIN_KEY}")
+""",
+    "app/settings.py": "class Settings:\n    WEBHOOK_SECRET: str\n    ADMIN_KEY: str\n\nsettings = Settings()\n",
+}
+
+
+def test_a_secret_of_the_environment_in_the_path(tmp_path: Path) -> None:
+    rows = _rows(tmp_path, _SECRET_PATHS)
+    seen = {row.where.line: row.controls["auth"].presence.value for row in rows if row.where is not None}
+    assert seen == {9: "present", 13: "absent", 17: "present", 21: "absent", 25: "present"}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.asked import LOCAL, asked, before_errors, followed, in_itself, is_code
 from auditor.facts.letting_pass import exceptions, lets_nobody_pass
+from auditor.facts.path_secrets import path_secret
 from auditor.facts.py_routes import is_python
 from auditor.facts.refusals import (
     answers_without_credential,
@@ -61,6 +62,10 @@ _POLICY = re.compile(
 )
 _FORGERY = re.compile(r"c?srf|xsrf|same_?origin", re.IGNORECASE)  # asks which page sends, never who
 _CONDITIONS = re.compile(r"pathname|createRouteMatcher|nextUrl|\.url\b|startsWith\(|matcher|authorized\s*[:(]")
+_PATHS = {"template_string", "binary_expression"}  # an address that is a guard itself
+_CLOSED = re.compile(r"\b503\b|SERVICE_UNAVAILABLE|ServiceUnavailable")
+_SAYS_WHO = re.compile(r"\b40[13]\b|unauthori[sz]ed|forbidden", re.IGNORECASE)
+_CHECK = re.compile(r"(?:check|assert|ensure|require|must|enforce|verify|guard)(?=[A-Z_])")
 _MAX_HOPS = 4
 _GUARD_HOPS = 6  # a guard is there to ask, so that what it finds far away still means the caller
 
@@ -116,10 +121,14 @@ def _excepted(reacher: Reacher, guard: Site) -> tuple[str, ...]:
 def _guarded(reacher: Reacher, guard: Site) -> _Seen:
     """What a guard tells; most stand in front of many endpoints."""
     seen = _Seen()
+    if known := path_secret(reacher.symbols, guard) if guard.node.type in _PATHS else "":
+        return _Seen(f"a secret in its path ({known})")
     name, reach = _short(guard), reacher.reach(guard)
     if _LETS_PASS.search(text_of(guard.node)) or _FORGERY.search(text_of(_root(guard))[-40:]):
         return seen
     if any(lets_nobody_pass(body.node) for body in reacher.reach(guard, 1).bodies if body.node.type in LOCAL):
+        return seen
+    if any(reacher.says(body, _closes_for_all) for body in reacher.reach(guard, 1).bodies):
         return seen
     if found := asked(reacher, guard, _GUARD_HOPS):
         library = not any(body.node.type in LOCAL for body in reach.bodies)
@@ -133,6 +142,11 @@ def _guarded(reacher: Reacher, guard: Site) -> _Seen:
     elif found is None:
         _by_name(reacher, reacher.symbols.resolve(guard.path, _root(guard)), name, reach.bodies, seen)
     return seen
+
+
+def _closes_for_all(text: str) -> bool:
+    """Whether code turns everybody away while a server is closed, but for those who may work on it."""
+    return bool(_CLOSED.search(text)) and not _SAYS_WHO.search(text)
 
 
 def _turns_away(reacher: Reacher, guard: Site) -> str:
@@ -156,6 +170,8 @@ def _look_at_handler(reacher: Reacher, handler: Site, seen: _Seen) -> None:
         seen.sure = seen.sure or "refuses requests without a session"
     elif any(reacher.says(body, wants_credential) for body in bodies):
         seen.sure = seen.sure or "refuses requests without a credential"
+    elif checked := next((body for body in bodies if _checks(reacher, body)), None):
+        seen.sure = seen.sure or f"{_short(checked)} refuses requests without a session"
     elif reacher.says(handler, hands_credential_on):
         seen.sure = seen.sure or "hands the caller's token to a library that decides"
     for call in () if seen.sure else _calls(reacher, handler):
@@ -163,6 +179,12 @@ def _look_at_handler(reacher: Reacher, handler: Site, seen: _Seen) -> None:
             seen.named = seen.named or f"asks {call.name}"[:60]
         elif call.node.type != "new_expression":
             _by_name(reacher, call.target, call.last, _bodies(reacher, call), seen)
+
+
+def _checks(reacher: Reacher, body: Site) -> bool:
+    """Whether a function that is called far away is there to turn away: `checkUserCanEdit(req)` throws for nobody."""
+    named = body.node.type in LOCAL and _CHECK.match(_short(body)) is not None
+    return named and reacher.says(body, refuses_without_session)
 
 
 def _calls(reacher: Reacher, handler: Site) -> list[Call]:

@@ -40,7 +40,7 @@ _WHOLE = re.compile(
 _CORS_WORDS = ("cors", "Cors", "CORS", "Allow-Origin")
 _SETTINGS = re.compile(r"(?:^|/)(?:next\.config\.[cm]?[jt]s|(?:src/)?(?:middleware|proxy)\.[jt]s)$")
 _OF_SERVER = {"NestJS", "Fastify", "FastAPI", "Flask", "Django", "GraphQL"}
-_HOSTED = {"tRPC", "GraphQL"}
+_HOSTED = {"tRPC", "oRPC", "GraphQL"}
 _RECORDS = re.compile(
     r"audit|activity_?log|log_?(?:activity|event|action)|record_?(?:event|activity|action|audit)|security_?event",
     re.IGNORECASE,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import FUNCTIONS, arguments_of, property_of, unwrap
+from auditor.facts.graphql_groups import ROOTS
 from auditor.facts.symbols import External, Missing, Site
 from auditor.facts.syntax import text_of
 
@@ -15,11 +16,10 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node
 
+    from auditor.facts.graphql_groups import Group
     from auditor.facts.symbols import Symbols
 
-TYPES = ("Query", "Mutation", "Subscription")
-_NAMED = re.compile(r"\b(?:Query|Mutation|Subscription)\b\s*[:,}=]|[\"'](?:Query|Mutation|Subscription)[\"']\s*:")
-_TYPED = re.compile(r"\b(Query|Mutation|Subscription)Resolvers\s*(?:\[\s*[\"'](\w+)[\"']\s*\])?")
+Groups = dict[str, list["Group"]]
 _CLIENT = re.compile(r"[\"'](?:@apollo/client|urql|@urql/|apollo-client|react-apollo|@apollo/client/)")
 _MOCKS = re.compile(r"addMocksToSchema|MockedProvider|typePolicies|cacheRedirects|cacheResolvers")
 _MAX_DEPTH = 6
@@ -27,7 +27,10 @@ _MAX_DEPTH = 6
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a root type: `where` is the node whose line is reported, `gateway` what the declaration demands."""
+    """One field of a root type: `where` is the node whose line is reported, `gateway` what the declaration demands.
+
+    `gives` is the name of its type where code says so, empty for a field that takes arguments.
+    """
 
     type: str
     name: str
@@ -35,17 +38,30 @@ class Field:
     resolver: Site
     guards: tuple[Site, ...] = ()
     gateway: str = ""
+    gives: str = ""
 
 
-def mapped_fields(symbols: Symbols) -> Iterator[Field]:
-    """The fields of every object that names a root type, and of what is merged into it."""
+def mapped_fields(symbols: Symbols, groups: Groups) -> Iterator[Field]:
+    """The fields of every object that names a root type or one that groups, and of what is merged into it."""
+    names = (*ROOTS, *groups)
+    either = "|".join(names)
+    named = re.compile(rf"\b(?:{either})\b\s*[:,}}=]|[\"'](?:{either})[\"']\s*:")
     for path, language in symbols.code.files.items():
         text = symbols.code.text(path) if language != "python" else ""
-        if not _NAMED.search(text) or _CLIENT.search(text) or _MOCKS.search(text) or path.endswith(".d.ts"):
+        if not named.search(text) or _CLIENT.search(text) or _MOCKS.search(text) or path.endswith(".d.ts"):
             continue
         for holder in symbols.code.nodes(path, "object"):
             if not _is_rule(holder):
-                yield from _of_object(symbols, Site(path, holder))
+                for found in _of_object(symbols, Site(path, holder), names):
+                    yield from placed(found, groups)
+
+
+def placed(field: Field, groups: Groups) -> Iterator[Field]:
+    """A field of a root type as it is; one of a type that groups at each place where the type is reached."""
+    if field.type in ROOTS:
+        yield field
+    for group in groups.get(field.type, ()):
+        yield replace(field, type=group.root, name=group.path(field.name))
 
 
 def _is_rule(holder: Node) -> bool:
@@ -55,8 +71,8 @@ def _is_rule(holder: Node) -> bool:
     return name in {"shield", "permissions", "composeResolvers", "applyMiddleware"}
 
 
-def _of_object(symbols: Symbols, holder: Site) -> Iterator[Field]:
-    for name in TYPES:
+def _of_object(symbols: Symbols, holder: Site, names: tuple[str, ...]) -> Iterator[Field]:
+    for name in names:
         value = property_of(holder.node, name)
         if value is not None and value.type != "method_definition":
             yield from _fields(symbols, name, Site(holder.path, value), _MAX_DEPTH)
@@ -111,17 +127,18 @@ def _callable(symbols: Symbols, site: Site) -> bool:
     return isinstance(target, External | Missing)
 
 
-def typed_fields(symbols: Symbols) -> Iterator[Field]:
+def typed_fields(symbols: Symbols, groups: Groups) -> Iterator[Field]:
     """`export const user: QueryResolvers["user"] = …`, and `const Query: QueryResolvers = { … }`."""
+    typed = re.compile(rf"\b({'|'.join((*ROOTS, *groups))})Resolvers\s*(?:\[\s*[\"'](\w+)[\"']\s*\])?")
     for path, language in symbols.code.files.items():
-        if language in {"python", "javascript"} or not _TYPED.search(symbols.code.text(path)):
+        if language in {"python", "javascript"} or not typed.search(symbols.code.text(path)):
             continue
         for declarator in symbols.code.nodes(path, "variable_declarator"):
-            match = _TYPED.search(text_of(declarator.child_by_field_name("type")))
+            match = typed.search(text_of(declarator.child_by_field_name("type")))
             value = declarator.child_by_field_name("value")
             if match is None or value is None:
                 continue
-            if match[2]:
-                yield Field(match[1], match[2], Site(path, declarator), Site(path, unwrap(value)))
-            else:
-                yield from _fields(symbols, match[1], Site(path, unwrap(value)), _MAX_DEPTH)
+            held = Site(path, unwrap(value))
+            single = [Field(match[1], match[2], Site(path, declarator), held)] if match[2] else None
+            for found in single if single is not None else _fields(symbols, match[1], held, _MAX_DEPTH):
+                yield from placed(found, groups)

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import arguments_of, property_of, unwrap
-from auditor.facts.graphql_maps import TYPES
+from auditor.facts.graphql_groups import ROOTS
 from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import text_of
 
@@ -39,7 +39,7 @@ def _of_call(symbols: Symbols, call: Site) -> Iterator[tuple[tuple[str, str], tu
         fallback = property_of(given[1], "fallbackRule")
         if fallback is not None:
             yield ("*", "*"), _rule(Site(call.path, fallback))
-    for kind in TYPES if isinstance(held, Site) else ():
+    for kind in ROOTS if isinstance(held, Site) else ():
         inner = symbols.member(held, kind) if isinstance(held, Site) else None
         if isinstance(inner, Site) and inner.node.type == "object":
             yield from _fields(kind, inner)

@@ -1,4 +1,4 @@
-"""HTTP handlers that only host tRPC or GraphQL: what they host stands in the inventory in their stead."""
+"""HTTP handlers that only host tRPC, oRPC or GraphQL: what they host stands in the inventory in their stead."""
 
 from __future__ import annotations
 
@@ -24,13 +24,16 @@ _HOSTS = {
         r"@trpc/server(?:/[\w/-]+)?: .*(?:Handler|Middleware|Server|Plugin)\w*(?:\(\))?$|@hono/trpc-server: "
         r"|trpc-(?:to-)?openapi: |trpc-swagger: "
     ),
+    "oRPC": re.compile(
+        r"@orpc/(?:server|openapi)(?:/[\w/-]+)?: (?:RPC|OpenAPI|ORPC)Handler(?:\(\))?(?:\.\w+)?$|@orpc/server/next: "
+    ),
     "GraphQL": re.compile(
         r"(?:graphql-yoga|@graphql-yoga/[\w-]+): |@as-integrations/[\w-]+: |@apollo/server(?:/[\w/-]+)?: "
         r"|apollo-server[\w-]*: |express-graphql: |graphql-http(?:/[\w/-]+)?: |@hono/graphql-server: |graphql-helix: "
         r"|@redwoodjs/graphql-server: "
     ),
 }
-_MENTIONS = ("trpc", "graphql", "yoga", "apollo")
+_MENTIONS = ("rpc", "openapi", "graphql", "yoga", "apollo")
 _DENIES = re.compile(
     r"\bthrow\b[^;]{0,200}(?:unauth|\b401\b|AuthenticationError|not (?:logged|signed) in)", re.IGNORECASE
 )

@@ -24,9 +24,10 @@ from auditor.facts.routes_controllers import find_controllers
 from auditor.facts.routes_edge import find_edge
 from auditor.facts.routes_fastify import find_fastify
 from auditor.facts.routes_files import find_by_files
-from auditor.facts.routes_graphql import find_graphql
+from auditor.facts.routes_graphql import find_graphql, without_copies
 from auditor.facts.routes_nest import find_nest
 from auditor.facts.routes_next import find_next
+from auditor.facts.routes_orpc import find_orpc
 from auditor.facts.routes_trpc import find_trpc
 from auditor.facts.specifiers import read_specifiers
 from auditor.facts.symbols import Symbols
@@ -142,13 +143,14 @@ def find_endpoints(
     listed = Listed(code, _placed((*mounted, *edge), units))
     listed.extend(find_next(symbols, routers.roots, routed, units))
     hosted = Listed(code)
-    for found in (find_fastify, find_nest, find_trpc):
+    for found in (find_fastify, find_nest, find_trpc, find_orpc):
         hosted.extend(_placed(found(symbols), units))
     hosted.extend(_placed(find_graphql(symbols, paths, text), units))
     listed.extend(_placed(find_controllers(symbols), units))
     listed.extend(_placed(find_by_files(symbols, paths, text), units))
     listed = Listed(code, with_hosted(Reacher(symbols), listed, hosted))
     listed.extend(find_python(code, paths, text, units))
+    listed = Listed(code, without_copies(listed))
     listed.sort(key=lambda e: (e.unit, e.path, e.method, e.where.path, e.where.line))
     unlisted = unlisted_servers(paths, text)
     given = Given(tuple(paths), units, text)

@@ -51,7 +51,7 @@ def rate_limit(reacher: Reacher, endpoint: Endpoint) -> Control:
 def limited_itself(reacher: Reacher, endpoint: Endpoint) -> bool:
     """Whether the endpoint counts its own callers, and not only as one of all that an application answers."""
     own = tuple(guard for guard in endpoint.guards if guard.path == endpoint.where.path)
-    guards = own if endpoint.framework == "tRPC" else ()
+    guards = own if endpoint.framework in {"tRPC", "oRPC"} else ()
     return rate_limit(reacher, replace(endpoint, guards=guards, middleware=())).presence is Presence.PRESENT
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.py_bindings import decorators
 from auditor.facts.py_fastapi import injected_guards
+from auditor.facts.py_graphql_callers import asks_context, is_about_callers, of_wrapper
 from auditor.facts.py_reach import names_of
 from auditor.facts.py_refusals import given_back
 from auditor.facts.py_signs import (
@@ -43,13 +44,15 @@ def python_authentication(reacher: Reacher, endpoint: Endpoint) -> Control:
     doubt = ""
     for guard in endpoint.guards:
         found = _of_guard(reacher, names, endpoint, guard)
+        if found.presence is not Presence.PRESENT and endpoint.framework == "GraphQL":
+            found = of_wrapper(reacher, names, guard, _short(text_of(guard.node))) or found
         if found.presence is Presence.PRESENT:
             return found
         doubt = doubt or (found.shows if found.presence is Presence.UNRESOLVED else "")
     handler = endpoint.handler
     if handler is None:
         return Control(Presence.UNRESOLVED, endpoint.lost)
-    if handler.node.type == "function_definition" and (sign := _in_handler(reacher, names, handler)):
+    if handler.node.type == "function_definition" and (sign := _in_handler(reacher, names, endpoint, handler)):
         return Control(Presence.PRESENT, sign)
     return Control(Presence.UNRESOLVED, doubt) if doubt else Control(Presence.ABSENT)
 
@@ -195,6 +198,7 @@ def _of_class(reacher: Reacher, names: PyNames, endpoint: Endpoint, owner: Site,
     permission = names.member(owner, "has_permission")
     if isinstance(permission, Site) and permission.node.type == "function_definition":
         opens = CONSTANT.search(text_of(permission.node)) is not None
+        opens = opens or (endpoint.framework == "GraphQL" and not is_about_callers(reacher, permission))
         return Control(Presence.ABSENT) if opens else Control(Presence.PRESENT, f"{name} (decides who may)")
     for method in _methods(names, owner):
         if (
@@ -253,8 +257,10 @@ def _asks(reacher: Reacher, names: PyNames, function: Site, name: str) -> Contro
     return Control(Presence.ABSENT)
 
 
-def _in_handler(reacher: Reacher, names: PyNames, handler: Site) -> str:
+def _in_handler(reacher: Reacher, names: PyNames, endpoint: Endpoint, handler: Site) -> str:
     """What the handler itself does about strangers, or the functions that it calls."""
+    if endpoint.framework == "GraphQL":
+        return asks_context(reacher, handler) or refused(reacher, handler) or by_library(reacher, names, handler)
     if BRANCHES.search(reacher.text(handler)):
         return "asks whether the caller is signed in"
     return refused(reacher, handler) or by_library(reacher, names, handler) or _handed_on(reacher, names, handler)

@@ -9,6 +9,8 @@ from auditor.facts.py_connexion import find_connexion
 from auditor.facts.py_django import find_django
 from auditor.facts.py_fastapi import find_fastapi
 from auditor.facts.py_flask import find_flask
+from auditor.facts.py_graphql import find_python_graphql
+from auditor.facts.py_graphql_hosts import hosts_graphql
 from auditor.facts.py_names import PyNames
 from auditor.facts.units import unit_of
 
@@ -23,10 +25,14 @@ if TYPE_CHECKING:
 def find_python(
     code: Files, paths: Iterable[str], text: Callable[[str], str | None], units: tuple[UnitFacts, ...]
 ) -> Iterator[Endpoint]:
-    """All endpoints of FastAPI, Flask, Connexion and Django."""
+    """All endpoints of FastAPI, Flask, Connexion and Django, and the fields of GraphQL in the stead of its hosts."""
     names = PyNames(code)
     if not names.paths():
         return
-    for found in (find_fastapi(names), find_flask(names), find_django(names), find_connexion(names, paths, text)):
-        for endpoint in found:
-            yield replace(endpoint, unit=unit_of(endpoint.where.path, units))
+    finders = (find_fastapi(names), find_flask(names), find_django(names), find_connexion(names, paths, text))
+    listed = [endpoint for found in finders for endpoint in found]
+    hosts = [endpoint for endpoint in listed if hosts_graphql(names, endpoint)]
+    fields = find_python_graphql(names, paths, text, hosts)
+    kept = [each for each in listed if each not in hosts] if fields else listed
+    for endpoint in (*kept, *fields):
+        yield replace(endpoint, unit=unit_of(endpoint.where.path, units))

@@ -6,6 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from auditor.facts.py_bindings import arguments, decorators, innermost_class, keyword, node_of, positional
+from auditor.facts.py_graphql_hosts import APPLICATION
+from auditor.facts.py_path_secrets import path_secret_of
 from auditor.facts.py_routes import Mount, Route, Router, flattened, only_at_home, router_of
 from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import nodes, text_of
@@ -55,13 +57,28 @@ def _router(names: PyNames, call: Site) -> Router | None:
     dotted = names.dotted(made).removesuffix("()")
     own: list[Site] = []
     if not dotted and isinstance(made, Site):
-        dotted = next((found for base in names.bases(made) if _is_router(found := names.dotted(base))), "")
+        dotted = next((found for base in names.bases(made) if _is_served(found := names.dotted(base))), "")
         own = list(_handed_up(names, made)) if dotted else []
+    if APPLICATION.match(dotted):
+        return _of_graphql(names, call)
     if not _is_router(dotted):
         return None
     prefix = next((text for each in (call, *own) if (text := _prefix(names, each))), "")
     guards = [guard for each in (*own, call) for guard in _dependencies(names, each)]
     return Router(prefix, guards, is_app=dotted.endswith("FastAPI"))
+
+
+def _of_graphql(names: PyNames, call: Site) -> Router:
+    """An application of GraphQL that is mounted as a router is; what gives its context may ask who calls."""
+    getter = keyword(call.node, "context_getter") or keyword(call.node, "context_value")
+    context = [Site(call.path, getter)] if getter is not None else []
+    path = names.text_value(call.path, keyword(call.node, "path")) or ""
+    route = Route(("GET", "POST"), path, call, call)
+    return Router(_prefix(names, call), [*_dependencies(names, call), *context], [route])
+
+
+def _is_served(dotted: str) -> bool:
+    return _is_router(dotted) or bool(APPLICATION.match(dotted))
 
 
 def _prefix(names: PyNames, call: Site) -> str:
@@ -84,7 +101,10 @@ def _is_router(dotted: str) -> bool:
 def _dependencies(names: PyNames, call: Site) -> list[Site]:
     """What `dependencies=[Depends(f)]` lists."""
     found = []
-    for each in names.items(call.path, keyword(call.node, "dependencies")):
+    listed = keyword(call.node, "dependencies")
+    if listed is not None and listed.type == "conditional_expression":  # `[Depends(f)] if settings.AUTH else []`
+        listed = listed.named_children[0]
+    for each in names.items(call.path, listed):
         inner = names.resolve(each.path, each.node)
         if isinstance(inner, Site):
             found += list(_injected(inner))
@@ -141,7 +161,8 @@ def _mounts(names: PyNames, call: Site, routers: dict[Key, Router]) -> Iterator[
     guards = tuple(_dependencies(names, call))
     for found in _meanings(names, call.path, what):
         if (key := router_of(names, found, routers)) is not None:
-            yield Mount(key, prefix, guards, gateway=only_at_home(call.node))
+            secret = path_secret_of(names, call.path, keyword(call.node, "prefix"))
+            yield Mount(key, prefix, guards, gateway=only_at_home(call.node) or secret)
 
 
 def _meanings(names: PyNames, path: str, what: Node | None) -> Iterator[Meaning | None]:
@@ -205,7 +226,8 @@ def _route(names: PyNames, function: Site, call: Site, last: str, written: list[
     around = written if through else written[1:]
     below = tuple(Site(call.path, each) for each in around if not _declares(each))
     guards = (*_dependencies(names, call), *below, *injected_guards(names, function))
-    return Route(methods, "{…}" if path is None else path, call, function, guards)
+    secret = path_secret_of(names, call.path, given[0] if given else keyword(call.node, "path"))
+    return Route(methods, "{…}" if path is None else path, call, function, guards, gateway=secret)
 
 
 def _declares(decorator: Node) -> bool:

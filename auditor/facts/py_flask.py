@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from auditor.facts.py_bindings import arguments, decorators, keyword, positional
+from auditor.facts.py_flask_prefixes import below, prefixes_around
 from auditor.facts.py_flask_views import METHODS, class_routes, decorator_guards, handler_classes, unwrapped
+from auditor.facts.py_path_secrets import path_secret_of
 from auditor.facts.py_routes import Mount, Route, Router, flattened, key_of, only_at_home, router_of
 from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import text_of
@@ -157,7 +160,7 @@ def _apply(names: PyNames, owner: Router, call: Site, last: str, routers: dict[K
     if last in _BEFORE:
         owner.guards += [Site(call.path, each) for each in given[:1]]
     elif last == "add_url_rule":
-        owner.routes += _rule(names, call)
+        owner.routes += _prefixed(names, call)
     elif _ADDS.match(last):
         owner.routes += _resource(names, call)
     else:
@@ -179,6 +182,15 @@ def _owner(names: PyNames, path: str, held: Node | None, routers: dict[Key, Rout
         return None
     apps = [router for router in routers.values() if router.is_app]
     return apps[0] if len(apps) == 1 else routers.setdefault((f"{path}#{text_of(held)}", 0), Router())
+
+
+def _prefixed(names: PyNames, call: Site) -> Iterator[Route]:
+    """A rule, once for each prefix that the block around it says."""
+    given = positional(call.node)
+    secret = path_secret_of(names, call.path, given[0] if given else keyword(call.node, "rule"))
+    for put in prefixes_around(names, call):
+        for each in _rule(names, call):
+            yield replace(each, path=below(put, each.path), gateway=secret)
 
 
 def _rule(names: PyNames, call: Site) -> Iterator[Route]:
@@ -249,7 +261,8 @@ def _read_route(names: PyNames, definition: Site, call: Site, last: str, routers
         owner.routes += class_routes(names, definition, path, call, (), ())
         return
     listed = (last.upper(),) if last != "route" else _listed(names, call) or ("GET",)
-    owner.routes.append(Route(listed, path, call, definition, tuple(decorator_guards(definition))))
+    secret = path_secret_of(names, call.path, given[0] if given else keyword(call.node, "rule"))
+    owner.routes.append(Route(listed, path, call, definition, tuple(decorator_guards(definition)), gateway=secret))
 
 
 def _listed(names: PyNames, call: Site) -> tuple[str, ...]:

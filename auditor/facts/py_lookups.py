@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from auditor.facts.audit_names import folded
 from auditor.facts.declared_tables import PYTHON, python_tables
 from auditor.facts.py_bindings import arguments, positional
+from auditor.facts.py_graphql_classes import CONTEXT
 from auditor.facts.py_queries import model_of, whole_query
 from auditor.facts.py_reach import names_of
 from auditor.facts.symbols import Site
@@ -54,6 +55,7 @@ _ANYBODY = re.compile(
 _REQUEST = re.compile(
     r"\brequest\.(?:args|json|form|GET|POST|data|values|query_params|get_json|match_info)|self\.kwargs"
 )
+_DECODES = re.compile(r"(?:\w+\.)*(?:\w*from_global_id\w*|int|UUID|decode_id)\(")
 _FOUND_BY = re.compile(r"slug|name|email|token|secret|handle|anchor|^(?:key|code|hash|type|with_for_update|options)$")
 _DETAIL = re.compile(r"<pk>|<\w*:?(?:id|uuid|slug)>$")
 _ITSELF = re.compile(r"^(?:get_queryset|get_object|filter_queryset|check_object_permissions|perform_\w+)$")
@@ -103,6 +105,9 @@ def _request_names(endpoint: Endpoint, handler: Site) -> set[str]:
     """The parameters and variables that hold something out of the request."""
     in_path = set(re.findall(r"[{<](?:\w+:)?(\w+)(?::\w+)?[}>]", endpoint.path))
     found = {each.name for each in arguments(handler.node) if each.name in in_path or each.name in {"pk", "id"}}
+    if endpoint.framework == "GraphQL":
+        found |= {each.name for each in arguments(handler.node) if each.name not in CONTEXT}
+        found |= set(_decoded(handler, found))
     for assignment in nodes("python", handler.node, "assignment"):
         left, right = assignment.child_by_field_name("left"), assignment.child_by_field_name("right")
         taken = (
@@ -113,9 +118,17 @@ def _request_names(endpoint: Endpoint, handler: Site) -> set[str]:
     return found
 
 
+def _decoded(handler: Site, taken: set[str]) -> Iterator[str]:
+    """The variables for what is inside an id: `_, pk = from_global_id(id)`."""
+    for assignment in nodes("python", handler.node, "assignment"):
+        left, right = assignment.child_by_field_name("left"), assignment.child_by_field_name("right")
+        decodes = _DECODES.match(text_of(right)) and taken & set(re.findall(r"\w+", text_of(right)))
+        yield from re.findall(r"\b[a-zA-Z]\w*", text_of(left)) if decodes else ()
+
+
 def _lookups(reacher: Reacher, endpoint: Endpoint, handler: Site, owned: dict[str, bool]) -> Iterator[Lookup]:
     """The rows of somebody that a read looks up, and those that a write changes."""
-    reads = endpoint.method in {"GET", "HEAD"}
+    reads = endpoint.method in {"GET", "HEAD", "QUERY"}
     for call in reacher.own(handler):
         model = model_of(call.node) if call.node.type == "call" else ""
         if not model or not owned.get(folded(model), False):

@@ -83,7 +83,7 @@ class Mount:
 
 
 def is_python(endpoint: Endpoint) -> bool:
-    return endpoint.framework in _FRAMEWORKS
+    return endpoint.framework in _FRAMEWORKS or endpoint.where.path.endswith(".py")
 
 
 def only_at_home(node: Node) -> str:
@@ -127,11 +127,13 @@ def _below(
 
 def endpoints_of(route: Route, prefix: str, guards: tuple[Site, ...]) -> Iterator[Endpoint]:
     at = route.handler or route.where
+    whole = route.path.startswith("!/")  # by which a project's own blueprints leave their prefix out
+    prefix, own = ("", route.path[1:]) if whole else (prefix, route.path)
     for method in route.methods:
         yield Endpoint(
             framework="",
             method=method,
-            path=join_paths(prefix, route.path),
+            path=join_paths(prefix, own),
             where=FileSpan(at.path, line_of(at.node)),
             handler=route.handler,
             guards=(*guards, *route.guards),

@@ -16,6 +16,7 @@ SURE = re.compile(
     r"|fastapi_users\..*current_user(?:\(\))?|fastapi_users\..*authenticator.*|fastapi_jwt_auth\..*required"
     r"|(?:fastapi_auth0|auth0_fastapi|fastapi_clerk_auth|fastapi_azure_auth|fastapi_keycloak|fastapi_permissions|fastapi_login"
     r"|supertokens_python|clerk_backend_api|propelauth_\w+|descope|firebase_admin)\b.*"
+    r"|graphql_jwt\.decorators\.\w+|strawberry_django\.(?:permissions|auth\.\w+)\.\w+|strawberry_django\.permissions\.\w+|gqlauth\..*(?:IsAuth|login)\w*"
     r"|starlette\.authentication\.requires|fief_client\..*)(?:\(\))?$"
 )
 # Functions that verify a credential and raise where it is no good.

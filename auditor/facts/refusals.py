@@ -25,7 +25,8 @@ _SPEAKS = re.compile(
 _HELD = (
     r"(?:(?:ctx|context|c)\.(?=req(?:uest)?\.))?"
     r"(?:(?:req|request|ctx|c|context|event|res|reply|locals)\.(?:(?:session|state|locals|var|raw|auth)(?:\(\))?\??\.)?"
-    r"(?:user\w{0,12}|session|auth|account|currentUser|admin|member|apiKey)|(?:req|request)\.session\??\.\w{1,30}"
+    r"(?:user\w{0,12}|session|auth|account|(?:current|remote|auth|authenticated|loggedIn|session|request)User|viewer|principal"
+    r"|admin|member|apiKey)|(?:req|request)\.session\??\.\w{1,30}"
     r"|(?:c|ctx|context)\.get\(\s*[\"'](?:user\w{0,20}|session|auth|account|jwtPayload|currentUser|claims|apiKey)[\"']\s*\))"
 )
 _NOBODY = re.compile(rf"!\s*{_HELD}")
@@ -33,6 +34,11 @@ _TESTED = re.compile(rf"(?:!\s*|\bif\s*\(\s*){_HELD}")
 _KEPT = re.compile(rf"\b(?:const|let|var)\s+(\w+)(?:\s*:[^=;\n]{{1,60}})?\s*=\s*{_HELD}(?!\w)")
 _TAKEN = re.compile(
     r"\b(?:const|let|var)\s*\{([^}]{1,80})\}\s*=\s*(?:(?:c|ctx|context)\.(?:var|state)|(?:(?:res|c|ctx|event|context)\.)?locals)\b"
+)
+# A resolver of GraphQL that takes its context, the third parameter, apart: `(_, args, { user }) => …`.
+_CONTEXT = re.compile(
+    r"^[^(]{0,60}\(\s*(?:[\w$]+|\{[^{}]*\})(?:\s*:[^,{}()]{1,60})?,\s*(?:[\w$]+|\{[^{}]*\})(?:\s*:[^,{}()]{1,60})?"
+    r",\s*\{([^{}]{1,160})\}"
 )
 _CREDENTIAL = re.compile(
     r"(?:\b(?:get|getHeader|header|headers|param)\s*\??\.?[(\[]\s*)[\"'`](?:authorization|[\w-]*(?:api-?key|token|secret)"
@@ -99,10 +105,19 @@ def wants_session(text: str) -> bool:
     names = {match[1] for match in _KEPT.finditer(text)}
     for match in _TAKEN.finditer(text):
         names |= set(re.findall(r"\b(?:user\w*|session|auth|account)\b", match[1]))
+    if _misses(text, _CONTEXT.findall(text)):
+        return True
     if not names:
         return False
     name = rf"(?:{'|'.join(map(re.escape, sorted(names)))})\b"
     return bool(re.search(rf"!\s*{name}|\bif\s*\(\s*{name}|\b{name}\s*[!=]==?\s*(?:null|undefined)", text))
+
+
+def _misses(text: str, contexts: list[str]) -> bool:
+    """Whether code asks for the absence of a caller whom its parameters take out of a context."""
+    names = {name for given in contexts for name in re.findall(r"\b(?:user\w*|\w+User|session|viewer)\b", given)}
+    name = rf"(?:{'|'.join(map(re.escape, sorted(names)))})\b"
+    return bool(names) and bool(re.search(rf"!\s*{name}(?!\.)|\b{name}\s*[!=]==?\s*(?:null|undefined)", text))
 
 
 def refuses_without_session(text: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from auditor.facts.bindings import arguments_of, unwrap
+from auditor.facts.bindings import FUNCTIONS, arguments_of, returned, unwrap
 from auditor.facts.symbols import Parameter, Site
 from auditor.facts.syntax import text_of
 
@@ -69,6 +69,9 @@ class Tables:
 
     def _elements(self, listed: Site, depth: int = 3) -> Iterator[_Row]:
         entries = _entries(listed.node)
+        if entries is None and depth and (nested := list(self._nested(listed, depth))):
+            yield from nested
+            return
         table = self.symbols.resolve(listed.path, listed.node if entries is None else entries)
         if not isinstance(table, Site) or depth == 0:
             return
@@ -79,6 +82,36 @@ class Tables:
                 key, value = pair.child_by_field_name("key"), pair.child_by_field_name("value")
                 if key is not None and value is not None:
                     yield Site(table.path, key), Site(table.path, value)
+
+    def _nested(self, listed: Site, depth: int) -> Iterator[_Row]:
+        """The elements of `domain.mounts()`, or of `domain.routes`, for each `domain` of the loop around."""
+        node = unwrap(listed.node)
+        called = node.child_by_field_name("function") if node.type == "call_expression" else node
+        held = (
+            called.child_by_field_name("object") if called is not None and called.type == "member_expression" else None
+        )
+        if called is None or held is None or held.type != "identifier":
+            return
+        outer = self.symbols.resolve(listed.path, held)
+        if not isinstance(outer, Parameter) or outer.key or not is_loop(outer.site.node):
+            return
+        for row in self._rows_of(outer.site):
+            whole = self._described(row) if isinstance(row, Site) else None
+            key = text_of(called.child_by_field_name("property"))
+            value = self.symbols.member(whole, key) if whole is not None else None
+            given = returned(value.node) if isinstance(value, Site) and value.node.type in FUNCTIONS else ()
+            for each in given if node.type == "call_expression" else ():
+                yield from self._elements(Site(value.path, each), depth - 1) if isinstance(value, Site) else ()
+            if isinstance(value, Site) and node.type != "call_expression":
+                yield from self._elements(value, depth - 1)
+
+    def _described(self, row: Site) -> Site | None:
+        """The object of a row, also inside a function that only types it: `defineDomain({ … })`."""
+        whole = self.symbols.resolve(row.path, row.node)
+        given = arguments_of(whole.node) if isinstance(whole, Site) and whole.node.type == "call_expression" else []
+        if isinstance(whole, Site) and len(given) == 1 and given[0].type == "object":
+            return Site(whole.path, given[0])
+        return whole if isinstance(whole, Site) else None
 
     def _listed(self, table: Site, depth: int) -> Iterator[_Row]:
         """The elements of `[a, ...others]`, and of `new Map([["/a", a]])`."""

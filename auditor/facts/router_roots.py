@@ -25,6 +25,7 @@ CHAINED = METHODS | {
     "route",
     "basePath",
     "openapi",
+    "openapiRoutes",
     "mount",
     "onError",
     "notFound",
@@ -237,8 +238,9 @@ class Roots:
         factory = self.symbols.resolve(path, held) if held is not None else None
         options = arguments_of(factory.node) if isinstance(factory, Site) else []
         setup = property_of(options[0], "initApp") if options and options[0].type == "object" else None
-        known = isinstance(factory, Site) and setup is not None
-        function = self.symbols.resolve(factory.path, setup) if known else None
+        if not isinstance(factory, Site) or setup is None:
+            return None
+        function = self.symbols.resolve(factory.path, setup)
         return Router(function, "Hono", parameter="0.") if isinstance(function, Site) else None
 
 

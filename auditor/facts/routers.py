@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import arguments_of, property_of, string_of, unwrap
 from auditor.facts.folder_routers import folder_routers, place_of_file
+from auditor.facts.openapi_routes import described_routes
+from auditor.facts.path_secrets import path_secret, written_path
 from auditor.facts.route_paths import UNKNOWN, paths_of, text_at
 from auditor.facts.router_events import Event, place_of
 from auditor.facts.router_helpers import (
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from auditor.facts.symbols import Symbols, Target
 
 _REGISTERS = re.compile(
-    r"\.\s*(?:get|post|put|patch|del|delete|all|use|on|route|register|openapi|mount|param)\s*(?:<[^()]{0,80}>)?\(|\]\([^()\n]*,"
+    r"\.\s*(?:get|post|put|patch|del|delete|all|use|on|route|register|openapi|openapiRoutes|mount|param)\s*(?:<[^()]{0,80}>)?\(|\]\([^()\n]*,"
 )
 _MAKES = re.compile(
     r"""\b(?:from|require\(|import\(?)\s*["'`](?:\w+:|https?://[^"'`]*/)?@?(?:express|hono|koa|next-connect)\b"""
@@ -145,16 +147,17 @@ class Routers:
             self._mount(router, at, given)
         elif name == "openapi" and len(given) > 1:
             self._openapi(router, at, given)
+        elif name == "openapiRoutes":
+            for each in described_routes(self.symbols, given[0]):
+                self._openapi(router, at, [each.route, each.handler], each.before)
         elif name == "param" and len(given) > 1:
             names = paths_of(self.symbols, given[0])
             for path in names:
                 self._add(router, Event("param", at, path, handlers=self._handlers(given[1:])))
-        elif name == "on" and len(given) > 2:  # noqa: PLR2004 - methods, path, handler
-            methods = tuple(re.findall(r"[A-Z]+", text_of(given[0].node).upper()))
-            self._route(router, methods, at, given[1:], None)
-        elif name == "register" and len(given) > 2:  # noqa: PLR2004 - path, methods, handler
-            methods = tuple(re.findall(r"[A-Z]+", text_of(given[1].node).upper()))
-            self._route(router, methods, at, [given[0], *given[2:]], None)
+        elif name in {"on", "register"} and len(given) > 2:  # noqa: PLR2004 - `on(methods, path, …)`, or path first
+            place = 0 if name == "on" else 1
+            methods = tuple(re.findall(r"[A-Z]+", text_of(given[place].node).upper()))
+            self._route(router, methods, at, [*given[:place], *given[place + 1 :]], None)
         elif name in METHODS:
             self._route(router, _verbs(name), at, given, chained)
 
@@ -167,15 +170,21 @@ class Routers:
         rest = given[1:] if paths else given
         if not paths and chained is not None:
             paths = paths_of(self.symbols, Site(at.path, chained))
+        handlers = (*self._secret(given[0]), *self._handlers(rest)) if paths else self._handlers(rest)
         for path in paths or [""]:
             where = path_of(router.base, path)
-            self._add(router, Event("route", at, where, methods, self._handlers(rest), chained=chained is not None))
+            self._add(router, Event("route", at, where, methods, handlers, chained=chained is not None))
+
+    def _secret(self, path: Site) -> tuple[Site, ...]:
+        """A path with a secret in it stands before what it leads to, as a guard does."""
+        written = written_path(self.symbols, path)
+        return (written,) if written is not None and path_secret(self.symbols, written) else ()
 
     def _use(self, router: Router, at: At, given: list[Site]) -> None:
         paths = paths_of(self.symbols, given[0])
         handlers = self._handlers(given[1:] if paths else given)
         for path in paths or ["*"]:
-            guards: list[Site] = []
+            guards: list[Site] = [*self._secret(given[0])] if paths else []
             for each_site in handlers:
                 place, site = self._placed(each_site, path_of(router.base, path if paths else None))
                 inner = self.roots.locate(site.path, site.node)
@@ -208,9 +217,10 @@ class Routers:
         held = node.child_by_field_name("object") if is_fetch else node
         inner = self.roots.locate(given[1].path, held) if held is not None else None
         for path in paths_of(self.symbols, given[0]) or [""] if inner is not None else ():
-            self._add(router, Event("mount", at, path_of(router.base, path), router=inner))
+            before = self._secret(given[0])
+            self._add(router, Event("mount", at, path_of(router.base, path), handlers=before, router=inner))
 
-    def _openapi(self, router: Router, at: At, given: list[Site]) -> None:
+    def _openapi(self, router: Router, at: At, given: list[Site], first: tuple[Site, ...] = ()) -> None:
         """`app.openapi(createRoute({ method, path, request, middleware }), handler)`."""
         declared = self._declarations(given[0])
         if not declared:
@@ -221,7 +231,7 @@ class Routers:
         place = re.sub(r"\{(\w+)\}", r":\1", place or "*")
         before = self._handlers([middleware]) if middleware is not None else ()
         event = Event("route", at, path_of(router.base, place), ((methods or "all").upper(),), declared=declared[-1])
-        self._add(router, replace(event, handlers=(*before, *self._handlers(given[1:2]))))
+        self._add(router, replace(event, handlers=(*first, *before, *self._handlers(given[1:2]))))
 
     def _declarations(self, site: Site, depth: int = _MAX_NESTED) -> list[Site]:
         """The objects that declare a route, the nearest first: `{ ...listNotes, middleware: [requireUser] }`."""

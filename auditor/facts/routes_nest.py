@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from auditor.facts.bindings import arguments_of, property_of, string_of
 from auditor.facts.decorators import expanded, methods_of, of_class
 from auditor.facts.endpoints import Endpoint, join_paths
+from auditor.facts.nest_groups import field_name, openings, resolved_fields, target_of
 from auditor.facts.nest_guards import guards_of, has_pipe, is_public, read_application, schemas_of
 from auditor.facts.nest_middleware import read_middleware
 from auditor.facts.route_paths import paths_of
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
     from auditor.facts.decorators import Decorator
+    from auditor.facts.nest_groups import Openings
     from auditor.facts.nest_guards import Application, Guard
     from auditor.facts.nest_middleware import Middleware
     from auditor.facts.symbols import Symbols
@@ -48,17 +50,35 @@ class _Holder:
     middleware: list[Middleware]
 
 
-def find_nest(symbols: Symbols) -> Iterator[Endpoint]:
+def find_nest(symbols: Symbols) -> list[Endpoint]:
     """Every route of every controller, and every query and mutation of every resolver class."""
     paths = [p for p, language in symbols.code.files.items() if language not in {"python", "javascript"}]
     paths = [p for p in paths if re.search(r"@(?:Controller|\w*Controller|Resolver)\s*\(", symbols.code.text(p))]
     paths = [p for p in paths if not controllers_of_others(symbols.code.text(p))]
     if not any(_ASKED.search(symbols.code.text(path)) for path in paths):
-        return
+        return []
     whole = read_application(symbols), read_middleware(symbols)
-    for path in paths:
-        for node in symbols.code.nodes(path, "class_declaration"):
-            yield from _of_class(symbols, whole, path, node)
+    classes = [(path, node) for path in paths for node in symbols.code.nodes(path, "class_declaration")]
+    groups = openings(symbols, classes)
+    found = [each for path, node in classes for each in _of_class(symbols, whole, path, node)]
+    inner = [each for path, node in classes for each in _grouped(symbols, whole, (path, node), groups)]
+    opening = {each.path.rsplit(".", 1)[0] for each in inner}
+    return [*(each for each in found if each.path not in opening), *(e for e in inner if e.path not in opening)]
+
+
+def _grouped(
+    symbols: Symbols, whole: tuple[Application, list[Middleware]], at: tuple[str, Node], groups: Openings
+) -> Iterator[Endpoint]:
+    """The fields of a type that only groups them, behind what stands before the field that opens the way."""
+    path, node = at
+    decorators = expanded(symbols, of_class(path, node))
+    name = text_of(node.child_by_field_name("name"))
+    for group in groups.get(target_of(decorators), ()):
+        holder = _Holder(path, name, [*group.decorators, *decorators], [""], *whole)
+        for method, own in methods_of(path, node):
+            for field in resolved_fields(own, method):
+                what = "GraphQL", group.root.upper(), f"{group.root}.{group.name}.{field}"
+                yield _endpoint(symbols, holder, method, expanded(symbols, own), what)
 
 
 def _of_class(
@@ -116,17 +136,9 @@ def _routes(symbols: Symbols, holder: _Holder, method: Node, own: list[Decorator
 def _fields(symbols: Symbols, holder: _Holder, method: Node, own: list[Decorator]) -> Iterator[Endpoint]:
     for name, site in own:
         if name in _FIELDS and site.node.type == "call_expression":
-            field = _field_name(site.node) or text_of(method.child_by_field_name("name"))
+            field = field_name(site.node) or text_of(method.child_by_field_name("name"))
             found = _endpoint(symbols, holder, method, own, ("GraphQL", name.upper(), f"{_FIELDS[name]}.{field}"))
             yield found
-
-
-def _field_name(decorator: Node) -> str:
-    for given in arguments_of(decorator):
-        named = property_of(given, "name") if given.type == "object" else given
-        if (text := string_of(named)) is not None:
-            return text
-    return ""
 
 
 def _endpoint(

@@ -29,7 +29,7 @@ _FRAMEWORKS = {
     "@tanstack/react-start": "TanStack Start", "@solidjs/start": "SolidStart", "@feathersjs/feathers": "Feathers",
     "moleculer": "Moleculer", "h3": "h3", "polka": "Polka", "starlette": "Starlette", "aiohttp": "aiohttp",
     "tornado": "Tornado", "sanic": "Sanic", "litestar": "Litestar", "falcon": "Falcon", "bottle": "Bottle",
-    "quart": "Quart", "strawberry-graphql": "Strawberry", "graphene": "Graphene",
+    "quart": "Quart",
 }  # fmt: skip
 # What a lockfile-like list of requirements names beside a framework that is read: its base, or a client of HTTP.
 _PARTS = {"starlette", "aiohttp", "tornado"}

@@ -53,7 +53,7 @@ _ONCE = re.compile(
 )
 # Whoever calls it is sent to pay himself: guests are often meant to.
 _CHECKOUT = re.compile(r"\bcheckout\.(?:sessions|Session)\.create$", re.IGNORECASE)
-_OPERATIONS = {"tRPC", "GraphQL", "Apollo", "Pothos", "Yoga"}
+_OPERATIONS = {"tRPC", "oRPC", "GraphQL", "Apollo", "Pothos", "Yoga"}
 # What changes nothing but the answer itself.
 _HARMLESS = re.compile(
     r"^(?:console|JSON|Math|Date|String|Number|Object|Array|Boolean|Promise|Map|Set|URL|URLSearchParams|NextResponse|Response"
