@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from auditor.facts.py_bindings import arguments, decorators, keyword, positional
-from auditor.facts.py_flask_views import METHODS, class_routes, decorator_guards, handler_classes, unwrapped
+from auditor.facts.py_flask_views import METHODS, class_routes, decorator_guards, handler_classes, in_turn, unwrapped
 from auditor.facts.py_routes import Mount, Route, Router, flattened, key_of, only_at_home, router_of
 from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import text_of
@@ -115,7 +115,7 @@ def _through_helper(names: PyNames, call: Site, routers: dict[Key, Router]) -> N
     for each in listed if owner is not None else ():
         path = path_value(names, each.path, each.node)
         if owner is not None and path is not None and path.startswith("/"):
-            owner.routes += _answered(names, call, path, view)
+            owner.routes += _answered(names, call, path, Site(call.path, view))
 
 
 def path_value(names: PyNames, path: str, node: Node | None) -> str | None:
@@ -184,10 +184,12 @@ def _owner(names: PyNames, path: str, held: Node | None, routers: dict[Key, Rout
 def _rule(names: PyNames, call: Site) -> Iterator[Route]:
     """`add_url_rule("/x", view_func=f)` and `view_func=View.as_view("x")`."""
     given = positional(call.node)
-    path = path_value(names, call.path, given[0] if given else keyword(call.node, "rule"))
+    rule = given[0] if given else keyword(call.node, "rule")
     view = keyword(call.node, "view_func") or next(iter(given[2:]), None)
-    if view is not None and (path is not None or not _is_parameter(view)):
-        yield from _answered(names, call, path or "{…}", view)
+    for row in in_turn(names, call.path, [each for each in (rule, view) if each is not None]) if view else ():
+        path = path_value(names, row[0].path, row[0].node) if rule is not None else None
+        if path is not None or not _is_parameter(row[-1].node):
+            yield from _answered(names, call, path or "{…}", row[-1])
 
 
 def _is_parameter(view: Node) -> bool:
@@ -198,11 +200,11 @@ def _is_parameter(view: Node) -> bool:
     return current is not None and text_of(view) in [argument.name for argument in arguments(current)]
 
 
-def _answered(names: PyNames, call: Site, path: str, view: Node) -> Iterator[Route]:
+def _answered(names: PyNames, call: Site, path: str, view: Site) -> Iterator[Route]:
     listed = _listed(names, call)
-    found, guards = unwrapped(names, Site(call.path, view))
+    found, guards = unwrapped(names, view)
     if found is None:
-        yield Route(listed or ("GET",), path, call, lost=text_of(view)[:60])
+        yield Route(listed or ("GET",), path, call, lost=text_of(view.node)[:60])
     elif found.node.type == "class_definition":
         answered = list(class_routes(names, found, path, call, guards, listed))
         yield from answered or handler_classes(names, found, path, call, listed)
@@ -211,14 +213,14 @@ def _answered(names: PyNames, call: Site, path: str, view: Node) -> Iterator[Rou
 
 
 def _resource(names: PyNames, call: Site) -> Iterator[Route]:
-    given = positional(call.node)
-    found = names.resolve(call.path, given[0]) if given else None
-    for each in given[1:]:
-        path = path_value(names, call.path, each) or "{…}"
-        if isinstance(found, Site) and found.node.type == "class_definition":
-            yield from class_routes(names, found, path, call, (), ())
-        else:
-            yield Route(("ALL",), path, call, lost=text_of(given[0]))
+    for given in in_turn(names, call.path, positional(call.node)):
+        found = names.resolve(given[0].path, given[0].node) if given else None
+        for each in given[1:]:
+            path = path_value(names, each.path, each.node) or "{…}"
+            if isinstance(found, Site) and found.node.type == "class_definition":
+                yield from class_routes(names, found, path, call, (), ())
+            else:
+                yield Route(("ALL",), path, call, lost=text_of(given[0].node))
 
 
 def _read_decorators(names: PyNames, definition: Site, routers: dict[Key, Router]) -> None:
