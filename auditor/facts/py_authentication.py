@@ -19,6 +19,7 @@ from auditor.facts.py_signs import (
     OPTIONAL,
     SAFE,
     SCHEME,
+    SIGNED_IN_ALREADY,
     SURE,
 )
 from auditor.facts.py_verifies import by_library, is_abstract, is_verifying, refused, refusing, tolerant, verified
@@ -255,7 +256,7 @@ def _asks(reacher: Reacher, names: PyNames, function: Site, name: str) -> Contro
 
 def _in_handler(reacher: Reacher, names: PyNames, handler: Site) -> str:
     """What the handler itself does about strangers, or the functions that it calls."""
-    if BRANCHES.search(reacher.text(handler)):
+    if BRANCHES.search(SIGNED_IN_ALREADY.sub(" ", reacher.text(handler))):
         return "asks whether the caller is signed in"
     return refused(reacher, handler) or by_library(reacher, names, handler) or _handed_on(reacher, names, handler)
 

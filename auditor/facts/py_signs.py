@@ -29,6 +29,10 @@ VERIFIES = re.compile(
 # Libraries that verify the sender of every event which they are given.
 DISPATCHERS = re.compile(r"^(?:slack_bolt|discord_interactions|botbuilder|linebot|inngest|qstash)\b")
 BRANCHES = re.compile(r"\b(?:request|current|g)[._]user\.is_(?:authenticated|anonymous|staff|superuser)\b")
+# A page to sign in at sends those on who have done so, and answers everybody else.
+SIGNED_IN_ALREADY = re.compile(
+    r"\bif\s+(?:request\.|self\.request\.|current_|g\.)user\.is_authenticated\s*:\s*(?:#[^\n]*\n\s*)*return\s+[\w.]*redirect\w*\("
+)
 SCHEME = re.compile(
     r"^fastapi\.(?:.*\.)?(?:OAuth2\w*|HTTPBearer|HTTPBasic|HTTPDigest|APIKey\w+|OpenIdConnect)(?:\(\))?$"
 )
