@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from auditor.facts.py_bindings import arguments, decorators, keyword, positional
+from auditor.facts.py_classful import classful_routes, is_classful
 from auditor.facts.py_flask_views import METHODS, class_routes, decorator_guards, handler_classes, in_turn, unwrapped
 from auditor.facts.py_routes import Mount, Route, Router, flattened, key_of, only_at_home, router_of
 from auditor.facts.symbols import External, Site
@@ -95,7 +96,12 @@ def _read_calls(names: PyNames, path: str, routers: dict[Key, Router]) -> None:
             _through_helper(names, site, routers)
             continue
         last, held = text_of(function.child_by_field_name("attribute")), function.child_by_field_name("object")
-        if last in _CALLED or _ADDS.match(last):
+        view = names.resolve(path, held) if last == "register" else None
+        if is_classful(names, view) and isinstance(view, Site):
+            owner = _owner(names, path, next(iter(positional(call)), None), routers)
+            if owner is not None:
+                owner.routes += classful_routes(names, view, site)
+        elif last in _CALLED or _ADDS.match(last):
             owner = _owner(names, path, held, routers)
             if owner is not None:
                 _apply(names, owner, site, last, routers)
@@ -137,7 +143,7 @@ def _configured(names: PyNames, path: str, node: Node) -> str | None:
         or "config" not in text_of(node.child_by_field_name("value"))
     ):
         return None
-    given = re.compile(rf"^\s*{key}\s*=\s*[\"']([^\"'\n]*)[\"']", re.MULTILINE)
+    given = re.compile(rf"^\s*(?:{key}|\w[\w.]*\.config\[[\"']{key}[\"']\])\s*=\s*[\"']([^\"'\n]*)[\"']", re.MULTILINE)
     found = {match[1] for each in names.paths() if key in names.code.text(each)
              for match in given.finditer(names.code.text(each))}  # fmt: skip
     return found.pop() if len(found) == 1 else None
