@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from auditor.facts.py_bindings import decorators
 from auditor.facts.py_fastapi import injected_guards
 from auditor.facts.py_reach import names_of
-from auditor.facts.py_refusals import given_back
+from auditor.facts.py_refusals import asks_of_object, given_back, spares
 from auditor.facts.py_signs import (
     BRANCHES,
     CONSTANT,
@@ -17,6 +17,7 @@ from auditor.facts.py_signs import (
     NO_NAME,
     OPEN,
     OPTIONAL,
+    ORIGIN,
     SAFE,
     SCHEME,
     SIGNED_IN_ALREADY,
@@ -145,7 +146,7 @@ def _of_code(reacher: Reacher, names: PyNames, endpoint: Endpoint, meaning: Site
     owner = made if isinstance(made, Site) else meaning
     if owner.node.type == "class_definition":
         return _of_class(reacher, names, endpoint, owner, name)
-    if owner.node.type != "function_definition" or _spares(owner, endpoint):
+    if owner.node.type != "function_definition" or spares(owner, endpoint):
         return Control(Presence.ABSENT)
     found = _asks(reacher, names, owner, name)
     return found if found.presence is Presence.PRESENT else _before(reacher, names, endpoint, owner) or found
@@ -157,15 +158,6 @@ def _is_made_by_function(names: PyNames, meaning: Site) -> bool:
         return False
     function = names.resolve(meaning.path, meaning.node.child_by_field_name("function"))
     return isinstance(function, Site) and function.node.type == "function_definition"
-
-
-def _spares(function: Site, endpoint: Endpoint) -> bool:
-    """Whether a function that runs before all requests lets this endpoint pass by its name or path."""
-    text = text_of(function.node)
-    if not re.search(r"request\.(?:path|endpoint|url)|\.path\b", text) or endpoint.handler is None:
-        return False
-    name = text_of(endpoint.handler.node.child_by_field_name("name"))
-    return f'"{endpoint.path}"' in text or f"'{endpoint.path}'" in text or bool(re.search(rf"['\".]{name}['\"]", text))
 
 
 def _of_scheme(reacher: Reacher, names: PyNames, endpoint: Endpoint, name: str) -> Control:
@@ -193,15 +185,13 @@ def _of_class(reacher: Reacher, names: PyNames, endpoint: Endpoint, owner: Site,
             return Control(Presence.PRESENT, f"{name} ({dotted.rsplit('.', 1)[-1]})")
         if SCHEME.search(dotted) and any(refusing(reacher, each) for each in _methods(names, owner)):
             return Control(Presence.PRESENT, f"{name} (answers 401)")
-    permission = names.member(owner, "has_permission")
-    if isinstance(permission, Site) and permission.node.type == "function_definition":
-        opens = CONSTANT.search(text_of(permission.node)) is not None
+    permission, of_object = names.member(owner, "has_permission"), asks_of_object(names, endpoint, owner)
+    own = isinstance(permission, Site) and permission.node.type == "function_definition"
+    if own or of_object:
+        opens = isinstance(permission, Site) and CONSTANT.search(text_of(permission.node)) and not of_object
         return Control(Presence.ABSENT) if opens else Control(Presence.PRESENT, f"{name} (decides who may)")
     for method in _methods(names, owner):
-        if (
-            not _spares(method, endpoint)
-            and (found := _asks(reacher, names, method, name)).presence is Presence.PRESENT
-        ):
+        if not spares(method, endpoint) and (found := _asks(reacher, names, method, name)).presence is Presence.PRESENT:
             return found
     return Control(Presence.ABSENT)
 
@@ -229,6 +219,8 @@ def _before(reacher: Reacher, names: PyNames, endpoint: Endpoint, function: Site
 
 def _asks(reacher: Reacher, names: PyNames, function: Site, name: str) -> Control:
     """Whether a function that runs before the handler refuses callers, or verifies what they show."""
+    if ORIGIN.search(name):
+        return Control(Presence.ABSENT)
     reach = reacher.reach(function, HOPS)
     for body in reach.bodies:
         if body.node.type == "function_definition" and (refusing(reacher, body)):
@@ -249,9 +241,7 @@ def _asks(reacher: Reacher, names: PyNames, function: Site, name: str) -> Contro
             return Control(Presence.PRESENT, f"{name} ({call.last} of {call.target.package})")
     unknown = next((c for c in reach.calls if isinstance(c.target, Missing) and NAMED.search(c.last)), None)
     unknown = unknown or next((c for c in reach.calls if NAMED.search(name) and is_abstract(names, c.target)), None)
-    if unknown is not None:
-        return Control(Presence.UNRESOLVED, unknown.last)
-    return Control(Presence.ABSENT)
+    return Control(Presence.UNRESOLVED, unknown.last) if unknown is not None else Control(Presence.ABSENT)
 
 
 def _in_handler(reacher: Reacher, names: PyNames, handler: Site) -> str:

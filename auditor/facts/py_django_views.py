@@ -48,6 +48,10 @@ _REQUIRED = re.compile(r"require_(?:POST|GET|safe|http_methods)")
 _ASKED = re.compile(r"request\.method\s*(?:==|!=|in|not in)[^:\n]*|request\.(?:POST|body|FILES)\b")
 
 
+# A view whose methods its package has; one that only serves documents is left out.
+_OF_PACKAGE = re.compile(r"^(?!Spectacular|Schema|Swagger|Redoc|.*Docs?View$)\w+View$")
+
+
 def view_routes(
     names: PyNames, settings: Settings, at: Site, view: Site | None, wrappers: tuple[Site, ...], mapping: dict[str, str]
 ) -> Iterator[Route]:
@@ -141,6 +145,10 @@ def _class(
     listed = mapping or {m: m for base in bases for m in _VIEWS.get(base, "").split()}
     listed |= {} if mapping else {m: m for m in _METHODS if isinstance(names.member(view, m), Site)}
     form = {} if mapping or not isinstance(names.member(view, "form_valid"), Site) else {"get": "get", "post": "post"}
+    if not (listed | form) and (unknown := [base for base in bases if _OF_PACKAGE.search(base)]):
+        yield Route(
+            ("ALL",), "", at, None, shared, lost=f"{text_of(view.node.child_by_field_name('name'))}: {unknown[0]}"
+        )
     for method, name in (listed | form).items():
         chosen = keyword(at.node, "http_method_names") if at.node.type == "call" else None
         named = [text_of(each.node).strip("\"'") for each in names.items(at.path, chosen)]

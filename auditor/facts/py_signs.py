@@ -72,6 +72,12 @@ NO_NAME = re.compile(
     r"optional|get_db|session$|settings|auth_?(?:service|client|config|url|repo)|csrf|cors|require_(?:POST|GET|http|safe)",
     re.IGNORECASE,
 )
+# Asks from where a request comes, never who sends it.
+ORIGIN = re.compile(
+    r"csrf|cors(?:$|_|[A-Z])|(?:trusted|allowed|same)_?(?:origin|host)|origin_?(?:check|guard|valid|verif)"
+    r"|(?:check|verify|valid\w*|ensure)_?(?:origin|referer|host)$",
+    re.IGNORECASE,
+)
 CONSTANT = re.compile(r"^def\s+has_permission[^:]*:\s*(?:[\"'].*?[\"']\s*)?return\s+True\s*$", re.DOTALL)
 SAFE = {"GET", "HEAD", "OPTIONS", "WS"}
 HOPS = 3
