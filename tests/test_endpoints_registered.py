@@ -393,3 +393,163 @@ def test_a_middleware_that_looks_for_a_membership(procedure: str, expected: Pres
     schema = "model Group {\n  id Int @id\n  userId Int\n}\nmodel GroupUser {\n  groupId Int @id\n  userId Int\n}\n"
     files = {"src/trpc.ts": MEMBERS.replace("PROCEDURE", procedure), "prisma/schema.prisma": schema}
     assert control(tmp_path, "ownership", files) == {"MUTATION rename": expected}
+
+
+CLASSFUL = """from flask import Blueprint, Flask
+from flask_classful import FlaskView, route
+
+class Base(FlaskView):
+    route_prefix = "/v1/"
+
+class Removes:
+    def delete(self, object_id, **kwargs): ...
+
+class NotesView(Base, Removes):
+    route_base = "notes"
+    def index(self): ...
+    def get(self, object_id): ...
+    @route("/<int:note>/run", methods=["POST"])
+    def run(self, note): ...
+    def _own(self): ...
+
+class SharedView(NotesView):
+    route_prefix = "/v1/ws/<name>/"
+    base_args = ["name"]
+    excluded_methods = ["run"]
+    def get(self, object_id, name=None): ...
+
+class TagsView(FlaskView):
+    def index(self): ...
+
+api = Blueprint("api", __name__)
+NotesView.register(api)
+SharedView.register(api)
+TagsView.register(api)
+
+def create_app():
+    app = Flask(__name__)
+    app.config["PREFIX"] = "/_api" if not TESTING else ""
+    app.register_blueprint(api, url_prefix=app.config["PREFIX"])
+    return app
+"""
+
+
+def test_classes_whose_methods_are_routes(tmp_path: Path) -> None:
+    assert set(rows(tmp_path, {"app.py": CLASSFUL})) == {
+        "GET /_api/v1/notes",
+        "GET /_api/v1/notes/<object_id>",
+        "DELETE /_api/v1/notes/<object_id>",
+        "POST /_api/v1/notes/<int:note>/run",
+        "GET /_api/v1/ws/<name>/notes",
+        "GET /_api/v1/ws/<name>/notes/<object_id>",
+        "DELETE /_api/v1/ws/<name>/notes/<object_id>",
+        "GET /_api/tags",
+    }
+
+
+NEST = """import { Controller, Get, Version } from '@nestjs/common'
+@Controller({ path: 'notes', version: '2' })
+export class Notes {
+  @Get() all() { return [] }
+  @Version('3') @Get('new') fresh() { return [] }
+}
+@Controller('tags')
+export class Tags {
+  @Get() all() { return [] }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("enabled", "expected"),
+    [
+        ("", {"GET /notes", "GET /notes/new", "GET /tags"}),
+        ("app.enableVersioning();", {"GET /v2/notes", "GET /v3/notes/new", "GET /tags"}),
+        (
+            "app.enableVersioning({ type: VersioningType.URI, defaultVersion: '1', prefix: 'api/v' });",
+            {"GET /api/v2/notes", "GET /api/v3/notes/new", "GET /api/v1/tags"},
+        ),
+        (
+            "app.enableVersioning({ type: VersioningType.HEADER, header: 'x-version' });",
+            {"GET /notes", "GET /notes/new", "GET /tags"},
+        ),
+    ],
+)
+def test_versions_stand_in_paths_where_they_are_enabled(enabled: str, expected: set[str], tmp_path: Path) -> None:
+    main = (
+        f"import {{ NestFactory }} from '@nestjs/core'\nconst app = await NestFactory.create(AppModule);\n{enabled}\n"
+    )
+    package = '{"dependencies": {"@nestjs/common": "11.0.0"}}'
+    files = {"package.json": package, "src/main.ts": main, "src/notes.controller.ts": NEST}
+    assert set(rows(tmp_path, files)) == expected
+
+
+def test_which_files_of_a_folder_are_loaded(tmp_path: Path) -> None:
+    app = """import Fastify from 'fastify'
+import AutoLoad from '@fastify/autoload'
+import { join } from 'node:path'
+const app = Fastify()
+const left = /.*\\.no-load\\.js$/i
+const dir = join(__dirname, 'routes')
+app.register(AutoLoad, { dir: dir, matchFilter: /^.*\\.schema\\.js$/i, dirNameRoutePrefix: false })
+app.register(AutoLoad, { dir: join(__dirname, 'routes'), indexPattern: /^.*routes(?:\\.js)$/, ignorePattern: left })
+"""
+    plugin = "export default async function (fastify) {\n  fastify.get('/', async () => 1)\n}\n"
+    files = {"app.js": app, "routes/notes/routes.js": plugin, "routes/notes/list.js": plugin}
+    found = set(rows(tmp_path, {**files, "routes/old/a.no-load.js": plugin}))
+    assert found == {"GET /notes", "GET /"}  # what nothing loads stands by itself
+
+
+def test_who_may_change_a_row_is_asked_of_the_row(tmp_path: Path) -> None:
+    views = """from rest_framework import permissions, viewsets
+
+class IsSelf(permissions.BasePermission):
+    def has_object_permission(self, request, view, obj):
+        if request.method in permissions.SAFE_METHODS:
+            return True
+        return obj == request.user
+
+class Users(viewsets.ModelViewSet):
+    permission_classes = [IsSelf]
+"""
+    urls = """from rest_framework.routers import DefaultRouter
+from app.views import Users
+router = DefaultRouter()
+router.register("users", Users)
+urlpatterns = router.urls
+"""
+    settings = "ROOT_URLCONF = 'app.urls'\nINSTALLED_APPS = ['rest_framework']\n"
+    files = {"app/__init__.py": "", "app/views.py": views, "app/urls.py": urls, "app/settings.py": settings}
+    found = control(tmp_path, "auth", files)
+    assert found["PATCH /users/<pk>"] is Presence.PRESENT
+    assert found["GET /users/<pk>"] is Presence.ABSENT
+    assert found["POST /users"] is Presence.ABSENT
+
+
+def test_a_view_whose_methods_a_package_has_keeps_its_row(tmp_path: Path) -> None:
+    urls = """from django.urls import path
+from chunked_upload.views import ChunkedUploadView
+class Upload(ChunkedUploadView):
+    def on_completion(self): ...
+urlpatterns = [path("upload/", Upload.as_view())]
+"""
+    files = {"app/__init__.py": "", "app/urls.py": urls, "app/settings.py": "ROOT_URLCONF = 'app.urls'\n"}
+    assert control(tmp_path, "auth", files) == {"ALL /upload": Presence.UNRESOLVED}
+
+
+ORIGIN = """from fastapi import Depends, FastAPI, HTTPException, Request
+app = FastAPI()
+
+def NAME(request: Request):
+    if not request.headers.get("token"):
+        raise HTTPException(status_code=401)
+
+@app.post("/notes", dependencies=[Depends(NAME)])
+def add():
+    return 1
+"""
+
+
+@pytest.mark.parametrize(("name", "expected"), [("trusted_origin", Presence.ABSENT), ("known", Presence.PRESENT)])
+def test_to_ask_from_where_is_not_to_ask_who(name: str, expected: Presence, tmp_path: Path) -> None:
+    assert control(tmp_path, "auth", {"app.py": ORIGIN.replace("NAME", name)}) == {"POST /notes": expected}
