@@ -553,3 +553,15 @@ def add():
 @pytest.mark.parametrize(("name", "expected"), [("trusted_origin", Presence.ABSENT), ("known", Presence.PRESENT)])
 def test_to_ask_from_where_is_not_to_ask_who(name: str, expected: Presence, tmp_path: Path) -> None:
     assert control(tmp_path, "auth", {"app.py": ORIGIN.replace("NAME", name)}) == {"POST /notes": expected}
+
+
+def test_a_list_that_a_package_filters(tmp_path: Path) -> None:
+    urls = """from django.contrib.auth.mixins import LoginRequiredMixin
+from django.urls import path
+from django_filters.views import FilterView
+class Notes(LoginRequiredMixin, FilterView):
+    model = Note
+urlpatterns = [path("notes/", Notes.as_view())]
+"""
+    files = {"app/__init__.py": "", "app/urls.py": urls, "app/settings.py": "ROOT_URLCONF = 'app.urls'\n"}
+    assert control(tmp_path, "auth", files) == {"GET /notes": Presence.PRESENT}

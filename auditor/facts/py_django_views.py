@@ -39,6 +39,7 @@ _VIEWS = {
     "SocialLoginView": "post", "ObtainAuthToken": "post", "TokenObtainPairView": "post", "TokenRefreshView": "post",
     "TokenVerifyView": "post", "TokenBlacklistView": "post", "TokenObtainSlidingView": "post", "Feed": "get",
     "FormPreview": "get post", "DayArchiveView": "get", "DateDetailView": "get", "GraphQLView": "get post",
+    "FilterView": "get", "SingleTableView": "get", "EmailView": "get post",
 }  # fmt: skip
 _THROUGH_FORM = re.compile(
     r"(?:Create|Update|Form)View$|(?:Create|Update\w*|ListCreate)APIView$|ModelViewSet$|ModelMixin$"
