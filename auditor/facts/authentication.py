@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditor.facts.asked import LOCAL, asked, before_errors, followed, in_itself, is_code
-from auditor.facts.letting_pass import exceptions, lets_nobody_pass
+from auditor.facts.bindings import arguments_of, string_of
+from auditor.facts.letting_pass import exceptions, lets_nobody_pass, listed_exceptions
 from auditor.facts.path_secrets import path_secret
 from auditor.facts.py_routes import is_python
 from auditor.facts.refusals import (
@@ -37,11 +38,13 @@ _DECODED = re.compile(r"(?:^|\.)(?:decodeJwt|jwtDecode|jwt_decode)$|^(?:jwt|json
 _NAME = re.compile(
     r"^(?:with_?)?auth(?:enticat|oriz)ed_?\w*(?:client|route|handler|action|api|endpoint)$|^(?!.*(?:author(?!i)|rate|limit|throttl|un_?auth|sign_?(?:in|up|out)|log_?(?:in|out)(?!ged)|callback|refresh|create|delete|update|revoke"
     r"|hash|generate|store|save|clear|set[A-Z_]|url|redirect|provider|schema|oauth|error|exception|invalidate|record|claim"
-    r"|config|options?$|client$|optional|init|plugin|adapter|encrypt|flow|mock|log_))"
+    r"|config|options?$|client$|optional|init|plugin|adapter|encrypt|flow|mock|log_|(?:dis|en)abled?$|present$|exists?$|available$))"
+    r"(?!(?:sign|issue|mint|remove|launch|start|stop|begin|end|exit|open|close|resume|terminate|release|rotate|test)_?(?=[A-Z_a-z]*(?:session|token|api_?key|credential|auth))(?!ed|ature))"
+    r"(?!handle\w*_?session)"
     r"(?!(?:on|get|fetch|load|list|find|send|to|parse|test)_?\w*(?:permission|auth\w*options|cookie|credential|authorize|secret))"
     r".*(?:auth(?:$|[^o]|oriz)|session|logged|api_?key|jwt|bearer|protect|permission|current_?user|credential|guard"
     r"|require_?(?:user|admin|role|member|scope)|is_?admin|admin_?only|access_?(?:token|control|check)"
-    r"|(?:verify|check|validate)_?(?:token|signature|secret|request|webhook|cron|user|role)"
+    r"|(?:verify|check|validate)_?(?:token|signature|secret|request|webhook|cron|user(?!_?name)|role)"
     r"|(?:has|is|is_?valid|check|verify|validate)_?\w*(?:cron|internal|webhook|shared)\w*(?:secret|key|token|request)|is_?authorized"
     r"|ensure_?(?:user|admin|owner|member)|with_?(?:user|workspace|team|org|account|admin|tenant|member))",
     re.IGNORECASE,
@@ -56,6 +59,9 @@ _LETS_PASS = re.compile(
     r"|^[\w.]*(?:optional|initialize|initAuthConfig|passport\.session|clerkMiddleware)\w*\s*\(",
     re.IGNORECASE,
 )
+_LOOSE = re.compile(
+    r"(?:^|[.(])\w*(?:[oO]ptional|[lL]oose|[lL]enient|[mM]aybe)(?![a-z])\w*"
+)  # by name, whoever wraps it
 # A policy that is asked what may be done: `videosPolicy.canView(id)`, `permissions.check(…)`.
 _POLICY = re.compile(
     r"(?:^|\.)\w*(?:[pP]olic(?:y|ies)|[pP]ermissions?|[aA]bilit(?:y|ies)|acl)\.(?:can|is|may|check|assert|allow|ensure)\w*$"
@@ -95,7 +101,8 @@ def authentication(reacher: Reacher, endpoint: Endpoint) -> Control:
         return python_authentication(reacher, endpoint)
     seen = _Seen()
     for guard in endpoint.guards:
-        if not endpoint.path.endswith(reacher.once(guard, _excepted)):
+        ends, beginnings = reacher.once(guard, _excepted)
+        if not endpoint.path.endswith(ends) and not endpoint.path.startswith(beginnings):
             seen.add(reacher.once(guard, _guarded))
     if endpoint.handler is not None:
         _look_at_handler(reacher, endpoint.handler, seen)
@@ -113,9 +120,27 @@ def authentication(reacher: Reacher, endpoint: Endpoint) -> Control:
     return Control(Presence.ABSENT, seen.decoded)
 
 
-def _excepted(reacher: Reacher, guard: Site) -> tuple[str, ...]:
+def _excepted(reacher: Reacher, guard: Site) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The ends, and the beginnings, of the paths that a guard of all routes lets pass."""
     bodies = reacher.reach(guard, 1).bodies
-    return tuple({path for body in bodies for path in reacher.says(body, exceptions)})
+    ends = {path for body in bodies for path in reacher.says(body, exceptions)}
+    beginnings: set[str] = set()
+    for body in bodies:
+        for name, partly in reacher.says(body, listed_exceptions):
+            paths = _texts(reacher, reacher.symbols.lookup(body.path, name, body.node))
+            ends.update(paths)
+            beginnings.update(paths if partly else ())
+    return tuple(ends), tuple(beginnings)
+
+
+def _texts(reacher: Reacher, listed: Target | None) -> set[str]:
+    """The paths of a list, or of a set of one."""
+    if isinstance(listed, Site) and listed.node.type == "new_expression" and (given := arguments_of(listed.node)):
+        listed = reacher.symbols.resolve(listed.path, given[0])
+    if not isinstance(listed, Site) or listed.node.type != "array":
+        return set()
+    texts = (string_of(each) for each in listed.node.named_children)
+    return {text.rstrip("/*") for text in texts if text and text.startswith("/") and len(text) > 1}
 
 
 def _guarded(reacher: Reacher, guard: Site) -> _Seen:
@@ -124,9 +149,9 @@ def _guarded(reacher: Reacher, guard: Site) -> _Seen:
     if known := path_secret(reacher.symbols, guard) if guard.node.type in _PATHS else "":
         return _Seen(f"a secret in its path ({known})")
     name, reach = _short(guard), reacher.reach(guard)
-    if _LETS_PASS.search(text_of(guard.node)) or _FORGERY.search(text_of(_root(guard))[-40:]):
+    if _LETS_PASS.search(text_of(guard.node)) or _LOOSE.search(name) or _FORGERY.search(text_of(_root(guard))[-40:]):
         return seen
-    if any(lets_nobody_pass(body.node) for body in reacher.reach(guard, 1).bodies if body.node.type in LOCAL):
+    if any(lets_nobody_pass(each) for body in reacher.reach(guard, 1).bodies for each in _written(body.node)):
         return seen
     if any(reacher.says(body, _closes_for_all) for body in reacher.reach(guard, 1).bodies):
         return seen
@@ -147,6 +172,11 @@ def _guarded(reacher: Reacher, guard: Site) -> _Seen:
 def _closes_for_all(text: str) -> bool:
     """Whether code turns everybody away while a server is closed, but for those who may work on it."""
     return bool(_CLOSED.search(text)) and not _SAYS_WHO.search(text)
+
+
+def _written(node: Node) -> list[Node]:
+    """The functions that a guard is: itself, or what a library is given to make it of."""
+    return [each for each in (node, *arguments_of(node)) if each.type in LOCAL]
 
 
 def _turns_away(reacher: Reacher, guard: Site) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from auditor.facts.symbols import Symbols
 
 _HOOKS = re.compile(r"(?:^|[/._-])autohooks?\.[cm]?[jt]s$")
+_INDEX = re.compile(r"^index\.")
 _PARAMETER = re.compile(r"^_+(\w+)")
 _HERE = re.compile(r"__dirname|import\.meta\.|\b_?dirname\b")
 
@@ -29,6 +30,15 @@ class Loaded:
     plugin: Site
     prefix: str
     hooks: tuple[Site, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Patterns:
+    """Which files are loaded in place of their folder, which are left out, and which alone are wanted."""
+
+    index: re.Pattern[str]
+    ignored: re.Pattern[str] | None
+    wanted: re.Pattern[str] | None
 
 
 def autoloaded(symbols: Symbols, options: Site) -> Iterator[Loaded]:
@@ -43,7 +53,12 @@ def autoloaded(symbols: Symbols, options: Site) -> Iterator[Loaded]:
     files = sorted(path for path in symbols.code.files if path.startswith(folder + "/") and not path.endswith(".d.ts"))
     hooks = [path for path in files if _HOOKS.search(path)] if _is_on(options, "autoHooks") else []
     cascade, flat = _is_on(options, "cascadeHooks"), text_of(property_of(options.node, "dirNameRoutePrefix")) == "false"
-    for path in _plugins(files):
+    patterns = _Patterns(
+        _pattern(symbols, options, "indexPattern") or _INDEX,
+        _pattern(symbols, options, "ignorePattern"),
+        _pattern(symbols, options, "matchFilter"),
+    )
+    for path in _plugins(files, patterns, folder):
         held = posixpath.dirname(path)
         parts = (_PARAMETER.sub(r":\1", part) for part in ("" if flat else held.removeprefix(folder)).split("/"))
         before = (each for each in hooks if _stands_before(posixpath.dirname(each), held, cascade=cascade))
@@ -53,13 +68,29 @@ def autoloaded(symbols: Symbols, options: Site) -> Iterator[Loaded]:
         )  # fmt: skip
 
 
-def _plugins(files: list[str]) -> Iterator[str]:
+def _plugins(files: list[str], patterns: _Patterns, folder: str) -> Iterator[str]:
     """The files that are loaded: beside an index file, nothing else of its folder is."""
-    whole = {posixpath.dirname(path) for path in files if posixpath.basename(path).startswith("index.")}
+    index = {path for path in files if patterns.index.search(posixpath.basename(path))}
+    whole = {posixpath.dirname(path) for path in index}
     for path in files:
-        index = posixpath.basename(path).startswith("index.")
-        if not _HOOKS.search(path) and (index or posixpath.dirname(path) not in whole):
+        loaded = path in index or (
+            posixpath.dirname(path) not in whole
+            and not (patterns.ignored and patterns.ignored.search(posixpath.basename(path)))
+            and (patterns.wanted is None or patterns.wanted.search(path.removeprefix(folder)) is not None)
+        )
+        if loaded and not _HOOKS.search(path):
             yield path
+
+
+def _pattern(symbols: Symbols, options: Site, key: str) -> re.Pattern[str] | None:
+    """A regular expression of the options; None for what is none, or what cannot be read as one."""
+    written = property_of(options.node, key)
+    target = symbols.resolve(options.path, written) if written is not None else None
+    parts = re.fullmatch(r"/(.*)/(\w*)", text_of(target.node)) if isinstance(target, Site) else None
+    try:
+        return re.compile(parts[1], re.IGNORECASE if "i" in parts[2] else 0) if parts else None
+    except re.error:
+        return None
 
 
 def _stands_before(folder: str, held: str, *, cascade: bool) -> bool:

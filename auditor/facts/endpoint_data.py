@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import arguments_of
+from auditor.facts.declared_inputs import declared_schemas
 from auditor.facts.effects import READ, WRITE, supabase_table
-from auditor.facts.inputs import declared_schemas, parses, reads, unvalidated
+from auditor.facts.inputs import parses, reads, unvalidated
 from auditor.facts.lookups import by_service
 from auditor.facts.py_routes import is_python
 from auditor.facts.sites import outermost

@@ -11,7 +11,7 @@ from auditor.facts.syntax import text_of
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-_TYPES = re.compile(r"Fastify\w*Instance\b")
+_TYPES = re.compile(r"Fastify\w*Instance\w*\b")
 _PLUGIN_TYPES = re.compile(r"FastifyPlugin\w*\b")
 _NAMES = re.compile(r"^(?:fastify|instance|app|server|api|router|scope)$|[fF]astify")
 
@@ -27,7 +27,7 @@ def takes_instance(function: Node, parameter: str, annotation: str, text: str) -
     """
     if _TYPES.search(annotation) or _PLUGIN_TYPES.search(_typed(function)):
         return True
-    named = not annotation and (_NAMES.search(parameter) or _is_registered(function))
+    named = (not annotation and _NAMES.search(parameter)) or _is_registered(function)
     return bool(named and names_fastify(text))
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditor.facts.audited_tables import audited_tables
+from auditor.facts.declared_inputs import declared_schemas
 from auditor.facts.delegates import delegate
 from auditor.facts.endpoint_controls import audit_record, cross_origin, headers_of, server_headers, whole_servers
 from auditor.facts.endpoint_data import reached, taken
 from auditor.facts.helper_names import with_helpers
-from auditor.facts.inputs import declared_schemas, reads, unvalidated
+from auditor.facts.inputs import reads, unvalidated
 from auditor.facts.owned_lookups import ownership
 from auditor.facts.purposes import by_machine
 from auditor.facts.webhooks import receiver, signature

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import FUNCTIONS, arguments_of, pattern_names, returned, unwrap
 from auditor.facts.decorators import of_parameters
-from auditor.facts.literals import occurs
 from auditor.facts.parameters import parameters
 from auditor.facts.py_routes import is_python
 from auditor.facts.request_parts import put_back, request_parts
@@ -51,9 +50,6 @@ _NO_SCHEMA = re.compile(
     r"|prisma|db|tx|stripe|\w*[cC]lient|supabase|console|Object|Array|Promise|\w+\.\w+\.create|openai|anthropic)\b"
 )
 _NAMED = re.compile(r"valid|schema|parse_?\w*(?:body|request|input|params|query|json|data|form)|sanit", re.IGNORECASE)
-_VALIDATOR = re.compile(r"\b\w*[vV]alidator\(\s*[\"'](json|form|query|param|header|cookie)[\"']")
-_GUARD = re.compile(r"valid|schema|celebrate|\bbody\(|\bquery\(|\.input\(|typia", re.IGNORECASE)
-_ACTION_SCHEMA = re.compile(r"\.(?:schema|inputSchema|input|bindArgsSchemas)\(")
 _DECORATED = {"Body": "json", "BodyParams": "json", "Query": "query", "QueryParams": "query", "Queries": "query"}
 _MAX_HOPS = 2
 _MAX_PART = 300  # bytes: a longer expression makes something else of what it takes
@@ -81,25 +77,6 @@ class _Scope:
     site: Site
     calls: list[Call]
     declared: list[Node] = field(default_factory=list)
-
-
-def declared_schemas(reacher: Reacher, endpoint: Endpoint) -> frozenset[str]:
-    """The inputs that a declaration or a middleware validates; `*` where it does not say which."""
-    found = set(endpoint.schemas)
-    for guard in () if is_python(endpoint) else endpoint.guards:
-        found |= reacher.once(guard, _validated_before)
-    return frozenset(found)
-
-
-def _validated_before(reacher: Reacher, guard: Site) -> frozenset[str]:
-    found = frozenset[str]().union(*(reacher.says(body, _validated_by) for body in reacher.reach(guard, 2).bodies))
-    written = text_of(guard.node)
-    unnamed = not found and _GUARD.search(written) and not written.startswith("async")
-    return found | {"*"} if unnamed or _ACTION_SCHEMA.search(written) else found
-
-
-def _validated_by(text: str) -> frozenset[str]:
-    return frozenset(_VALIDATOR.findall(text)) if occurs(_VALIDATOR, text) else frozenset()
 
 
 def reads(reacher: Reacher, endpoint: Endpoint) -> list[Read]:

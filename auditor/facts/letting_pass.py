@@ -14,15 +14,46 @@ _CALLER = (
     r"(?:[\w$]+\??\.)*(?!(?:is|needs|requires?|has|should|must)[A-Z_])\w*"
     r"(?:[tT]oken|[aA]uth(?:_?[hH]eader|orization)?|[hH]eader|[uU]ser|[sS]ession|jwt|JWT|[bB]earer|[cC]redentials?|[pP]ayload|[cC]laims|decoded)"
 )
-_NOBODY = re.compile(rf"!\s*{_CALLER}(?![\w(.?\[])|{_CALLER}\s*===?\s*(?:null|undefined)\b")
+_NOBODY = re.compile(
+    rf"!\s*{_CALLER}(?![\w(.?\[])|{_CALLER}\s*===?\s*(?:null|undefined)\b|\bis(?:Nil|Nullish|Null|Undefined|Empty)\(\s*{_CALLER}\s*\)"
+)
 _SOMEBODY = re.compile(rf"^\(\s*{_CALLER}(?:\s*&&\s*[\w$.?]+\.startsWith\([^()]*\))?\s*\)$")
 _ON = re.compile(r"(?<![\w$.])next\(\s*\)")
 _REFUSES = re.compile(r"\b40[13]\b|\bthrow\b|[uU]nauthori[sz]ed|[fF]orbidden|\bredirect\w*\(|\bnext\(\s*[\w\"'`]")
 
 _EXCEPTION = re.compile(
     r"\bif\s*\([^{};]{0,200}?(?:[uU]rl|[pP]ath(?:name)?)\s*===?\s*[\"'`](?P<path>/[^\"'`]*)[\"'`]"
-    r"[^{};]{0,120}?\)\s*\{?\s*(?:return\b(?P<what>[^;}]{0,60})|(?:next|done)\(\s*\))"
+    r"[^{};]{0,120}?\)\s*\{?\s*(?:return\b(?P<what>[^;}\n]{0,60})|(?:next|done)\(\s*\))"
 )
+
+
+_ADDRESS = r"[\w$.]*(?:[uU]rl|[pP]ath(?:name)?)\b"
+_ON_LIST = (
+    rf"(?P<list>[A-Za-z_$][\w$]*)\.(?:(?:includes|has)\(\s*{_ADDRESS}\s*\)"
+    r"|some\(\s*\(?\s*\w+[^=()]{0,30}\)?\s*=>\s*(?P<test>[^{};]{1,160}?)\))"
+)
+_LISTED = re.compile(
+    rf"\bif\s*\(\s*{_ON_LIST}\s*\)\s*\{{?\s*(?:return\b(?P<what>[^;}}\n]{{0,60}})|(?:next|done)\(\s*\))"
+)
+_KEPT = re.compile(rf"\b(?:const|let|var)\s+(?P<kept>\w+)\s*=\s*{_ON_LIST}")
+
+
+def listed_exceptions(text: str) -> frozenset[tuple[str, bool]]:
+    """(name, whether its items are but beginnings) of the lists of paths that a guard of all routes lets pass:
+    `if (PUBLIC.some((path) => req.url.startsWith(path))) return;`.
+    """
+    found = [match for match in _LISTED.finditer(text) if not _REFUSES.search(match["what"] or "")]
+    for match in _KEPT.finditer(text):
+        later = re.search(
+            rf"\bif\s*\(\s*{match['kept']}\s*\)\s*\{{?\s*(?:return\b([^;}}\n]{{0,60}})|(?:next|done)\(\s*\))", text
+        )
+        found += [match] if later and not _REFUSES.search(later[1] or "") else []
+    asked = ((match["list"], match["test"]) for match in found)
+    return frozenset(
+        (name, bool(test and re.search(r"startsWith|includes|test\(", test)))
+        for name, test in asked
+        if test is None or re.search(_ADDRESS, test)
+    )
 
 
 def exceptions(text: str) -> frozenset[str]:

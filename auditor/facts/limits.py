@@ -60,7 +60,7 @@ def _of_site(reacher: Reacher, site: Site) -> Control:
     for call in reacher.reach(site, 3).calls:
         if isinstance(call.target, External) and _PACKAGES.match(call.target.package):
             return Control(Presence.PRESENT, f"{call.last} of {call.target.package}")
-        if not _NAME.search(call.name) or _NOT_IT.search(call.last):
+        if not _NAME.search(_links(call.name)) or _NOT_IT.search(call.last):
             continue
         if isinstance(call.target, Missing):
             doubt = doubt or f"{call.last} of {call.target.specifier}"
@@ -77,6 +77,16 @@ def _counts(reacher: Reacher, call: Call) -> bool:
     if any(isinstance(c.target, External) and _PACKAGES.match(c.target.package) for c in inner.calls):
         return True
     return any(reacher.says(body, _answers_429) for body in inner.bodies)
+
+
+def _links(name: str) -> str:
+    """The names of a chain of calls without what each is given: a column of the name `rate_limited` limits nothing."""
+    kept, depth = [], 0
+    for letter in reversed(name):
+        depth += (letter == ")") - (letter == "(" and depth > 0)
+        if not depth and letter != "(":
+            kept.append(letter)
+    return "".join(reversed(kept))
 
 
 def _answers_429(text: str) -> bool:

@@ -10,6 +10,7 @@ from auditor.facts.audit_names import folded
 from auditor.facts.bindings import FUNCTIONS, arguments_of, pattern_names
 from auditor.facts.declared_models import declared_models
 from auditor.facts.parameters import parameters
+from auditor.facts.refusals import refuses
 from auditor.facts.symbols import Site
 from auditor.facts.syntax import nodes, text_of
 from auditor.facts.tables import prisma_tables, sql_tables
@@ -60,6 +61,11 @@ _CHECKS = re.compile(
     r"|^authorize|^can$|permission|membership",
     re.IGNORECASE,
 )
+# A middleware that looks for the caller's own membership of what the request names.
+_MEMBERSHIP = re.compile(
+    r"\b(?:user|member|owner|account)_?[iI]d\b\s*(?::|,)\s*[\w.?!]*\b(?:session|user|auth|currentUser)\b[\w.?!]*"
+)
+_NAMED_BY_REQUEST = re.compile(r"\binput\b|\bparams\b|\breq(?:uest)?\.(?:body|query|param)")
 _SHARED = re.compile(r"public|publish|shared?\b|visib|token|secret|hash|slug|code$", re.IGNORECASE)
 _BY_TOKEN = re.compile(
     r"\b(?:timingSafeEqual|\w*(?:matching|verify|valid|check|compare)\w*(?:token|hash|signature))\s*\(", re.IGNORECASE
@@ -229,8 +235,11 @@ def _guards_rows(reacher: Reacher, guard: Site) -> bool:
     head = text_of(guard.node)[:_MAX_HEAD]
     if guard.node.type == "call_expression" and _NAMED_RIGHT.match(head):
         return True
+    text = reacher.text(guard)
+    if _MEMBERSHIP.search(text) and _NAMED_BY_REQUEST.search(text) and refuses(text):
+        return True
     named = PurePosixPath(guard.path).name if guard.node.type == "method_definition" else head
-    return bool(_CHECKS.search(named) or _ROLE.search(named) or _ASKS_ROLE.search(reacher.text(guard)))
+    return bool(_CHECKS.search(named) or _ROLE.search(named) or _ASKS_ROLE.search(text))
 
 
 def _compares(text: str, callers: frozenset[str]) -> bool:

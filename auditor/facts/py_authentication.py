@@ -9,7 +9,7 @@ from auditor.facts.py_bindings import decorators
 from auditor.facts.py_fastapi import injected_guards
 from auditor.facts.py_graphql_callers import asks_context, is_about_callers, of_wrapper
 from auditor.facts.py_reach import names_of
-from auditor.facts.py_refusals import given_back
+from auditor.facts.py_refusals import asks_of_object, given_back, spares
 from auditor.facts.py_signs import (
     BRANCHES,
     CONSTANT,
@@ -18,8 +18,10 @@ from auditor.facts.py_signs import (
     NO_NAME,
     OPEN,
     OPTIONAL,
+    ORIGIN,
     SAFE,
     SCHEME,
+    SIGNED_IN_ALREADY,
     SURE,
 )
 from auditor.facts.py_verifies import by_library, is_abstract, is_verifying, refused, refusing, tolerant, verified
@@ -147,7 +149,7 @@ def _of_code(reacher: Reacher, names: PyNames, endpoint: Endpoint, meaning: Site
     owner = made if isinstance(made, Site) else meaning
     if owner.node.type == "class_definition":
         return _of_class(reacher, names, endpoint, owner, name)
-    if owner.node.type != "function_definition" or _spares(owner, endpoint):
+    if owner.node.type != "function_definition" or spares(owner, endpoint):
         return Control(Presence.ABSENT)
     found = _asks(reacher, names, owner, name)
     return found if found.presence is Presence.PRESENT else _before(reacher, names, endpoint, owner) or found
@@ -159,15 +161,6 @@ def _is_made_by_function(names: PyNames, meaning: Site) -> bool:
         return False
     function = names.resolve(meaning.path, meaning.node.child_by_field_name("function"))
     return isinstance(function, Site) and function.node.type == "function_definition"
-
-
-def _spares(function: Site, endpoint: Endpoint) -> bool:
-    """Whether a function that runs before all requests lets this endpoint pass by its name or path."""
-    text = text_of(function.node)
-    if not re.search(r"request\.(?:path|endpoint|url)|\.path\b", text) or endpoint.handler is None:
-        return False
-    name = text_of(endpoint.handler.node.child_by_field_name("name"))
-    return f'"{endpoint.path}"' in text or f"'{endpoint.path}'" in text or bool(re.search(rf"['\".]{name}['\"]", text))
 
 
 def _of_scheme(reacher: Reacher, names: PyNames, endpoint: Endpoint, name: str) -> Control:
@@ -187,6 +180,13 @@ def _body(function: Site) -> str:
     return text_of(function.node.child_by_field_name("body"))
 
 
+def _lets_in(reacher: Reacher, endpoint: Endpoint, permission: Site) -> bool:
+    """Whether a permission says yes to everybody, or asks nothing of who calls."""
+    if CONSTANT.search(text_of(permission.node)) is not None:
+        return True
+    return endpoint.framework == "GraphQL" and not is_about_callers(reacher, permission)
+
+
 def _of_class(reacher: Reacher, names: PyNames, endpoint: Endpoint, owner: Site, name: str) -> Control:
     """A permission, a mixin, a dependency that is an object, a middleware."""
     for base in names.bases(owner):
@@ -195,16 +195,13 @@ def _of_class(reacher: Reacher, names: PyNames, endpoint: Endpoint, owner: Site,
             return Control(Presence.PRESENT, f"{name} ({dotted.rsplit('.', 1)[-1]})")
         if SCHEME.search(dotted) and any(refusing(reacher, each) for each in _methods(names, owner)):
             return Control(Presence.PRESENT, f"{name} (answers 401)")
-    permission = names.member(owner, "has_permission")
-    if isinstance(permission, Site) and permission.node.type == "function_definition":
-        opens = CONSTANT.search(text_of(permission.node)) is not None
-        opens = opens or (endpoint.framework == "GraphQL" and not is_about_callers(reacher, permission))
+    permission, of_object = names.member(owner, "has_permission"), asks_of_object(names, endpoint, owner)
+    own = isinstance(permission, Site) and permission.node.type == "function_definition"
+    if own or of_object:
+        opens = isinstance(permission, Site) and _lets_in(reacher, endpoint, permission) and not of_object
         return Control(Presence.ABSENT) if opens else Control(Presence.PRESENT, f"{name} (decides who may)")
     for method in _methods(names, owner):
-        if (
-            not _spares(method, endpoint)
-            and (found := _asks(reacher, names, method, name)).presence is Presence.PRESENT
-        ):
+        if not spares(method, endpoint) and (found := _asks(reacher, names, method, name)).presence is Presence.PRESENT:
             return found
     return Control(Presence.ABSENT)
 
@@ -232,6 +229,8 @@ def _before(reacher: Reacher, names: PyNames, endpoint: Endpoint, function: Site
 
 def _asks(reacher: Reacher, names: PyNames, function: Site, name: str) -> Control:
     """Whether a function that runs before the handler refuses callers, or verifies what they show."""
+    if ORIGIN.search(name):
+        return Control(Presence.ABSENT)
     reach = reacher.reach(function, HOPS)
     for body in reach.bodies:
         if body.node.type == "function_definition" and (refusing(reacher, body)):
@@ -252,16 +251,14 @@ def _asks(reacher: Reacher, names: PyNames, function: Site, name: str) -> Contro
             return Control(Presence.PRESENT, f"{name} ({call.last} of {call.target.package})")
     unknown = next((c for c in reach.calls if isinstance(c.target, Missing) and NAMED.search(c.last)), None)
     unknown = unknown or next((c for c in reach.calls if NAMED.search(name) and is_abstract(names, c.target)), None)
-    if unknown is not None:
-        return Control(Presence.UNRESOLVED, unknown.last)
-    return Control(Presence.ABSENT)
+    return Control(Presence.UNRESOLVED, unknown.last) if unknown is not None else Control(Presence.ABSENT)
 
 
 def _in_handler(reacher: Reacher, names: PyNames, endpoint: Endpoint, handler: Site) -> str:
     """What the handler itself does about strangers, or the functions that it calls."""
     if endpoint.framework == "GraphQL":
         return asks_context(reacher, handler) or refused(reacher, handler) or by_library(reacher, names, handler)
-    if BRANCHES.search(reacher.text(handler)):
+    if BRANCHES.search(SIGNED_IN_ALREADY.sub(" ", reacher.text(handler))):
         return "asks whether the caller is signed in"
     return refused(reacher, handler) or by_library(reacher, names, handler) or _handed_on(reacher, names, handler)
 

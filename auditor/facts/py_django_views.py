@@ -39,6 +39,7 @@ _VIEWS = {
     "SocialLoginView": "post", "ObtainAuthToken": "post", "TokenObtainPairView": "post", "TokenRefreshView": "post",
     "TokenVerifyView": "post", "TokenBlacklistView": "post", "TokenObtainSlidingView": "post", "Feed": "get",
     "FormPreview": "get post", "DayArchiveView": "get", "DateDetailView": "get", "GraphQLView": "get post",
+    "FilterView": "get", "SingleTableView": "get", "EmailView": "get post",
 }  # fmt: skip
 _THROUGH_FORM = re.compile(
     r"(?:Create|Update|Form)View$|(?:Create|Update\w*|ListCreate)APIView$|ModelViewSet$|ModelMixin$"
@@ -46,6 +47,10 @@ _THROUGH_FORM = re.compile(
 _MAPPED = re.compile(r"(?P<action>\w+)\.mapping\.(?P<method>get|post|put|patch|delete)")
 _REQUIRED = re.compile(r"require_(?:POST|GET|safe|http_methods)")
 _ASKED = re.compile(r"request\.method\s*(?:==|!=|in|not in)[^:\n]*|request\.(?:POST|body|FILES)\b")
+
+
+# A view whose methods its package has; one that only serves documents is left out.
+_OF_PACKAGE = re.compile(r"^(?!Spectacular|Schema|Swagger|Redoc|.*Docs?View$)\w+View$")
 
 
 def view_routes(
@@ -141,6 +146,10 @@ def _class(
     listed = mapping or {m: m for base in bases for m in _VIEWS.get(base, "").split()}
     listed |= {} if mapping else {m: m for m in _METHODS if isinstance(names.member(view, m), Site)}
     form = {} if mapping or not isinstance(names.member(view, "form_valid"), Site) else {"get": "get", "post": "post"}
+    if not (listed | form) and (unknown := [base for base in bases if _OF_PACKAGE.search(base)]):
+        yield Route(
+            ("ALL",), "", at, None, shared, lost=f"{text_of(view.node.child_by_field_name('name'))}: {unknown[0]}"
+        )
     for method, name in (listed | form).items():
         chosen = keyword(at.node, "http_method_names") if at.node.type == "call" else None
         named = [text_of(each.node).strip("\"'") for each in names.items(at.path, chosen)]

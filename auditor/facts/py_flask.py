@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from auditor.facts.py_bindings import arguments, decorators, keyword, positional
+from auditor.facts.py_classful import classful_routes, is_classful
 from auditor.facts.py_flask_prefixes import below, prefixes_around
-from auditor.facts.py_flask_views import METHODS, class_routes, decorator_guards, handler_classes, unwrapped
+from auditor.facts.py_flask_views import METHODS, class_routes, decorator_guards, handler_classes, in_turn, unwrapped
 from auditor.facts.py_path_secrets import path_secret_of
 from auditor.facts.py_routes import Mount, Route, Router, flattened, key_of, only_at_home, router_of
 from auditor.facts.symbols import External, Site
@@ -98,7 +99,12 @@ def _read_calls(names: PyNames, path: str, routers: dict[Key, Router]) -> None:
             _through_helper(names, site, routers)
             continue
         last, held = text_of(function.child_by_field_name("attribute")), function.child_by_field_name("object")
-        if last in _CALLED or _ADDS.match(last):
+        view = names.resolve(path, held) if last == "register" else None
+        if is_classful(names, view) and isinstance(view, Site):
+            owner = _owner(names, path, next(iter(positional(call)), None), routers)
+            if owner is not None:
+                owner.routes += classful_routes(names, view, site)
+        elif last in _CALLED or _ADDS.match(last):
             owner = _owner(names, path, held, routers)
             if owner is not None:
                 _apply(names, owner, site, last, routers)
@@ -118,7 +124,7 @@ def _through_helper(names: PyNames, call: Site, routers: dict[Key, Router]) -> N
     for each in listed if owner is not None else ():
         path = path_value(names, each.path, each.node)
         if owner is not None and path is not None and path.startswith("/"):
-            owner.routes += _answered(names, call, path, view)
+            owner.routes += _answered(names, call, path, Site(call.path, view))
 
 
 def path_value(names: PyNames, path: str, node: Node | None) -> str | None:
@@ -140,7 +146,7 @@ def _configured(names: PyNames, path: str, node: Node) -> str | None:
         or "config" not in text_of(node.child_by_field_name("value"))
     ):
         return None
-    given = re.compile(rf"^\s*{key}\s*=\s*[\"']([^\"'\n]*)[\"']", re.MULTILINE)
+    given = re.compile(rf"^\s*(?:{key}|\w[\w.]*\.config\[[\"']{key}[\"']\])\s*=\s*[\"']([^\"'\n]*)[\"']", re.MULTILINE)
     found = {match[1] for each in names.paths() if key in names.code.text(each)
              for match in given.finditer(names.code.text(each))}  # fmt: skip
     return found.pop() if len(found) == 1 else None
@@ -196,10 +202,12 @@ def _prefixed(names: PyNames, call: Site) -> Iterator[Route]:
 def _rule(names: PyNames, call: Site) -> Iterator[Route]:
     """`add_url_rule("/x", view_func=f)` and `view_func=View.as_view("x")`."""
     given = positional(call.node)
-    path = path_value(names, call.path, given[0] if given else keyword(call.node, "rule"))
+    rule = given[0] if given else keyword(call.node, "rule")
     view = keyword(call.node, "view_func") or next(iter(given[2:]), None)
-    if view is not None and (path is not None or not _is_parameter(view)):
-        yield from _answered(names, call, path or "{…}", view)
+    for row in in_turn(names, call.path, [each for each in (rule, view) if each is not None]) if view else ():
+        path = path_value(names, row[0].path, row[0].node) if rule is not None else None
+        if path is not None or not _is_parameter(row[-1].node):
+            yield from _answered(names, call, path or "{…}", row[-1])
 
 
 def _is_parameter(view: Node) -> bool:
@@ -210,11 +218,11 @@ def _is_parameter(view: Node) -> bool:
     return current is not None and text_of(view) in [argument.name for argument in arguments(current)]
 
 
-def _answered(names: PyNames, call: Site, path: str, view: Node) -> Iterator[Route]:
+def _answered(names: PyNames, call: Site, path: str, view: Site) -> Iterator[Route]:
     listed = _listed(names, call)
-    found, guards = unwrapped(names, Site(call.path, view))
+    found, guards = unwrapped(names, view)
     if found is None:
-        yield Route(listed or ("GET",), path, call, lost=text_of(view)[:60])
+        yield Route(listed or ("GET",), path, call, lost=text_of(view.node)[:60])
     elif found.node.type == "class_definition":
         answered = list(class_routes(names, found, path, call, guards, listed))
         yield from answered or handler_classes(names, found, path, call, listed)
@@ -223,14 +231,14 @@ def _answered(names: PyNames, call: Site, path: str, view: Node) -> Iterator[Rou
 
 
 def _resource(names: PyNames, call: Site) -> Iterator[Route]:
-    given = positional(call.node)
-    found = names.resolve(call.path, given[0]) if given else None
-    for each in given[1:]:
-        path = path_value(names, call.path, each) or "{…}"
-        if isinstance(found, Site) and found.node.type == "class_definition":
-            yield from class_routes(names, found, path, call, (), ())
-        else:
-            yield Route(("ALL",), path, call, lost=text_of(given[0]))
+    for given in in_turn(names, call.path, positional(call.node)):
+        found = names.resolve(given[0].path, given[0].node) if given else None
+        for each in given[1:]:
+            path = path_value(names, each.path, each.node) or "{…}"
+            if isinstance(found, Site) and found.node.type == "class_definition":
+                yield from class_routes(names, found, path, call, (), ())
+            else:
+                yield Route(("ALL",), path, call, lost=text_of(given[0].node))
 
 
 def _read_decorators(names: PyNames, definition: Site, routers: dict[Key, Router]) -> None:

@@ -19,6 +19,18 @@ if TYPE_CHECKING:
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 
 
+def in_turn(names: PyNames, path: str, given: list[Node]) -> Iterator[list[Site]]:
+    """The arguments of a registration; in a loop over a table those of each row, also as `add_resource(*row)`."""
+    if len(given) == 1 and given[0].type == "list_splat":
+        for row in names.alternatives(path, given[0].named_children[0]):
+            yield names.items(row.path, row.node)
+        return
+    columns = [names.alternatives(path, each) for each in given]
+    rows = max(map(len, columns), default=0)
+    for place in range(rows):
+        yield [column[place] if len(column) == rows else Site(path, given[at]) for at, column in enumerate(columns)]
+
+
 def unwrapped(names: PyNames, view: Site) -> tuple[Site | None, tuple[Site, ...]]:
     """The code behind `login_required(View.as_view("x"))`, with the wrappers around it."""
     guards: list[Site] = []

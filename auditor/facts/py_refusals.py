@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from auditor.facts.py_bindings import arguments, keyword, returns
-from auditor.facts.py_signs import CREDENTIAL, REFUSES
+from auditor.facts.py_bindings import arguments, innermost_class, keyword, returns
+from auditor.facts.py_signs import CREDENTIAL, REFUSES, SAFE
 from auditor.facts.symbols import Site
 from auditor.facts.syntax import nodes, text_of
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node
 
+    from auditor.facts.endpoints import Endpoint
     from auditor.facts.py_names import PyNames
 
 _STATEMENTS = ("return_statement", "raise_statement", "expression_statement")
@@ -91,3 +92,24 @@ def _values(call: Node, function: Node, value: Node) -> Iterator[Node]:
         yield chosen
     if written != "True":
         yield other
+
+
+def asks_of_object(names: PyNames, endpoint: Endpoint, owner: Site) -> bool:
+    """Whether a permission compares the caller with the one row that is to be changed; reading may be for all."""
+    asked = names.member(owner, "has_object_permission")
+    changed = endpoint.method not in SAFE and "<" in endpoint.path and endpoint.handler is not None
+    if not changed or not isinstance(asked, Site) or asked.node.type != "function_definition":
+        return False
+    whole = endpoint.handler is not None and endpoint.handler.node.type == "class_definition"
+    return whole and "request.user" in text_of(asked.node)
+
+
+def spares(function: Site, endpoint: Endpoint) -> bool:
+    """Whether a function that runs before all requests lets this endpoint pass by its name or path."""
+    text = text_of(function.node)
+    if not re.search(r"request\.(?:path|endpoint|url)|\.path\b", text) or endpoint.handler is None:
+        return False
+    name = text_of(endpoint.handler.node.child_by_field_name("name"))
+    own = innermost_class(endpoint.handler.node) is None  # the endpoint of a method has its class's name too
+    named = own and re.search(rf"['\".]{name}['\"]", text) is not None
+    return named or f'"{endpoint.path}"' in text or f"'{endpoint.path}'" in text

@@ -30,6 +30,10 @@ VERIFIES = re.compile(
 # Libraries that verify the sender of every event which they are given.
 DISPATCHERS = re.compile(r"^(?:slack_bolt|discord_interactions|botbuilder|linebot|inngest|qstash)\b")
 BRANCHES = re.compile(r"\b(?:request|current|g)[._]user\.is_(?:authenticated|anonymous|staff|superuser)\b")
+# A page to sign in at sends those on who have done so, and answers everybody else.
+SIGNED_IN_ALREADY = re.compile(
+    r"\bif\s+(?:request\.|self\.request\.|current_|g\.)user\.is_authenticated\s*:\s*(?:#[^\n]*\n\s*)*return\s+[\w.]*redirect\w*\("
+)
 SCHEME = re.compile(
     r"^fastapi\.(?:.*\.)?(?:OAuth2\w*|HTTPBearer|HTTPBasic|HTTPDigest|APIKey\w+|OpenIdConnect)(?:\(\))?$"
 )
@@ -67,6 +71,12 @@ NAMED = re.compile(
 )
 NO_NAME = re.compile(
     r"optional|get_db|session$|settings|auth_?(?:service|client|config|url|repo)|csrf|cors|require_(?:POST|GET|http|safe)",
+    re.IGNORECASE,
+)
+# Asks from where a request comes, never who sends it.
+ORIGIN = re.compile(
+    r"csrf|cors(?:$|_|[A-Z])|(?:trusted|allowed|same)_?(?:origin|host)|origin_?(?:check|guard|valid|verif)"
+    r"|(?:check|verify|valid\w*|ensure)_?(?:origin|referer|host)$",
     re.IGNORECASE,
 )
 CONSTANT = re.compile(r"^def\s+has_permission[^:]*:\s*(?:[\"'].*?[\"']\s*)?return\s+True\s*$", re.DOTALL)

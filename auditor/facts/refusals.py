@@ -24,9 +24,10 @@ _SPEAKS = re.compile(
 # Where a middleware, or a framework, puts the caller.
 _HELD = (
     r"(?:(?:ctx|context|c)\.(?=req(?:uest)?\.))?"
-    r"(?:(?:req|request|ctx|c|context|event|res|reply|locals)\.(?:(?:session|state|locals|var|raw|auth)(?:\(\))?\??\.)?"
+    r"(?:(?:req|request|ctx|c|context|event|res|reply|locals)\.(?:(?:session|state|locals|var|raw|auth|current\w{1,20})(?:\(\))?\??\.)?"
     r"(?:user\w{0,12}|session|auth|account|(?:current|remote|auth|authenticated|loggedIn|session|request)User|viewer|principal"
     r"|admin|member|apiKey)|(?:req|request)\.session\??\.\w{1,30}"
+    r"|(?:req|request|ctx|context|locals)(?:\.\w{1,30}\??){0,2}\.is(?:Authenticated|LoggedIn|SignedIn)\b(?!\s*\()"
     r"|(?:c|ctx|context)\.get\(\s*[\"'](?:user\w{0,20}|session|auth|account|jwtPayload|currentUser|claims|apiKey)[\"']\s*\))"
 )
 _NOBODY = re.compile(rf"!\s*{_HELD}")

@@ -11,7 +11,7 @@ from auditor.facts.router_classes import THIS, methods_of
 from auditor.facts.router_events import Event, place_of
 from auditor.facts.router_roots import CHAINED, Roots, Router
 from auditor.facts.symbols import Parameter, Site
-from auditor.facts.syntax import text_of
+from auditor.facts.syntax import nodes, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
     from auditor.facts.route_tables import Tables
+    from auditor.facts.symbols import Symbols
 
 Passed = tuple[Router, Event]
 
@@ -35,14 +36,54 @@ _MAX_FORWARDED = 2
 
 def passed_on(roots: Roots, tables: Tables, texts: dict[str, str]) -> Iterator[Passed]:
     """What each place hands on to which function: all that is registered there is registered on the router here."""
+    inside: list[Router] = []
     for path in (path for path, text in texts.items() if _HANDS_OVER.search(text)):
         for call in roots.symbols.code.nodes(path, "call_expression"):
             function, given = call.child_by_field_name("function"), arguments_of(call)
             if function is not None and given and given[0].type == "spread_element":
                 yield from _forwarded(roots, path, call, function, given[0].named_children[0])
             elif function is not None:
-                yield from _handed_over(roots, tables, path, call, function)
+                for router, event in _handed_over(roots, tables, path, call, function):
+                    inside += [event.router] if event.router is not None and _key_of(event.router) else []
+                    yield router, event
+    yield from _with_the_whole(roots.symbols, inside)
     yield from _own_methods(roots, texts)
+
+
+def _with_the_whole(symbols: Symbols, waiting: list[Router]) -> Iterator[Passed]:
+    """`noteRoutes(context)`: a router that came in as a property goes on with the object that holds it."""
+    known = {router.key for router in waiting}
+    while waiting:
+        outer = waiting.pop()
+        for call, target, index in _whole_to(symbols, outer):
+            inner = Router(target, outer.framework, parameter=f"{index}.{_key_of(outer)}")
+            function = call.child_by_field_name("function") or call
+            yield outer, Event("mount", place_of(outer.root.path, call, function), outer.base, router=inner)
+            if inner.key not in known:
+                known.add(inner.key)
+                waiting.append(inner)
+
+
+def _whole_to(symbols: Symbols, outer: Router) -> Iterator[tuple[Node, Site, int]]:
+    """(call, function, place) of each call that is given the object which a router came in with, or a copy of it."""
+    path, function = outer.root.path, outer.root.node
+    whole = Parameter(outer.root, int((outer.parameter or "").partition(".")[0]))
+    for call in nodes(symbols.code.files[path], function, "call_expression"):
+        for index, argument in enumerate(arguments_of(call)[:_MAX_PASSED]):
+            named = [argument] if argument.type != "object" else _spread(argument)
+            if any(each.type == "identifier" and symbols.resolve(path, each) == whole for each in named):
+                target = symbols.called(path, call)
+                if isinstance(target, Site) and target.node.type in FUNCTIONS:
+                    yield call, target, index
+
+
+def _spread(holder: Node) -> list[Node]:
+    return [child.named_children[0] for child in holder.named_children if child.type == "spread_element"]
+
+
+def _key_of(router: Router) -> str:
+    """The property that a router came in as; empty where it is a parameter itself."""
+    return (router.parameter or "").partition(".")[2]
 
 
 def _handed_over(roots: Roots, tables: Tables, path: str, call: Node, function: Node) -> Iterator[Passed]:

@@ -35,7 +35,16 @@ _ROUTES = {
     "Head": "HEAD", "All": "ALL", "Sse": "GET",
 }  # fmt: skip
 _FIELDS = {"Query": "Query", "Mutation": "Mutation", "Subscription": "Subscription"}
+_VERSIONING = re.compile(r"\.enableVersioning\(\s*(?P<options>\{[^{}]*\})?")
 _ASKED = re.compile(r"@(?:nestjs/|nestia/)|type-graphql")
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """How versions stand in paths: what is written before one, and that of controllers which name none."""
+
+    lead: str = "v"
+    default: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,8 @@ class _Holder:
     name: str
     decorators: list[Decorator]
     paths: list[str]
+    version: str
+    versions: Versions | None
     application: Application
     middleware: list[Middleware]
 
@@ -57,7 +68,7 @@ def find_nest(symbols: Symbols) -> list[Endpoint]:
     paths = [p for p in paths if not controllers_of_others(symbols.code.text(p))]
     if not any(_ASKED.search(symbols.code.text(path)) for path in paths):
         return []
-    whole = read_application(symbols), read_middleware(symbols)
+    whole = _versions(symbols), read_application(symbols), read_middleware(symbols)
     classes = [(path, node) for path in paths for node in symbols.code.nodes(path, "class_declaration")]
     groups = openings(symbols, classes)
     found = [each for path, node in classes for each in _of_class(symbols, whole, path, node)]
@@ -67,22 +78,39 @@ def find_nest(symbols: Symbols) -> list[Endpoint]:
 
 
 def _grouped(
-    symbols: Symbols, whole: tuple[Application, list[Middleware]], at: tuple[str, Node], groups: Openings
+    symbols: Symbols,
+    whole: tuple[Versions | None, Application, list[Middleware]],
+    at: tuple[str, Node],
+    groups: Openings,
 ) -> Iterator[Endpoint]:
     """The fields of a type that only groups them, behind what stands before the field that opens the way."""
     path, node = at
     decorators = expanded(symbols, of_class(path, node))
     name = text_of(node.child_by_field_name("name"))
     for group in groups.get(target_of(decorators), ()):
-        holder = _Holder(path, name, [*group.decorators, *decorators], [""], *whole)
+        holder = _Holder(path, name, [*group.decorators, *decorators], [""], "", *whole)
         for method, own in methods_of(path, node):
             for field in resolved_fields(own, method):
                 what = "GraphQL", group.root.upper(), f"{group.root}.{group.name}.{field}"
                 yield _endpoint(symbols, holder, method, expanded(symbols, own), what)
 
 
+def _versions(symbols: Symbols) -> Versions | None:
+    """What `enableVersioning` says; None where versions are in no path, or an application never enables them."""
+    texts = [symbols.code.text(path) for path, language in symbols.code.files.items() if language != "python"]
+    found = next((match for text in texts if (match := _VERSIONING.search(text))), None)
+    if found is None:  # without the application's own code, what controllers say is all that is known
+        return None if any("NestFactory" in text for text in texts) else Versions()
+    given = found["options"] or ""
+    if (kind := re.search(r"VersioningType\.(\w+)", given)) and kind[1] != "URI":
+        return None
+    lead = re.search(r"\bprefix\s*:\s*(?:[\"'`]([^\"'`]*)[\"'`]|false)", given)
+    default = re.search(r"\bdefaultVersion\s*:\s*\[?\s*[\"'`](\w+)[\"'`]", given)
+    return Versions((lead[1] or "") if lead else "v", default[1] if default else "")
+
+
 def _of_class(
-    symbols: Symbols, whole: tuple[Application, list[Middleware]], path: str, node: Node
+    symbols: Symbols, whole: tuple[Versions | None, Application, list[Middleware]], path: str, node: Node
 ) -> Iterator[Endpoint]:
     decorators = expanded(symbols, of_class(path, node))
     controllers = {name: site for name, site in decorators if name.endswith("Controller") and name not in _SAYS_NOTHING}
@@ -90,9 +118,9 @@ def _of_class(
     resolver = any(name == "Resolver" for name, _ in decorators)
     if controller is None and not resolver:
         return
-    prefixes = _prefixes(symbols, controller) if controller is not None else [""]
+    prefixes, version = _prefixes(symbols, controller) if controller is not None else ([""], "")
     name = text_of(node.child_by_field_name("name"))
-    holder = _Holder(path, name, decorators, prefixes, *whole)
+    holder = _Holder(path, name, decorators, prefixes, version, *whole)
     for method, own in methods_of(path, node):
         known = expanded(symbols, own)
         if controller is not None:
@@ -101,22 +129,30 @@ def _of_class(
             yield from _fields(symbols, holder, method, known)
 
 
-def _prefixes(symbols: Symbols, controller: Site) -> list[str]:
-    """The paths of `@Controller("x")`, `@Controller(["a", "b"])`, `@Controller({ path, version })`."""
+def _prefixes(symbols: Symbols, controller: Site) -> tuple[list[str], str]:
+    """(paths, version) of `@Controller("x")`, `@Controller(["a", "b"])`, `@Controller({ path, version })`."""
     given = arguments_of(controller.node)[0] if controller.node.type == "call_expression" and arguments_of(
         controller.node) else None  # fmt: skip
     if given is None:
-        return [""]
+        return [""], ""
     if given.type != "object":
-        return paths_of(symbols, Site(controller.path, given)) or [""]
-    where, version = property_of(given, "path"), string_of(property_of(given, "version"))
+        return paths_of(symbols, Site(controller.path, given)) or [""], ""
+    where, version = property_of(given, "path"), property_of(given, "version")
     paths = paths_of(symbols, Site(controller.path, where)) if where is not None else [""]
-    return [join_paths(f"v{version}" if version else "", path) for path in paths or [""]]
+    return paths or [""], _version(version)
+
+
+def _version(written: Node | None) -> str:
+    """A version as it is written; of a list the first, of what cannot be read its text, which is in no path."""
+    if written is not None and written.type == "array" and written.named_children:
+        written = written.named_children[0]
+    return string_of(written) or text_of(written)
 
 
 def _routes(symbols: Symbols, holder: _Holder, method: Node, own: list[Decorator]) -> Iterator[Endpoint]:
     versions = [arguments_of(site.node) for name, site in own if name == "Version"]
-    version = string_of(versions[0][0]) if versions and versions[0] else None
+    version = _version(versions[0][0] if versions and versions[0] else None) or holder.version
+    lead = _version_path(holder.versions, version)
     for name, site in own:
         if name not in _ROUTES:
             continue
@@ -124,13 +160,19 @@ def _routes(symbols: Symbols, holder: _Holder, method: Node, own: list[Decorator
         paths = [path for each in given for path in paths_of(symbols, Site(site.path, each))] or [""]
         for prefix in holder.paths:
             for path in paths:
-                inner = join_paths(f"v{version}" if version else "", prefix, path)
+                inner = join_paths(lead, prefix, path)
                 free = inner.strip("/") in holder.application.left_out
                 whole = inner if free else join_paths(holder.application.prefix, inner)
                 found = _endpoint(symbols, holder, method, own, ("NestJS", _ROUTES[name], whole))
                 before = (each for each in holder.middleware if each.covers(holder.name, _ROUTES[name], inner))
                 sites = tuple(site for each in before for site in each.sites)
                 yield replace(found, guards=(*sites, *found.guards))
+
+
+def _version_path(versions: Versions | None, own: str) -> str:
+    version = own or (versions.default if versions is not None else "")
+    return f"{versions.lead}{version}" if versions is not None and re.fullmatch(r"[\w.-]+", version) and (
+        version != "VERSION_NEUTRAL") else ""  # fmt: skip
 
 
 def _fields(symbols: Symbols, holder: _Holder, method: Node, own: list[Decorator]) -> Iterator[Endpoint]:

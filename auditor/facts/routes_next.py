@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import FUNCTIONS, Import, arguments_of, property_of, string_of
 from auditor.facts.endpoints import Endpoint, Listed
+from auditor.facts.parameters import parameters
 from auditor.facts.route_servers import router_behind
 from auditor.facts.routed import open_target
 from auditor.facts.symbols import Site
-from auditor.facts.syntax import enclosing_function, line_of, text_of
+from auditor.facts.syntax import enclosing_function, line_of, nodes, text_of
 from auditor.facts.units import unit_of
 from auditor.model import FileSpan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tree_sitter import Node
 
     from auditor.facts.router_roots import Roots, RouterKey
     from auditor.facts.symbols import Symbols, Target
@@ -28,6 +31,7 @@ _MIDDLEWARE = re.compile(r"(?P<root>src/|)(?:middleware|proxy)\.[jt]s")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _ASKED = re.compile(
     r"\bmethod\s*(?:===?|!==?)\s*(?:[\"'`]|\w+\.)(GET|POST|PUT|PATCH|DELETE)\b|\bcase\s+[\"'`](GET|POST|PUT|PATCH|DELETE)\b"
+    r"|[\"'`](GET|POST|PUT|PATCH|DELETE)[\"'`]\s*[!=]==?\s*[\w.]*\bmethod\b"
 )
 _FROM = re.compile(r"""(?:from|import\()\s*["']([^"'\n]+)["']""")
 _GROUP = r"\((?:[^()]|\([^()]*\))*\)"
@@ -92,7 +96,7 @@ def _is_shown(endpoint: Endpoint, shown: set[tuple[str, str]]) -> bool:
 
 def methods_asked(text: str) -> list[str]:
     """The methods that a handler of all tells apart; `ALL` where it tells none apart."""
-    found = {match[1] or match[2] for match in _ASKED.finditer(text)}
+    found = {match[1] or match[2] or match[3] for match in _ASKED.finditer(text)}
     return sorted(found) or ["ALL"]
 
 
@@ -150,21 +154,41 @@ def _page(
     if table:
         return
     endpoint = _endpoint(symbols, path, target, Endpoint("Next.js", "ALL", url, FileSpan(path, 1)))
-    for method in methods_asked(symbols.code.text(path)):
+    methods = methods_asked(symbols.code.text(path))
+    if methods == ["ALL"] and endpoint.handler is not None and endpoint.handler.path != path:
+        methods = methods_asked(text_of(endpoint.handler.node))
+    for method in methods:
         yield replace(endpoint, method=method)
 
 
 def _by_method(symbols: Symbols, target: Target) -> Iterator[tuple[str, Site, Site]]:
-    """(method, handler, wrapper) of each entry of `withMiddlewares({ GET: …, POST: … })`."""
-    if not isinstance(target, Site) or target.node.type != "call_expression":
+    """(method, handler, wrapper) of each entry of `withMiddlewares({ GET: …, POST: … })`, also inside a handler that
+    hands the request to such a call: `answer(req, res, { GET: … })`.
+    """
+    if not isinstance(target, Site):
         return
-    wrapper = Site(target.path, target.node.child_by_field_name("function") or target.node)
-    for given in arguments_of(target.node):
-        held = symbols.resolve(target.path, given)
+    if target.node.type == "call_expression":
+        wrapper = Site(target.path, target.node.child_by_field_name("function") or target.node)
+        tables = [symbols.resolve(target.path, given) for given in arguments_of(target.node)]
+    else:
+        wrapper, tables = target, [Site(target.path, each) for each in _handed_table(symbols, target)]
+    for held in tables:
         if isinstance(held, Site) and held.node.type == "object":
             for method in _METHODS:
                 if (value := property_of(held.node, method)) is not None:
                     yield method, Site(held.path, value), wrapper
+
+
+def _handed_table(symbols: Symbols, function: Site) -> Iterator[Node]:
+    """The object of methods alone that a handler gives to a call beside the request."""
+    if function.node.type not in FUNCTIONS or not (own := parameters(function.node)):
+        return
+    for call in nodes(symbols.code.files[function.path], function.node, "call_expression"):
+        given = arguments_of(call)
+        if len(given) > 1 and text_of(given[0]) == text_of(own[0]) and given[-1].type == "object":
+            keys = [text_of(each.child_by_field_name("key") or each) for each in given[-1].named_children]
+            if keys and set(keys) <= set(_METHODS):
+                yield given[-1]
 
 
 def _actions(symbols: Symbols, path: str) -> Iterator[Endpoint]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from auditor.facts.symbols import Symbols
 
 _METHODS = {"query": "QUERY", "mutation": "MUTATION", "subscription": "SUBSCRIPTION"}
+_BUILDS = {"use", "input", "output", "meta", "concat", "unstable_concat", "context", "create", *_METHODS}
 _PROCEDURE = re.compile(r"[pP]rocedure\w*$")
 _LETS_PASS = re.compile(r"maybe|optional", re.IGNORECASE)  # looks who calls, and refuses nobody
 _NO_SCHEMA = re.compile(r"\w+\.(?:any|unknown)\(\)(?:\.(?:optional|nullish|nullable)\(\))?")
@@ -74,7 +75,9 @@ class Procedures:
     def _built(self, site: Site, hops: int) -> Chain | None:
         links: list[tuple[str, list[Node]]] = []
         node = site.node
-        while (link := _link(node)) is not None and len(links) < _MAX_LINKS:
+        while (
+            (link := _link(node)) is not None and len(links) < _MAX_LINKS and not self._begins(site.path, node, link[0])
+        ):
             links.append((link[0], arguments_of(node)))
             node = unwrap(link[1])
         chain = self._base(Site(site.path, node), hops)
@@ -82,8 +85,15 @@ class Procedures:
             chain = self._linked(chain, site.path, name, given, hops) if chain is not None else None
         return chain
 
+    def _begins(self, path: str, call: Node, name: str) -> bool:
+        """Whether a method of the repository gives the procedure: `permitted.requires("admin").query(f)`."""
+        made = self.symbols.called(path, call) if name not in _BUILDS else None
+        return isinstance(made, Site) and made.node.type in FUNCTIONS
+
     def _base(self, site: Site, hops: int) -> Chain | None:
         """What a chain begins with: the library's own procedure, a name for one, a function that gives one."""
+        if site.node.type == "ternary_expression":
+            return self._either(site, hops)
         if site.node.type == "call_expression":
             made = self.symbols.called(site.path, site.node)
             if not isinstance(made, Site) or made.node.type not in FUNCTIONS:
@@ -95,8 +105,19 @@ class Procedures:
             ours = target.package.startswith("@trpc/server") and target.last == "procedure"
             return Chain() if ours else self._unknown(site)
         if isinstance(target, Site):
-            return self.chain(target, hops - 1) if target.node != site.node else None
+            known = self.chain(target, hops - 1) if target.node != site.node else None
+            return known or self._unknown(site)
         return self._unknown(site)
+
+    def _either(self, site: Site, hops: int) -> Chain | None:
+        """`readOnly ? base.use(refuse) : base`: what stands in front whichever it is."""
+        parts = (site.node.child_by_field_name(name) for name in ("consequence", "alternative"))
+        chains = [self.chain(Site(site.path, part), hops - 1) for part in parts if part is not None]
+        known = [chain for chain in chains if chain is not None]
+        if not known:
+            return None
+        guards = tuple(guard for guard in known[0].guards if all(guard in chain.guards for chain in known))
+        return Chain(guards, all(chain.validated for chain in known))
 
     def _unknown(self, site: Site) -> Chain | None:
         """A base that cannot be followed: its name is all that is known of what stands in front."""

@@ -44,6 +44,10 @@ _ADDRESS = re.compile(r"(?:^|/)(?:app/(?:.*/)?route\.[jt]sx?|pages/api/.*\.[jt]s
 _SCAFFOLDS = re.compile(r"(?:^|[-_])(?:cli|create|generators?|scaffold\w*|plop|registry)(?:$|[-_])")
 # Below the sources of an application these are its subjects; above them, or in what makes projects, they are samples.
 _SUBJECTS = {"template", "templates", "docs", "sample", "samples"}
+_SOURCES = {
+    "src", "app", "server", "api", "backend", "actions", "modules", "services", "features", "routes", "routers",
+    "controllers", "handlers",
+}  # fmt: skip
 _EXAMPLE = {"example", "examples", "demo", "demos", "sample", "samples", "template", "templates", "docs"}
 # npm and PyPI names that make a stack worth naming; the label is what the report prints.
 _STACK = {
@@ -95,9 +99,7 @@ def is_tool(path: str) -> bool:
 
 def _inside(above: list[str]) -> bool:
     """Whether a folder lies among the sources of an application, and of nothing that makes projects out of samples."""
-    return not {"src", "app", "server", "api", "backend"}.isdisjoint(above) and not any(
-        _SCAFFOLDS.search(folder) for folder in above
-    )
+    return not _SOURCES.isdisjoint(above) and not any(_SCAFFOLDS.search(folder) for folder in above)
 
 
 def _folders(path: str) -> list[str]:

@@ -36,7 +36,7 @@ _VERIFIES = re.compile(
     r"(?:^|\.)(?:constructEvent(?:Async)?|parseThinEvent|parseEventNotification|unwrap|validateRequest|validateEvent|validateSignature"
     r"|verify_?\w*(?:signature|webhook|payload|request|event|hmac|token|secret)\w*|verifyHeader|timingSafeEqual|safeCompare"
     r"|createHmac|createVerify|jwtVerify|secureCompare|constantTimeEqual|isValidSignature\w*|check_?\w*signature\w*"
-    r"|validate_?\w*(?:signature|webhook|hmac)\w*|authenticate_?\w*webhook\w*|verifyWebhook\w*|subtle\.verify)$",
+    r"|validate_?\w*(?:signature|webhook|hmac)\w*|authenticate_?\w*webhook\w*|verifyWebhook\w*|verifyAndReceive|subtle\.verify)$",
     re.IGNORECASE,
 )
 _BODY = re.compile(r"\b(?:json|text|formData|arrayBuffer|parseBody|body|rawBody|blob)\b|\.raw\b")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from auditor.facts.declared_inputs import declared_schemas
 from auditor.facts.effects import WRITE
 from auditor.facts.guarded import validation
-from auditor.facts.inputs import declared_schemas, reads, unvalidated
+from auditor.facts.inputs import reads, unvalidated
 from auditor.facts.purposes import MUTATING
 from auditor.facts.syntax import line_of, text_of
 from auditor.model import Answer, FileSpan, Presence, Severity, State
