@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from auditor.sources.code import Code
     from auditor.sources.repository import Repository
 
-_WORDS = re.compile(r"(?i)mongo|\$where|\bmonk\b|nedb|documentdb|\.findOne\(|\.find_one\(")
+_WORDS = re.compile(r"(?i)mongo|\bmotor\b|\bbeanie\b|\$where|\bmonk\b|nedb|documentdb|\.findOne\(|\.find_one\(")
 _FILTERS = re.compile(
     r"\.(?:find|findOne|findOneAndUpdate|findOneAndDelete|findOneAndReplace|findOneAndRemove|updateOne|updateMany|update|deleteOne"
     r"|deleteMany|remove|replaceOne|count|countDocuments|exists|where|aggregate|find_one|find_one_and_update|find_one_and_delete"
@@ -45,7 +45,9 @@ def ask(repository: Repository, code: Code) -> Iterator[Answer]:
 def _judge(event: Event, text: str) -> Judged | None:  # noqa: PLR0911 - a case per line
     if event.kind != "call" or not event.args or not _FILTERS.search(event.name) or _NO_STORE.search(event.name):
         return None
-    if not re.search(r"(?i)mongo|\bmonk\b|nedb|\bdb\.collection\(|\$where", text) and not _is_model(event):
+    if not re.search(
+        r"(?i)mongo|\bmotor\b|\bbeanie\b|\bmonk\b|nedb|\bdb\.collection\(|\$where", text
+    ) and not _is_model(event):
         return None
     if "where" in (event.args[0].keys or {}):  # a builder of SQL
         return None
