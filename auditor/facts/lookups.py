@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from auditor.facts.audit_names import folded
 from auditor.facts.bindings import FUNCTIONS, arguments_of, pattern_names
 from auditor.facts.declared_models import declared_models
+from auditor.facts.nested_rows import judges
 from auditor.facts.parameters import parameters
 from auditor.facts.symbols import Site
 from auditor.facts.syntax import nodes, text_of
@@ -86,8 +87,8 @@ _CONTEXT = re.compile(r"(?:_?_?(?:ctx|context|contextValue)\b|\{)")
 _SERVICE = re.compile(r"SERVICE_?ROLE|SECRET_?KEY|sb_secret|service_role|serviceRole", re.IGNORECASE)
 
 
-def owned_tables(repository: Listed, code: Files) -> dict[str, bool]:
-    """Folded names of tables and models, and whether their rows belong to somebody."""
+def known_columns(repository: Listed, code: Files) -> dict[str, set[str]]:
+    """Folded names of tables and models, and what their columns are called."""
     sql, found = {}, []
     for path in repository.files:
         if is_vendored(path) or is_test(path) or is_example(path):
@@ -98,11 +99,18 @@ def owned_tables(repository: Listed, code: Files) -> dict[str, bool]:
             sql[path] = repository.text(path) or ""
     found += sql_tables(sql).values()
     named = [(name, [c.code for c in table.columns.values()]) for table in found for name in (table.code, table.name)]
-    owned: dict[str, bool] = {}
+    known: dict[str, set[str]] = {}
     for name, columns in (*named, *declared_models(code), *_made_in_code(code)):
-        has = any(OWNER.search(column) for column in columns) or bool(_PERSONAL.match(name))
-        owned[folded(name)] = owned.get(folded(name), False) or has
-    return owned
+        known.setdefault(folded(name), set()).update(columns)
+    return known
+
+
+def owned_tables(columns: dict[str, set[str]]) -> dict[str, bool]:
+    """Folded names of tables and models, and whether their rows belong to somebody."""
+    return {
+        name: bool(_PERSONAL.match(name)) or any(OWNER.search(column) for column in found)
+        for name, found in columns.items()
+    }
 
 
 def _made_in_code(code: Files) -> Iterator[tuple[str, list[str]]]:
@@ -222,6 +230,15 @@ def caller_checked(
     if any(_JUDGES.match(call.last) and _mentions(_given_to(call), rows) for call in calls):
         return True
     return any(ties(call, names, callers) for call in calls)
+
+
+def checks_parent(reacher: Reacher, endpoint: Endpoint, parent: str) -> bool:
+    """Whether the code, or a middleware before it, asks whether the caller may see what a parameter names."""
+    assert endpoint.handler
+    if any(_guards_rows(reacher, guard) for guard in endpoint.guards):
+        return True
+    asked = (call for call in reacher.own(endpoint.handler) if not _TELLS.search(call.last))
+    return any(_mentions(_given_to(call), {parent}) and (judges(call.name) or _is_query(call.name)) for call in asked)
 
 
 def _guards_rows(reacher: Reacher, guard: Site) -> bool:

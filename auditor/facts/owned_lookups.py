@@ -10,9 +10,20 @@ from auditor.facts.audit_names import folded
 from auditor.facts.effects import READ, WRITE, effects, supabase_table
 from auditor.facts.handed_on import handed_on
 from auditor.facts.lookup_conditions import conditions
-from auditor.facts.lookups import by_service, caller_checked, caller_names, looked_up, owned_tables, request_names
+from auditor.facts.lookups import (
+    by_service,
+    caller_checked,
+    caller_names,
+    checks_parent,
+    known_columns,
+    looked_up,
+    owned_tables,
+    request_names,
+    ties,
+)
+from auditor.facts.nested_rows import for_everybody, is_loose, nested
 from auditor.facts.purposes import by_machine
-from auditor.facts.py_lookups import owned_models, python_lookup
+from auditor.facts.py_lookups import model_columns, owned_models, python_lookup, python_nested
 from auditor.facts.py_routes import is_python
 from auditor.facts.refusals import compares_secret
 from auditor.facts.sql_lookups import table_of
@@ -36,19 +47,25 @@ _AROUND = {"await_expression", "parenthesized_expression", "as_expression", "sat
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """Folded names of tables and models whose rows belong to somebody; `models` are those of Python."""
+    """Folded names of tables and models whose rows belong to somebody; `models` are those of Python.
+
+    `columns` and `fields` are all that the tables and models have.
+    """
 
     tables: dict[str, bool]
     models: dict[str, bool]
+    columns: dict[str, set[str]]
+    fields: dict[str, set[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Alone:
-    """A row that is chosen by an id of the request and by nothing else."""
+    """A row that is chosen by an id of the request and by nothing else; `parent`: what was asked for in its place."""
 
     where: FileSpan
     table: str
     writes: bool
+    parent: str = ""
 
 
 def ownership(inventory: Inventory, endpoint: Endpoint) -> tuple[Control, Alone | None]:
@@ -63,7 +80,8 @@ def ownership(inventory: Inventory, endpoint: Endpoint) -> tuple[Control, Alone 
 def _owners(inventory: Inventory) -> Owners:
     memory, code = inventory.reacher.memory, inventory.reacher.symbols.code
     if "owners" not in memory:
-        memory["owners"] = Owners(owned_tables(inventory.given, code), owned_models(code))
+        columns = known_columns(inventory.given, code)
+        memory["owners"] = Owners(owned_tables(columns), owned_models(code), columns, model_columns(code))
     found: Owners = memory["owners"]
     return found
 
@@ -72,6 +90,13 @@ def _ownership(inventory: Inventory, endpoint: Endpoint, owners: Owners) -> tupl
     nothing = Control(Presence.NOT_APPLICABLE), None
     if endpoint.handler is None or not _asks_who(inventory, endpoint) or receiver(inventory, endpoint):
         return nothing
+    found = _by_caller(inventory, endpoint, owners)
+    below = _below(inventory, endpoint, owners) if found[1] is None else None
+    return (Control(Presence.ABSENT, below.table), below) if below is not None else found
+
+
+def _by_caller(inventory: Inventory, endpoint: Endpoint, owners: Owners) -> tuple[Control, Alone | None]:
+    nothing = Control(Presence.NOT_APPLICABLE), None
     if is_python(endpoint):
         asked, found = python_lookup(inventory.reacher, endpoint, owners.models)
         if found is not None:
@@ -79,6 +104,44 @@ def _ownership(inventory: Inventory, endpoint: Endpoint, owners: Owners) -> tupl
             return Control(Presence.ABSENT, found.model), Alone(place, found.model, found.changes)
         return (Control(Presence.PRESENT, "rows are tied to the caller, or checked"), None) if asked else nothing
     return _tied(inventory, endpoint, owners.tables)
+
+
+def _below(inventory: Inventory, endpoint: Endpoint, owners: Owners) -> Alone | None:
+    """A row that is found by its own id, where only the parent before it in the address is asked for."""
+    reacher, handler = inventory.reacher, endpoint.handler
+    if is_python(endpoint):
+        row = python_nested(reacher, endpoint, owners.fields)
+        of = nested(endpoint.path, owners.fields[folded(row.model)]) if row is not None else None
+        if row is None or of is None:
+            return None
+        return Alone(FileSpan(row.path, line_of(row.node)), row.model, row.changes, of.parent)
+    below = {name: True for name, found in owners.columns.items() if nested(endpoint.path, found)}
+    if handler is None or not below or for_everybody(text_of(guard.node) for guard in endpoint.guards):
+        return None
+    names, callers = request_names(reacher, handler), caller_names(reacher, handler)
+    language, text = reacher.symbols.code.files[handler.path], inventory.text(endpoint)
+    own = [effect for effect in effects(reacher.own(handler)) if _matters(inventory, effect, below)]
+    found = [
+        (effect.call, effect)
+        for effect in own
+        if looked_up(conditions(effect, language), names, frozenset()) and not _only_asked_for(effect, text)
+    ]
+    further = handed_on(reacher, handler, names, callers, lambda effect: _matters(inventory, effect, below))
+    found += [(each.call, each.effect) for each in further if each.alone]
+    for call, effect in sorted(found, key=lambda pair: pair[1].kind != WRITE):
+        table = effect.table or table_of(effect.call.node)
+        of = nested(endpoint.path, owners.columns.get(folded(table), ()))
+        if of is None or not checks_parent(reacher, endpoint, of.parent):
+            continue
+        beside = [each for each in reacher.own(handler) if each.node != call.node]
+        if any(ties(each, names, callers) and of.row in re.findall(r"\w+", text_of(each.node)) for each in beside):
+            continue
+        others = [(each.name, text_of(each.node)) for each in beside]
+        rows = {_held(each.node) for each, _ in found} - {""}
+        if is_loose(of, text_of(call.node), text, others, rows):
+            place = FileSpan(effect.call.path, line_of(effect.call.node))
+            return Alone(place, table, effect.kind == WRITE, of.parent)
+    return None
 
 
 def _tied(inventory: Inventory, endpoint: Endpoint, owned: dict[str, bool]) -> tuple[Control, Alone | None]:
