@@ -6,15 +6,11 @@ import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from auditor.facts.audit_names import folded
 from auditor.facts.bindings import FUNCTIONS, arguments_of, pattern_names
-from auditor.facts.declared_models import declared_models
 from auditor.facts.nested_rows import judges
 from auditor.facts.parameters import parameters
 from auditor.facts.symbols import Site
 from auditor.facts.syntax import nodes, text_of
-from auditor.facts.tables import prisma_tables, sql_tables
-from auditor.facts.units import is_example, is_test, is_vendored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,16 +20,13 @@ if TYPE_CHECKING:
     from auditor.facts.effects import Effect
     from auditor.facts.endpoints import Endpoint
     from auditor.facts.lookup_conditions import Pairs
-    from auditor.facts.parsed_files import Files
     from auditor.facts.reach import Call, Reacher
-    from auditor.facts.servers import Listed
 
-_WHO = (
+WHO = (
     r"user|owner|author|org|organi[sz]ation|workspace|team|tenant|account|member|membership|company|profile|customer"
     r"|creator"
 )
-OWNER = re.compile(rf"(?:^|_|[a-z](?=[A-Z]))(?:{_WHO})s?(?:_?id|_?uuid|$|_|[A-Z])|created_?by", re.IGNORECASE)
-_PERSONAL = re.compile(rf"^(?:{_WHO})s?$", re.IGNORECASE)
+OWNER = re.compile(rf"(?:^|_|[a-z](?=[A-Z]))(?:{WHO})s?(?:_?id|_?uuid|$|_|[A-Z])|created_?by", re.IGNORECASE)
 _MAX_PART = 200  # characters: a longer expression makes something else of what it takes
 _ID = re.compile(r"^(?:id|uuid|_id|\w+Id|\w+_id|\w+Uuid)$")
 # An owner that the request itself names ties nothing to whoever calls.
@@ -46,8 +39,8 @@ _SESSION = re.compile(
     r"\bsession\b|\bc\.var\.|\bc\.get\(|\buser\b|\buserId\b|\bauth\b|\bctx\.|\blocals\.|\bcurrentUser\b|\bworkspace\b|\bteam\b",
 )
 _COMPARED = re.compile(
-    rf"\.(?:\w*(?:{_WHO})(?:_?[iI]d)?|created_?[bB]y|email)\s*[!=]==?|\.some\("
-    rf"|[!=]==?\s*[\w.?]*\.(?:\w*(?:{_WHO})(?:_?[iI]d)?|created_?[bB]y)\b|\.\w*(?:{_WHO})\w*\.equals\(",
+    rf"\.(?:\w*(?:{WHO})(?:_?[iI]d)?|created_?[bB]y|email)\s*[!=]==?|\.some\("
+    rf"|[!=]==?\s*[\w.?]*\.(?:\w*(?:{WHO})(?:_?[iI]d)?|created_?[bB]y)\b|\.\w*(?:{WHO})\w*\.equals\(",
     re.IGNORECASE,
 )
 # `if (session.isAdmin) { … }`, which asks of the caller and not of the row.
@@ -61,6 +54,8 @@ _CHECKS = re.compile(
     r"|^authorize|^can$|permission|membership",
     re.IGNORECASE,
 )
+# A row that the request chose is none of its data.
+_QUERIED = re.compile(r"\bprisma|\bdb\.|\.from\(\s*[\"'`]|\.(?:findOne|findUnique|findFirst|findById|findByPk)\w*\(")
 _SHARED = re.compile(r"public|publish|shared?\b|visib|token|secret|hash|slug|code$", re.IGNORECASE)
 _BY_TOKEN = re.compile(
     r"\b(?:timingSafeEqual|\w*(?:matching|verify|valid|check|compare)\w*(?:token|hash|signature))\s*\(", re.IGNORECASE
@@ -74,10 +69,6 @@ _NAMED_RIGHT = re.compile(
     r"\(\s*\[?\s*[\"'](?!(?:jwt|local|session|bearer|basic|google|github|user|api)\b)",
     re.IGNORECASE,
 )
-_CREATES = re.compile(
-    r"\bcreate\s+table\s+(?:if\s+not\s+exists\s+)?[\"`]?(?:\w+\.)?[\"`]?(?P<name>\w+)[\"`]?\s*\((?P<columns>[^;]{0,4000}?)\)\s*[;`\"']",
-    re.IGNORECASE,
-)
 _MAX_HEAD = 80  # characters: the name of a function or class
 _TELLS = re.compile(r"record|audit|log|track|notify|send|emit|publish|revalidate|json$|capture", re.IGNORECASE)
 _OF_REQUEST = {"params", "searchParams", "parsedInput", "input", "args", "_args"}
@@ -87,45 +78,12 @@ _CONTEXT = re.compile(r"(?:_?_?(?:ctx|context|contextValue)\b|\{)")
 _SERVICE = re.compile(r"SERVICE_?ROLE|SECRET_?KEY|sb_secret|service_role|serviceRole", re.IGNORECASE)
 
 
-def known_columns(repository: Listed, code: Files) -> dict[str, set[str]]:
-    """Folded names of tables and models, and what their columns are called."""
-    sql, found = {}, []
-    for path in repository.files:
-        if is_vendored(path) or is_test(path) or is_example(path):
-            continue
-        if path.endswith(".prisma"):
-            found += list(prisma_tables(path, repository.text(path) or ""))
-        elif path.endswith(".sql"):
-            sql[path] = repository.text(path) or ""
-    found += sql_tables(sql).values()
-    named = [(name, [c.code for c in table.columns.values()]) for table in found for name in (table.code, table.name)]
-    known: dict[str, set[str]] = {}
-    for name, columns in (*named, *declared_models(code), *_made_in_code(code)):
-        known.setdefault(folded(name), set()).update(columns)
-    return known
-
-
-def owned_tables(columns: dict[str, set[str]]) -> dict[str, bool]:
-    """Folded names of tables and models, and whether their rows belong to somebody."""
-    return {
-        name: bool(_PERSONAL.match(name)) or any(OWNER.search(column) for column in found)
-        for name, found in columns.items()
-    }
-
-
-def _made_in_code(code: Files) -> Iterator[tuple[str, list[str]]]:
-    """Tables that code creates by a statement of its own."""
-    for path in code.files:
-        for match in _CREATES.finditer(code.text(path)) if re.search("[tT]able|TABLE", code.text(path)) else ():
-            yield match["name"], re.findall(r"(?m)(?:^|,|\()\s*[\"`]?(\w+)[\"`]?\s+\w", match["columns"])
-
-
 def request_names(reacher: Reacher, handler: Site, known: frozenset[str] = frozenset()) -> frozenset[str]:
     """The variables of a handler that hold something out of the request; of those in `known` that is known before."""
     names = set(known or _given(handler))
     for declarator, value in _declared(reacher, handler):
         text = text_of(value)
-        if len(text) < _MAX_PART and from_request(text, names) and not re.search(r"\bprisma|\bdb\.", text):
+        if len(text) < _MAX_PART and from_request(text, names) and not _QUERIED.search(text):
             names |= _names(declarator)
     return frozenset(names)
 
@@ -225,7 +183,7 @@ def caller_checked(
     if any(_guards_rows(reacher, guard) for guard in endpoint.guards):
         return True
     calls = [call for call in reacher.own(endpoint.handler) if not _TELLS.search(call.last)]
-    if any(_CHECKS.search(call.last) for call in calls if not _is_query(call.name)):
+    if any(_CHECKS.search(call.last) or _asks_database(call) for call in calls if not _is_query(call.name)):
         return True
     if any(_JUDGES.match(call.last) and _mentions(_given_to(call), rows) for call in calls):
         return True
@@ -239,6 +197,12 @@ def checks_parent(reacher: Reacher, endpoint: Endpoint, parent: str) -> bool:
         return True
     asked = (call for call in reacher.own(endpoint.handler) if not _TELLS.search(call.last))
     return any(_mentions(_given_to(call), {parent}) and (judges(call.name) or _is_query(call.name)) for call in asked)
+
+
+def _asks_database(call: Call) -> bool:
+    """`client.rpc("authorize_connection", { … })`: a function of the database that is named for a check."""
+    given = arguments_of(call.node) if call.last == "rpc" else []
+    return bool(given) and (_CHECKS.search(name := text_of(given[0]).strip("\"'`")) or judges(name)) is not None
 
 
 def _guards_rows(reacher: Reacher, guard: Site) -> bool:

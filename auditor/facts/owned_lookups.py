@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 from auditor.facts.audit_names import folded
 from auditor.facts.effects import READ, WRITE, effects, supabase_table
 from auditor.facts.handed_on import handed_on
+from auditor.facts.known_columns import known_columns, owned_tables
 from auditor.facts.lookup_conditions import conditions
 from auditor.facts.lookups import (
     by_service,
     caller_checked,
     caller_names,
     checks_parent,
-    known_columns,
     looked_up,
-    owned_tables,
     request_names,
     ties,
 )
+from auditor.facts.method_branches import of_other_method
 from auditor.facts.nested_rows import for_everybody, is_loose, nested
 from auditor.facts.purposes import by_machine
 from auditor.facts.py_lookups import model_columns, owned_models, python_lookup, python_nested
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from auditor.facts.effects import Effect
     from auditor.facts.endpoints import Endpoint
     from auditor.facts.inventory import Inventory
+    from auditor.facts.lookup_conditions import Pairs
 
 # A header is compared with a secret of the environment: another machine of ours calls.
 _OWN_SECRET = re.compile(
@@ -116,22 +117,32 @@ def _below(inventory: Inventory, endpoint: Endpoint, owners: Owners) -> Alone | 
             return None
         return Alone(FileSpan(row.path, line_of(row.node)), row.model, row.changes, of.parent)
     below = {name: True for name, found in owners.columns.items() if nested(endpoint.path, found)}
-    if handler is None or not below or for_everybody(text_of(guard.node) for guard in endpoint.guards):
+    if (
+        handler is None
+        or not below
+        or endpoint.method == "ACTION"
+        or for_everybody(text_of(guard.node) for guard in endpoint.guards)
+    ):
         return None
     names, callers = request_names(reacher, handler), caller_names(reacher, handler)
     language, text = reacher.symbols.code.files[handler.path], inventory.text(endpoint)
-    own = [effect for effect in effects(reacher.own(handler)) if _matters(inventory, effect, below)]
+    own = [effect for effect in _done(inventory, endpoint) if _matters(inventory, effect, below)]
     found = [
         (effect.call, effect)
         for effect in own
         if looked_up(conditions(effect, language), names, frozenset()) and not _only_asked_for(effect, text)
     ]
     further = handed_on(reacher, handler, names, callers, lambda effect: _matters(inventory, effect, below))
-    found += [(each.call, each.effect) for each in further if each.alone]
+    served = [each for each in further if not of_other_method(each.call.node, endpoint.method)]
+    found += [(each.call, each.effect) for each in served if each.alone]
     for call, effect in sorted(found, key=lambda pair: pair[1].kind != WRITE):
         table = effect.table or table_of(effect.call.node)
         of = nested(endpoint.path, owners.columns.get(folded(table), ()))
-        if of is None or not checks_parent(reacher, endpoint, of.parent):
+        if (
+            of is None
+            or not _by_own_id(conditions(effect, language), table)
+            or not checks_parent(reacher, endpoint, of.parent)
+        ):
             continue
         beside = [each for each in reacher.own(handler) if each.node != call.node]
         if any(ties(each, names, callers) and of.row in re.findall(r"\w+", text_of(each.node)) for each in beside):
@@ -149,13 +160,14 @@ def _tied(inventory: Inventory, endpoint: Endpoint, owned: dict[str, bool]) -> t
     reacher, handler = inventory.reacher, endpoint.handler
     names, callers = request_names(reacher, handler), caller_names(reacher, handler)
     language, text = reacher.symbols.code.files[handler.path], inventory.text(endpoint)
-    own = [effect for effect in effects(reacher.own(handler)) if _matters(inventory, effect, owned)]
+    own = [effect for effect in _done(inventory, endpoint) if _matters(inventory, effect, owned)]
     alone = [
         effect
         for effect in own
         if looked_up(conditions(effect, language), names, callers) and not _only_asked_for(effect, text)
     ]
-    further = list(handed_on(reacher, handler, names, callers, lambda effect: _matters(inventory, effect, owned)))
+    handed = handed_on(reacher, handler, names, callers, lambda effect: _matters(inventory, effect, owned))
+    further = [each for each in handed if not of_other_method(each.call.node, endpoint.method)]
     found = [*alone, *(each.effect for each in further if each.alone)]
     if not own and not further:
         return Control(Presence.NOT_APPLICABLE), None
@@ -168,6 +180,18 @@ def _tied(inventory: Inventory, endpoint: Endpoint, owned: dict[str, bool]) -> t
     worst = next((effect for effect in found if effect.kind == WRITE), found[0])
     place, table = FileSpan(worst.call.path, line_of(worst.call.node)), worst.table or table_of(worst.call.node)
     return Control(Presence.ABSENT, table), Alone(place, table, worst.kind == WRITE)
+
+
+def _by_own_id(chosen: Pairs, table: str) -> bool:
+    """Whether a query asks for the row that an id is of, and not for rows that refer to it."""
+    return any(key in {"id", "_id", "uuid"} or folded(key) == f"{folded(table)}id" for key, _ in chosen)
+
+
+def _done(inventory: Inventory, endpoint: Endpoint) -> list[Effect]:
+    """What the handler does itself when it is asked by the endpoint's method."""
+    assert endpoint.handler
+    done = effects(inventory.reacher.own(endpoint.handler))
+    return [effect for effect in done if not of_other_method(effect.call.node, endpoint.method)]
 
 
 def _asks_who(inventory: Inventory, endpoint: Endpoint) -> bool:
