@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from auditor.detectors.code_answers import Judged, answers, named
+from auditor.detectors.validated_bodies import behind_schema
 from auditor.facts.code_requests import ENTERS
 from auditor.facts.syntax import text_of
 from auditor.model import Severity
@@ -68,7 +69,13 @@ PER_FILE = True
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository
-    yield from answers(code, "write", (_WORDS, ENTERS), _judge, Severity.MEDIUM)
+    yield from answers(code, "write", (_WORDS, ENTERS), _judge, Severity.MEDIUM, _excused)
+
+
+def _excused(code: Code, home: str, event: Event, judged: Judged) -> str:
+    """A body in whose place a schema of the route has put the fields that it knows."""
+    of_body = re.match(r"`(?:\w+\.)*body`", judged.detail) is not None
+    return "a schema of its route names the fields" if of_body and behind_schema(code, home, event, strips=True) else ""
 
 
 def _judge(event: Event, text: str) -> Judged | None:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from auditor.detectors.code_answers import Judged, answers, named
+from auditor.detectors.validated_bodies import behind_schema
 from auditor.facts.code_values import NOTHING, Value, content
 from auditor.model import Severity
 
@@ -39,7 +40,13 @@ PER_FILE = True
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository
-    yield from answers(code, "query", (_WORDS,), _judge, Severity.HIGH)
+    yield from answers(code, "query", (_WORDS,), _judge, Severity.HIGH, _excused)
+
+
+def _excused(code: Code, home: str, event: Event, judged: Judged) -> str:
+    """A body that a schema of the route has been through holds no operators."""
+    of_body = judged.fault == "operators" and re.match(r"`(?:\w+\.)*body\.\w", judged.detail) is not None
+    return "a schema of its route sees the body" if of_body and behind_schema(code, home, event) else ""
 
 
 def _judge(event: Event, text: str) -> Judged | None:  # noqa: PLR0911 - a case per line
