@@ -41,7 +41,7 @@ _PYTHON = re.compile(
     r"|^(?:aiohttp\.ClientSession|httpx\.(?:Async)?Client|requests\.(?:Session|session))\(\)\.(?P<made>get|post|put|patch|delete|head|options)$"
 )
 _GUARDED = re.compile(
-    r"169\.254\.|\bBlockList\b|request-filtering-agent|(?i:ssrf[\w-]*(?:filter|guard|safe|protect|check|prevent|agent)"
+    r"169\.254\.|(?i:safe_?(?:async_?)?(?:\w{0,6}_?)?(?:transport|fetch|http|request|client))|\bBlockList\b|request-filtering-agent|(?i:ssrf[\w-]*(?:filter|guard|safe|protect|check|prevent|agent)"
     r"|(?:assert|check|prevent|guard|is|avoid|no|anti)_?-?ssrf|is_?(?:private|internal|public|loopback|blocked)_?\w*(?:ip|host|url|addr)"
     r"|private_?(?:ip|host|addr|range)|internal_?(?:ip|addr|range))"
 )
