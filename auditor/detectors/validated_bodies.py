@@ -20,9 +20,11 @@ _VERB = re.compile(r"\.(?:get|post|put|patch|delete|all)\s*\(\s*[\"'`]")
 _VALIDATES = re.compile(
     r"(?i)(?:[\s,(\[]|\b\w+\.)\w*validat\w*\s*\([^)]*\w|\bcelebrate\s*\(|\bzod\w*\s*\(|\bcheckSchema\s*\("
 )
-_REPLACES = re.compile(r"\breq(?:uest)?\.body\s*=\s*(?!\s*(?:null|undefined|\{\s*\}|JSON\.parse|req)\b)\w")
+_REPLACES = re.compile(
+    r"\bObject\.assign\(\s*req(?:uest)?\s*,|\breq(?:uest)?\.body\s*=\s*(?!\s*(?:null|undefined|\{\s*\}|JSON\.parse|req)\b)\w"
+)
 _SCHEMAS = re.compile(
-    r"\.(?:safeParse|parse|parseAsync|safeParseAsync|validate|validateAsync|validateSync)\(\s*\w+\.body"
+    r"\.(?:safeParse|parse|parseAsync|safeParseAsync|validate|validateAsync|validateSync)\(\s*(?:\w+\.body|object|data)\b"
 )
 _NAMED = {"variable_declarator", "method_definition", "function_declaration", "pair"}
 _MOST = 900  # characters of one route
@@ -60,7 +62,7 @@ def _registered(code: Code, home: str) -> list[set[str]]:
 def _each(text: str) -> list[str]:
     """The calls that register a route, as they are written."""
     starts = [match.start() for match in _VERB.finditer(text)]
-    ends = [*starts[1:], len(text)]
+    ends = [*starts[1:], len(text)][: len(starts)]
     return [re.split(r"\)\s*;|\n\s*\n", text[start:end][:_MOST])[0] for start, end in zip(starts, ends, strict=True)]
 
 
