@@ -27,6 +27,7 @@ from auditor.facts.py_lookups import model_columns, owned_models, python_lookup,
 from auditor.facts.py_routes import is_python
 from auditor.facts.refusals import compares_secret
 from auditor.facts.sql_lookups import table_of
+from auditor.facts.symbols import Site
 from auditor.facts.syntax import line_of, text_of
 from auditor.facts.webhooks import receiver
 from auditor.model import Control, FileSpan, Presence
@@ -38,10 +39,15 @@ if TYPE_CHECKING:
     from auditor.facts.endpoints import Endpoint
     from auditor.facts.inventory import Inventory
     from auditor.facts.lookup_conditions import Pairs
+    from auditor.facts.reach import Reacher
 
 # A header is compared with a secret of the environment: another machine of ours calls.
 _OWN_SECRET = re.compile(
     r"[!=]==?\s*(?:[\"'`]\w*\s*\$\{\s*)?(?:process\.env|import\.meta\.env|\w*[eE]nv\(\)|c\.env|env|Bun\.env|Deno\.env)[.\[(]"
+)
+_SIGNS_IN = re.compile(
+    r"(?:auth|getServerSession|getSession|(?:get)?[cC]urrentUser|require(?:Auth|User)|isAuthenticated|verifyToken|authMiddleware"
+    r"|authenticate(?:Token|User|JWT)?|(?:Jwt|JWT)?AuthGuard)\b(?!\.)"
 )
 _AROUND = {"await_expression", "parenthesized_expression", "as_expression", "satisfies_expression"}
 
@@ -142,6 +148,7 @@ def _below(inventory: Inventory, endpoint: Endpoint, owners: Owners) -> Alone | 
             of is None
             or not _by_own_id(conditions(effect, language), table)
             or not checks_parent(reacher, endpoint, of.parent)
+            or any(_judged_by(reacher, guard, of.row) for guard in endpoint.guards)
         ):
             continue
         beside = [each for each in reacher.own(handler) if each.node != call.node]
@@ -182,6 +189,13 @@ def _tied(inventory: Inventory, endpoint: Endpoint, owned: dict[str, bool]) -> t
     return Control(Presence.ABSENT, table), Alone(place, table, worst.kind == WRITE)
 
 
+def _judged_by(reacher: Reacher, guard: Site, row: str) -> bool:
+    """Whether a middleware looks at the row's own id."""
+    found = reacher.symbols.resolve(guard.path, guard.node)
+    bodies = reacher.reach(found, 1).bodies if isinstance(found, Site) else []
+    return any(re.search(rf"\b{row}\b", reacher.text(body)) for body in (guard, *bodies))
+
+
 def _by_own_id(chosen: Pairs, table: str) -> bool:
     """Whether a query asks for the row that an id is of, and not for rows that refer to it."""
     return any(key in {"id", "_id", "uuid"} or folded(key) == f"{folded(table)}id" for key, _ in chosen)
@@ -201,7 +215,9 @@ def _asks_who(inventory: Inventory, endpoint: Endpoint) -> bool:
         return False
     if _OWN_SECRET.search(inventory.text(endpoint)) or _by_own_secret(inventory, endpoint, found.shows):
         return False
-    return found.presence is Presence.PRESENT or bool(found.presence is Presence.ABSENT and found.shows)
+    if found.presence is Presence.UNRESOLVED:  # what is named so asks who calls, and for no more than that
+        return _SIGNS_IN.match(found.shows) is not None
+    return found.presence is Presence.PRESENT or bool(found.shows)
 
 
 def _by_own_secret(inventory: Inventory, endpoint: Endpoint, shows: str) -> bool:
