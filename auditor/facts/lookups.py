@@ -54,8 +54,11 @@ _CHECKS = re.compile(
     r"|^authorize|^can$|permission|membership",
     re.IGNORECASE,
 )
-# A row that the request chose is none of its data.
-_QUERIED = re.compile(r"\bprisma|\bdb\.|\.from\(\s*[\"'`]|\.(?:findOne|findUnique|findFirst|findById|findByPk)\w*\(")
+# What a query gives is none of the request's data, nor a row that a token or code of the request opens.
+_QUERIED = re.compile(
+    r"\bprisma|\bdb\.|\.eq\(\s*[\"'`]\w*(?:token|code|hash|secret|nonce)\w*[\"'`]|\bwhere:\s*\{\s*\w*(?:token|code|hash|secret)\b",
+    re.IGNORECASE,
+)
 _SHARED = re.compile(r"public|publish|shared?\b|visib|token|secret|hash|slug|code$", re.IGNORECASE)
 _BY_TOKEN = re.compile(
     r"\b(?:timingSafeEqual|\w*(?:matching|verify|valid|check|compare)\w*(?:token|hash|signature))\s*\(", re.IGNORECASE
@@ -161,6 +164,13 @@ def looked_up(chosen: Pairs, names: frozenset[str], callers: frozenset[str]) -> 
     )
     by_id = [value for key, value in chosen if _ID.match(key)]
     return not tied and any(from_request(value, names) for value in by_id)
+
+
+def joined_to_caller(chosen: Pairs, names: frozenset[str], callers: frozenset[str]) -> frozenset[str]:
+    """What of the request a query asks for together with whoever calls: `.eq("team", team).eq("user_id", user.id)`."""
+    if not any(_of_session(value, names) or _mentions(value, callers) for _, value in chosen):
+        return frozenset()
+    return frozenset(name for name in names for _, value in chosen if _mentions(value, {name}))
 
 
 def _of_session(text: str, names: frozenset[str]) -> bool:

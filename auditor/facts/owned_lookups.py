@@ -16,6 +16,7 @@ from auditor.facts.lookups import (
     caller_checked,
     caller_names,
     checks_parent,
+    joined_to_caller,
     looked_up,
     request_names,
     ties,
@@ -168,10 +169,13 @@ def _tied(inventory: Inventory, endpoint: Endpoint, owned: dict[str, bool]) -> t
     names, callers = request_names(reacher, handler), caller_names(reacher, handler)
     language, text = reacher.symbols.code.files[handler.path], inventory.text(endpoint)
     own = [effect for effect in _done(inventory, endpoint) if _matters(inventory, effect, owned)]
+    asked = _asked_with_caller(inventory, endpoint, names, callers)
     alone = [
         effect
         for effect in own
-        if looked_up(conditions(effect, language), names, callers) and not _only_asked_for(effect, text)
+        if looked_up(conditions(effect, language), names, callers)
+        and not _only_asked_for(effect, text)
+        and not any(asked & set(re.findall(r"\w+", value)) for _, value in conditions(effect, language))
     ]
     handed = handed_on(reacher, handler, names, callers, lambda effect: _matters(inventory, effect, owned))
     further = [each for each in handed if not of_other_method(each.call.node, endpoint.method)]
@@ -199,6 +203,17 @@ def _judged_by(reacher: Reacher, guard: Site, row: str) -> bool:
 def _by_own_id(chosen: Pairs, table: str) -> bool:
     """Whether a query asks for the row that an id is of, and not for rows that refer to it."""
     return any(key in {"id", "_id", "uuid"} or folded(key) == f"{folded(table)}id" for key, _ in chosen)
+
+
+def _asked_with_caller(
+    inventory: Inventory, endpoint: Endpoint, names: frozenset[str], callers: frozenset[str]
+) -> frozenset[str]:
+    """The ids of the request that a query of the handler joins to whoever calls: their membership is asked for."""
+    assert endpoint.handler
+    language = inventory.reacher.symbols.code.files[endpoint.handler.path]
+    done = effects(inventory.reacher.own(endpoint.handler))
+    chosen = [conditions(effect, language) for effect in done if effect.kind == READ]
+    return frozenset(name for pairs in chosen for name in joined_to_caller(pairs, names, callers))
 
 
 def _done(inventory: Inventory, endpoint: Endpoint) -> list[Effect]:
