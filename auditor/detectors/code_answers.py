@@ -36,6 +36,7 @@ class Judged:
 
 
 _Judge = Callable[["Event", str], Judged | None]
+_Excuse = Callable[["Code", str, "Event", Judged], str]  # why what is said of an event of a file's flow is no fault
 
 
 def answers(
@@ -44,6 +45,7 @@ def answers(
     words: _Words,
     judge: _Judge,
     rank: Severity,
+    excuse: _Excuse | None = None,
 ) -> Iterator[Answer]:
     """Put every event of the files with all of the words to `judge`; `rank` is the severity of the page.
 
@@ -51,7 +53,7 @@ def answers(
     """
     for path, reason in code.unknown.items():
         yield Answer(f"file {path}", State.UNKNOWN, reason, FileSpan(path, 1))
-    found = [answer for path in code.asked for answer in _in_file(code, path, noun, words, judge)]
+    found = [answer for path in code.asked for answer in _in_file(code, path, noun, words, judge, excuse)]
     yield from settled(found, rank) if code.share is None else found
 
 
@@ -72,7 +74,9 @@ def settled(answers: Iterable[Answer], rank: Severity) -> Iterator[Answer]:
         yield replace(answer, subject=answer.subject + number, site=None)
 
 
-def _in_file(code: Code, path: str, noun: str, words: _Words, judge: _Judge) -> Iterator[Answer]:
+def _in_file(
+    code: Code, path: str, noun: str, words: _Words, judge: _Judge, excuse: _Excuse | None
+) -> Iterator[Answer]:
     """What happens in a file, and what happens in others with the request data that it hands to them."""
     own = _is_asked(code, path, words) and (ENTERS not in words or code.holds(path, ENTERS))
     entered = code.is_entered(path)
@@ -86,6 +90,8 @@ def _in_file(code: Code, path: str, noun: str, words: _Words, judge: _Judge) -> 
     for event in (*(flow.events if own else ()), *away):
         if asked.get(event.path, event.path == path):
             judged = judge(event, code.text(event.path))
+            if judged and judged.fault and excuse is not None and (reason := excuse(code, path, event, judged)):
+                judged = Judged(reason)
             if judged:
                 yield _answer(noun, event, judged, path)
 

@@ -24,6 +24,12 @@ _SQL_METHODS = re.compile(
     r"|andWhereRaw|orderByRaw|havingRaw|joinRaw|groupByRaw|fromRaw|selectRaw|all|get|run|each|executemany|executescript|fetch"
     r"|fetchrow|fetchval|fetch_all|fetch_one|fetch_val|exec_driver_sql|literal)$"
 )
+# Parts of a statement that a query builder takes as they are written, whatever the builder is called.
+_RAW_PARTS = re.compile(
+    r"\.(?:(?:or|and)?(?:where|having)|orderBy|join|groupBy|from|select|columns?|(?:where|having)?(?:Not)?Exists)Raw$"
+)
+_CONDITIONS = re.compile(r"\.(?:where|andWhere|orWhere|having|andHaving|orHaving)$")
+_COMPARES = re.compile(r"(?is)^[\s(]*[\w.\"`\[\]]+\s*(?:=|<|>|!=|\b(?:i?like|in|between|is)\b)")
 _SQL_BY_NAME = re.compile(
     r"^(?:sqlalchemy\.(?:sql\.)?text|(?:\w+\.)*RawSQL|pandas\.read_sql(?:_query)?|pd\.read_sql(?:_query)?)$|\.objects\.raw$"
     r"|\.\$(?:query|execute)RawUnsafe$|^sql\.(?:raw|unsafe)$|^(?:\w+\.)*Prisma\.raw$|^(?:drizzle-orm|postgres|kysely)\.sql\.raw$"
@@ -40,6 +46,12 @@ _SHELLS = re.compile(
     r"^(?:os\.(?:system|popen)|subprocess\.(?:getoutput|getstatusoutput)|asyncio\.create_subprocess_shell|commands\.getoutput"
     r"|child_process\.(?:exec|execSync)|shelljs\.exec|execa\.(?:command|commandSync|execaCommand))$"
 )
+# Helpers that hand a line to a shell, here or on another machine, by what everybody calls them.
+_RUNNERS = re.compile(
+    r"(?:^|\.)_?(?:exec(?:ute)?_?(?:async|command|cmd|shell|remote|promise|promisified|ssh|bash)\w*|run_?(?:command|cmd|shell|bash|ssh)\w*|ssh_?exec\w*|shell_?exec\w*)$",
+    re.IGNORECASE,
+)
+_LINE = re.compile(r"^\s*(?:sudo\s+)?[a-z][\w./-]*\s+\S*")
 _PROCESSES = re.compile(
     r"^(?:subprocess\.(?:run|call|Popen|check_output|check_call)|child_process\.(?:spawn|spawnSync|execFile|execFileSync))$"
 )
@@ -51,7 +63,7 @@ _LOADERS = re.compile(
 _SAFE_LOADER = re.compile(r"(?:Safe|Base|Full)Loader$")
 
 
-def _sql(event: Event) -> list[Value] | None:
+def _sql(event: Event) -> list[Value] | None:  # noqa: PLR0911 - a case per line
     if event.kind != "call" or not (event.args or event.named):
         return None
     if event.name.endswith(".extra"):
@@ -60,6 +72,8 @@ def _sql(event: Event) -> list[Value] | None:
     if text is None:
         return None
     if _SQL_BY_NAME.search(event.name):
+        return [text]
+    if _RAW_PARTS.search(event.name) or (_CONDITIONS.search(event.name) and _is_condition(text)):
         return [text]
     holder = event.node.child_by_field_name("function")
     owner = text_of(holder.child_by_field_name("object")) if holder is not None else ""
@@ -71,17 +85,25 @@ def _sql(event: Event) -> list[Value] | None:
     return [text] if not doubtful or _says_sql(text) else None
 
 
+def _is_condition(value: Value) -> bool:
+    """Whether a text that was put together begins with a comparison, as a builder of SQL takes one."""
+    first = next((part.const for part in value.args if isinstance(part.const, str)), "") if value.built else ""
+    return any(_COMPARES.match(text) for text in (value.prefix, str(first)))
+
+
 def _says_sql(value: Value) -> bool:
     """Whether a text that was put together says that it is a statement."""
     texts = [value.prefix, *(part.const for part in (value, *value.args) if isinstance(part.const, str))]
     return any(_STATEMENT.search(text) for text in texts)
 
 
-def _command(event: Event) -> list[Value] | None:
+def _command(event: Event) -> list[Value] | None:  # noqa: PLR0911 - a case per line
     if event.kind != "call" or not event.args:
         return None
     if _SHELLS.match(event.name):
         return [event.args[0]]
+    if _RUNNERS.search(event.name):
+        return [arg for arg in event.args[:3] if _is_line(content(arg))] or None
     if not _PROCESSES.match(event.name):
         return None
     more = event.named.get("**")
@@ -95,6 +117,11 @@ def _command(event: Event) -> list[Value] | None:
     if named or (unknown and line[1].const in {"-c", "-lc", "/c", "/C"}):
         return [Value(items=line[1:])]
     return line[:1]  # without a shell, who names the program runs what he likes
+
+
+def _is_line(value: Value) -> bool:
+    """Whether a text that was put together begins with a program and a space, as a line for a shell does."""
+    return value.built and _LINE.match(value.prefix) is not None
 
 
 def _loader(event: Event) -> list[Value] | None:
@@ -118,9 +145,11 @@ _SITES: dict[str, tuple[str, Callable[[Event], list[Value] | None]]] = {
 _WORDS = {
     "sql-injection": re.compile(
         r"(?i)[\"'`]\s*(?:select|insert\s+into|update|delete\s+from|with|where|order\s+by)\s|RawUnsafe|sql\.(?:raw|unsafe)|\.extra\("
-        r"|\btext\(\s*f?[\"']"
+        r"|\btext\(\s*f?[\"']|(?:\wRaw|[wW]here|[hH]aving)\("
     ),
-    "command-injection": re.compile(r"child_process|\bsubprocess\b|\bos\.(?:system|popen)|shelljs|execa"),
+    "command-injection": re.compile(
+        r"child_process|\bsubprocess\b|\bos\.(?:system|popen)|shelljs|execa|(?i:exec(?:ute)?_?(?:async|command|cmd|shell|remote|promise|ssh)|run_?(?:command|cmd|shell|ssh)|ssh_?exec)"
+    ),
     "unsafe-deserialization": re.compile(r"[pP]ickle|\byaml\b|\bdill\b|marshal|joblib"),
 }
 

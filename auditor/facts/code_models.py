@@ -70,10 +70,12 @@ _SHELL = re.compile(
 )
 _SQL = re.compile(
     r"(?i)(?:^|\.)(?:connection|conn|pool|mysql\d?|sqlstring|db|client|sequelize|pgp?|as)\.(?:escape|escapeId|escapeLiteral|escapeIdentifier|format|name|value)$"
-    r"|^(?:pg-format|sqlstring)(?:\.\w+)?$|(?:^|\.)(?:mogrify|quote_ident|quote_literal|sql\.Identifier|sql\.Literal)$"
+    r"|^(?:pg-format|sqlstring)(?:\.\w+)?$|(?:^|\.)(?:mogrify|quote_ident|quote_literal|sql\.Identifier|sql\.Literal|getQuery|toSQL|toQuery)$"
 )
 _MONGO = re.compile(
     r"^(?:mongo-sanitize|sanitize|mongoSanitize(?:\.sanitize)?|express-mongo-sanitize\.sanitize|String)$"
+    r"|(?i:^_?(?:strip|pick|omit|filter|remove|drop|whitelist|allow|permit|only|without|keep)(?:ted|ed)?_?\w*(?:fields?|props|properties|keys|attributes|columns|params|body)$)"
+    r"|^(?:(?:lodash|lodash/\w+|_|ramda|R|remeda|radash|es-toolkit)\.)?(?:pick|omit|pickBy|omitBy)$"
 )
 _QUOTES = re.compile(
     r"(?i)(?!.*(?:safeParse|unescape|unquote))(?:\w+\.)*\w*(?:quote|escape|saniti[sz]e|encode|clean|safe|whitelist|allowed)\w*$"

@@ -163,7 +163,7 @@ def _is_data(function: Function, param: Param) -> bool:
     if route is None:
         return False
     name = re.escape(text_of(param.target.node))
-    if re.search(rf"<(?:int|float|uuid)(?:\([^)]*\))?:{name}>", text_of(route.node)):
+    if re.search(rf"<(?:int|float|\w*uuid\w*|hex|date|objectid|ObjectId)(?:\([^)]*\))?:{name}>", text_of(route.node)):
         return False
     if param.default is not None and _INJECTED.search(text_of(param.default.node)):
         return False

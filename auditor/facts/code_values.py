@@ -155,6 +155,12 @@ class Event:
         found = (path for path in value.taint if path.startswith(VALIDATED) and not path.startswith((FREE, ENTRY)))
         return frozenset(path for path in found if not is_cleared(self.cleared, path, use))
 
+    def free(self, value: Value, use: str) -> frozenset[str]:
+        """The texts in a value that a schema lets through whatever they say."""
+        if use in value.safe:
+            return CLEAN
+        return frozenset(p for p in value.taint if p.startswith(FREE) and not is_cleared(self.cleared, p, use))
+
     def entries(self, value: Value) -> frozenset[str]:
         """The names of an archive's entries in a value that nothing has kept inside a folder."""
         if "path" in value.safe:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DRIZZLE = ("pgTable(", "mysqlTable(", "sqliteTable(", ".table(")
 PYTHON = ("__tablename__", "models.Model", "table=True", "db.Model", "(Base", "models.CharField", "mapped_column(")
 _BASES = re.compile(r"\bmodels\.Model\b|table\s*=\s*True|\bdb\.Model\b|\bBase\b|Model\b|\w+Mixin\b")
-_FIELDS = re.compile(r"models\.\w+Field\(|\b(?:mapped_column|Column|relationship|Field)\(|Mapped\[")
+_FIELDS = re.compile(r"models\.(?:\w+Field|ForeignKey)\(|\b(?:mapped_column|Column|relationship|Field)\(|Mapped\[")
 _TEXTS = re.compile(r"String|Text|CharField|UUID|\bstr\b", re.IGNORECASE)
 
 

@@ -13,7 +13,11 @@ _SIGNS = {
         r"\bconstructEvent(?:Async)?\s*\(|\bnew\s+Webhook\s*\([^)]{0,100}\)[\s\S]{0,400}?\.verify\s*\(|\bsubtle\s*\.\s*verify\s*\("
         r"|\bcreateHmac\s*\(|\bwebhooks\s*\.\s*(?:verify|unwrap)\s*\("
     ),
-    "compares a secret in constant time": re.compile(r"\btimingSafeEqual\s*\("),
+    # By whatever name a helper has that does it.
+    "compares a secret in constant time": re.compile(
+        r"\b(?:timingSafeEqual|(?:timing_?safe|constant_?time|fixed_?time|safe|secure)_?\w{0,12}(?:equals?|compare)\w{0,10})\s*\(",
+        re.IGNORECASE,
+    ),
     "asks for credentials": re.compile(r"\b(?:bearerAuth|basicAuth)\s*\("),
 }
 # Repetitions are bounded: the text is untrusted, and a search must stay linear.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import FUNCTIONS, arguments_of, pattern_names, returned, unwrap
 from auditor.facts.decorators import of_parameters
+from auditor.facts.method_branches import of_other_method
 from auditor.facts.parameters import parameters
 from auditor.facts.py_routes import is_python
 from auditor.facts.request_parts import put_back, request_parts
@@ -96,6 +97,7 @@ def _all_reads(reacher: Reacher, endpoint: Endpoint) -> list[Read]:
     if endpoint.handler is None or endpoint.handler.node.type not in FUNCTIONS:
         return []
     found = [*_reads(reacher, endpoint.handler, _MAX_HOPS), *_decorated(reacher, endpoint.handler)]
+    found = [read for read in found if not of_other_method(read.node, endpoint.method)]
     if endpoint.method == "GET":  # a GET has no body
         return [replace(read, kind="query") for read in found]
     # A client's `.action(…)` hands on what its schema let through, and nothing without one.

@@ -12,6 +12,7 @@ from auditor.facts.endpoints import Listed
 from auditor.facts.helper_names import Helpers, with_helpers
 from auditor.facts.hosting import with_hosted
 from auditor.facts.limits import rate_limit
+from auditor.facts.method_branches import of_other_method
 from auditor.facts.py_effects import python_effects
 from auditor.facts.py_endpoints import find_python
 from auditor.facts.py_routes import is_python
@@ -108,7 +109,8 @@ class Inventory:
         if endpoint not in self._effects:
             bodies = self.reacher.reach(endpoint.handler).bodies if endpoint.handler is not None else []
             of_body = _python_effects if is_python(endpoint) else _effects
-            found = [each for body in bodies for each in self.reacher.once(body, of_body)]
+            done = (each for body in bodies for each in self.reacher.once(body, of_body))
+            found = [each for each in done if not of_other_method(each.call.node, endpoint.method)]
             self._effects[endpoint] = [_as_generic(endpoint, each) for each in found]
         return self._effects[endpoint]
 

@@ -6,15 +6,12 @@ import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from auditor.facts.audit_names import folded
 from auditor.facts.bindings import FUNCTIONS, arguments_of, pattern_names
-from auditor.facts.declared_models import declared_models
+from auditor.facts.nested_rows import judges
 from auditor.facts.parameters import parameters
 from auditor.facts.refusals import refuses
 from auditor.facts.symbols import Site
 from auditor.facts.syntax import nodes, text_of
-from auditor.facts.tables import prisma_tables, sql_tables
-from auditor.facts.units import is_example, is_test, is_vendored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,16 +21,13 @@ if TYPE_CHECKING:
     from auditor.facts.effects import Effect
     from auditor.facts.endpoints import Endpoint
     from auditor.facts.lookup_conditions import Pairs
-    from auditor.facts.parsed_files import Files
     from auditor.facts.reach import Call, Reacher
-    from auditor.facts.servers import Listed
 
-_WHO = (
+WHO = (
     r"user|owner|author|org|organi[sz]ation|workspace|team|tenant|account|member|membership|company|profile|customer"
     r"|creator"
 )
-OWNER = re.compile(rf"(?:^|_|[a-z](?=[A-Z]))(?:{_WHO})s?(?:_?id|_?uuid|$|_|[A-Z])|created_?by", re.IGNORECASE)
-_PERSONAL = re.compile(rf"^(?:{_WHO})s?$", re.IGNORECASE)
+OWNER = re.compile(rf"(?:^|_|[a-z](?=[A-Z]))(?:{WHO})s?(?:_?id|_?uuid|$|_|[A-Z])|created_?by", re.IGNORECASE)
 _MAX_PART = 200  # characters: a longer expression makes something else of what it takes
 _ID = re.compile(r"^(?:id|uuid|_id|\w+Id|\w+_id|\w+Uuid)$")
 # An owner that the request itself names ties nothing to whoever calls.
@@ -46,8 +40,8 @@ _SESSION = re.compile(
     r"\bsession\b|\bc\.var\.|\bc\.get\(|\buser\b|\buserId\b|\bauth\b|\bctx\.|\blocals\.|\bcurrentUser\b|\bworkspace\b|\bteam\b",
 )
 _COMPARED = re.compile(
-    rf"\.(?:\w*(?:{_WHO})(?:_?[iI]d)?|created_?[bB]y|email)\s*[!=]==?|\.some\("
-    rf"|[!=]==?\s*[\w.?]*\.(?:\w*(?:{_WHO})(?:_?[iI]d)?|created_?[bB]y)\b|\.\w*(?:{_WHO})\w*\.equals\(",
+    rf"\.(?:\w*(?:{WHO})(?:_?[iI]d)?|created_?[bB]y|email)\s*[!=]==?|\.some\("
+    rf"|[!=]==?\s*[\w.?]*\.(?:\w*(?:{WHO})(?:_?[iI]d)?|created_?[bB]y)\b|\.\w*(?:{WHO})\w*\.equals\(",
     re.IGNORECASE,
 )
 # `if (session.isAdmin) { … }`, which asks of the caller and not of the row.
@@ -66,6 +60,11 @@ _MEMBERSHIP = re.compile(
     r"\b(?:user|member|owner|account)_?[iI]d\b\s*(?::|,)\s*[\w.?!]*\b(?:session|user|auth|currentUser)\b[\w.?!]*"
 )
 _NAMED_BY_REQUEST = re.compile(r"\binput\b|\bparams\b|\breq(?:uest)?\.(?:body|query|param)")
+# What a query gives is none of the request's data, nor a row that a token or code of the request opens.
+_QUERIED = re.compile(
+    r"\bprisma|\bdb\.|\.eq\(\s*[\"'`]\w*(?:token|code|hash|secret|nonce)\w*[\"'`]|\bwhere:\s*\{\s*\w*(?:token|code|hash|secret)\b",
+    re.IGNORECASE,
+)
 _SHARED = re.compile(r"public|publish|shared?\b|visib|token|secret|hash|slug|code$", re.IGNORECASE)
 _BY_TOKEN = re.compile(
     r"\b(?:timingSafeEqual|\w*(?:matching|verify|valid|check|compare)\w*(?:token|hash|signature))\s*\(", re.IGNORECASE
@@ -79,10 +78,6 @@ _NAMED_RIGHT = re.compile(
     r"\(\s*\[?\s*[\"'](?!(?:jwt|local|session|bearer|basic|google|github|user|api)\b)",
     re.IGNORECASE,
 )
-_CREATES = re.compile(
-    r"\bcreate\s+table\s+(?:if\s+not\s+exists\s+)?[\"`]?(?:\w+\.)?[\"`]?(?P<name>\w+)[\"`]?\s*\((?P<columns>[^;]{0,4000}?)\)\s*[;`\"']",
-    re.IGNORECASE,
-)
 _MAX_HEAD = 80  # characters: the name of a function or class
 _TELLS = re.compile(r"record|audit|log|track|notify|send|emit|publish|revalidate|json$|capture", re.IGNORECASE)
 _OF_REQUEST = {"params", "searchParams", "parsedInput", "input", "args", "_args"}
@@ -92,38 +87,12 @@ _CONTEXT = re.compile(r"(?:_?_?(?:ctx|context|contextValue)\b|\{)")
 _SERVICE = re.compile(r"SERVICE_?ROLE|SECRET_?KEY|sb_secret|service_role|serviceRole", re.IGNORECASE)
 
 
-def owned_tables(repository: Listed, code: Files) -> dict[str, bool]:
-    """Folded names of tables and models, and whether their rows belong to somebody."""
-    sql, found = {}, []
-    for path in repository.files:
-        if is_vendored(path) or is_test(path) or is_example(path):
-            continue
-        if path.endswith(".prisma"):
-            found += list(prisma_tables(path, repository.text(path) or ""))
-        elif path.endswith(".sql"):
-            sql[path] = repository.text(path) or ""
-    found += sql_tables(sql).values()
-    named = [(name, [c.code for c in table.columns.values()]) for table in found for name in (table.code, table.name)]
-    owned: dict[str, bool] = {}
-    for name, columns in (*named, *declared_models(code), *_made_in_code(code)):
-        has = any(OWNER.search(column) for column in columns) or bool(_PERSONAL.match(name))
-        owned[folded(name)] = owned.get(folded(name), False) or has
-    return owned
-
-
-def _made_in_code(code: Files) -> Iterator[tuple[str, list[str]]]:
-    """Tables that code creates by a statement of its own."""
-    for path in code.files:
-        for match in _CREATES.finditer(code.text(path)) if re.search("[tT]able|TABLE", code.text(path)) else ():
-            yield match["name"], re.findall(r"(?m)(?:^|,|\()\s*[\"`]?(\w+)[\"`]?\s+\w", match["columns"])
-
-
 def request_names(reacher: Reacher, handler: Site, known: frozenset[str] = frozenset()) -> frozenset[str]:
     """The variables of a handler that hold something out of the request; of those in `known` that is known before."""
     names = set(known or _given(handler))
     for declarator, value in _declared(reacher, handler):
         text = text_of(value)
-        if len(text) < _MAX_PART and from_request(text, names) and not re.search(r"\bprisma|\bdb\.", text):
+        if len(text) < _MAX_PART and from_request(text, names) and not _QUERIED.search(text):
             names |= _names(declarator)
     return frozenset(names)
 
@@ -203,6 +172,13 @@ def looked_up(chosen: Pairs, names: frozenset[str], callers: frozenset[str]) -> 
     return not tied and any(from_request(value, names) for value in by_id)
 
 
+def joined_to_caller(chosen: Pairs, names: frozenset[str], callers: frozenset[str]) -> frozenset[str]:
+    """What of the request a query asks for together with whoever calls: `.eq("team", team).eq("user_id", user.id)`."""
+    if not any(_of_session(value, names) or _mentions(value, callers) for _, value in chosen):
+        return frozenset()
+    return frozenset(name for name in names for _, value in chosen if _mentions(value, {name}))
+
+
 def _of_session(text: str, names: frozenset[str]) -> bool:
     """Whether an expression holds something of the session, and not only an owner that the request names."""
     if own := [name for name in names if _PERSON.match(name)]:
@@ -223,11 +199,26 @@ def caller_checked(
     if any(_guards_rows(reacher, guard) for guard in endpoint.guards):
         return True
     calls = [call for call in reacher.own(endpoint.handler) if not _TELLS.search(call.last)]
-    if any(_CHECKS.search(call.last) for call in calls if not _is_query(call.name)):
+    if any(_CHECKS.search(call.last) or _asks_database(call) for call in calls if not _is_query(call.name)):
         return True
     if any(_JUDGES.match(call.last) and _mentions(_given_to(call), rows) for call in calls):
         return True
     return any(ties(call, names, callers) for call in calls)
+
+
+def checks_parent(reacher: Reacher, endpoint: Endpoint, parent: str) -> bool:
+    """Whether the code, or a middleware before it, asks whether the caller may see what a parameter names."""
+    assert endpoint.handler
+    if any(_guards_rows(reacher, guard) for guard in endpoint.guards):
+        return True
+    asked = (call for call in reacher.own(endpoint.handler) if not _TELLS.search(call.last))
+    return any(_mentions(_given_to(call), {parent}) and (judges(call.name) or _is_query(call.name)) for call in asked)
+
+
+def _asks_database(call: Call) -> bool:
+    """`client.rpc("authorize_connection", { … })`: a function of the database that is named for a check."""
+    given = arguments_of(call.node) if call.last == "rpc" else []
+    return bool(given) and (_CHECKS.search(name := text_of(given[0]).strip("\"'`")) or judges(name)) is not None
 
 
 def _guards_rows(reacher: Reacher, guard: Site) -> bool:

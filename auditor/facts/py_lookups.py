@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from auditor.facts.audit_names import folded
 from auditor.facts.declared_tables import PYTHON, python_tables
+from auditor.facts.nested_rows import for_everybody, is_loose, nested
 from auditor.facts.py_bindings import arguments, positional
 from auditor.facts.py_graphql_classes import CONTEXT
 from auditor.facts.py_queries import model_of, whole_query
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from auditor.facts.endpoints import Endpoint
     from auditor.facts.parsed_files import Files
-    from auditor.facts.reach import Reacher
+    from auditor.facts.reach import Call, Reacher
 
 _WHO = r"(?:user|owner|author|creator|organi[sz]ation|org|workspace|tenant|team|account|profile)"
 _BELONGS = re.compile(rf"^{_WHO}(?:_?id|_?uuid)?$", re.IGNORECASE)
@@ -82,6 +83,81 @@ def owned_models(code: Files) -> dict[str, bool]:
             has = any(_BELONGS.match(column.code) for column in table.columns.values())
             owned[folded(table.code)] = owned.get(folded(table.code), False) or has
     return owned
+
+
+def model_columns(code: Files) -> dict[str, set[str]]:
+    """Folded names of the models that Python code declares, and their columns with those of the classes above them."""
+    own: dict[str, set[str]] = {}
+    above: dict[str, list[str]] = {}
+    for path, language in code.files.items():
+        skipped = language != "python" or is_vendored(path) or is_test(path)
+        if skipped or not any(word in code.text(path) for word in PYTHON):
+            continue
+        classes = code.nodes(path, "class_definition")
+        for table in python_tables(path, classes):
+            own.setdefault(table.code, set()).update(column.code for column in table.columns.values())
+        for node in classes:
+            bases = re.findall(r"\w+(?=\s*[,)]|$)", text_of(node.child_by_field_name("superclasses")))
+            above[text_of(node.child_by_field_name("name"))] = bases
+    return {folded(name): _with_above(name, own, above, 4) for name in own}
+
+
+def _with_above(name: str, own: dict[str, set[str]], above: dict[str, list[str]], depth: int) -> set[str]:
+    found = set(own.get(name, ()))
+    for base in above.get(name, ()) if depth else ():
+        found |= _with_above(base, own, above, depth - 1) if base != name else set()
+    return found
+
+
+def python_nested(reacher: Reacher, endpoint: Endpoint, columns: dict[str, set[str]]) -> Lookup | None:
+    """A row that is found by its own id, although the address says below which parent it is to be."""
+    handler, guards = endpoint.handler, [text_of(guard.node) for guard in endpoint.guards]
+    if handler is None or handler.node.type == "class_definition" or for_everybody(guards):
+        return None
+    below = {name: True for name, found in columns.items() if nested(endpoint.path, found)}
+    wanted, text = _request_names(endpoint, handler) if below else set(), reacher.text(handler)
+    for each in _lookups(reacher, endpoint, handler, below) if below else ():
+        of = nested(endpoint.path, columns[folded(each.model)])
+        whole = whole_query(each.node)
+        if of is None or of.row not in wanted or not _by_own_id(text_of(whole), of.row) or _tied(each.node, set()):
+            continue
+        others = [call for call in reacher.own(handler) if call.node.type == "call" and not _TELLS.search(call.last)]
+        others = [call for call in others if not whole.start_byte <= call.node.start_byte < whole.end_byte]
+        calls = [(call.name, text_of(call.node)) for call in others if _may_tie(call, each.model)]
+        rows = set(re.findall(r"(\w+)\s*=\s*$", text[: text.find(text_of(whole))]))
+        changes = each.changes or _changed(text, each.node)
+        if not changes and not any(_given_out(text, row) for row in rows):
+            continue
+        asked = any(_special(guard) for guard in guards) or any(
+            of.parent in re.findall(r"\w+", text_of(call.node)) for call in others
+        )
+        if any(of.row in re.findall(r"\w+", written) and _CALLER.search(written) for _, written in calls):
+            continue
+        if asked and is_loose(of, text_of(whole), text, calls, rows):
+            return replace(each, changes=changes)
+    return None
+
+
+def _by_own_id(written: str, row: str) -> bool:
+    """Whether a query asks for the row that an id is of, and not for rows that refer to it."""
+    return bool(
+        re.search(
+            rf"\b(?:pk|id|uuid|{row})\s*=\s*(?:\w+\()?{row}\b|\.(?:pk|id|uuid)\s*==\s*(?:\w+\()?{row}\b|\(\s*\w+\s*,\s*{row}\s*[,)]",
+            written,
+        )
+    )
+
+
+def _may_tie(call: Call, model: str) -> bool:
+    """A query on the same rows, one that asks for the caller, and whatever is no query."""
+    return model_of(call.node) in {"", model} or _CALLER.search(text_of(call.node)) is not None
+
+
+def _given_out(text: str, row: str) -> bool:
+    return (
+        re.search(rf"return\s[^\n]*\b{row}\b|\w*(?:Serializer|Schema|jsonify|\.dump|to_dict)\w*\(\s*{row}\b", text)
+        is not None
+    )
 
 
 def python_lookup(reacher: Reacher, endpoint: Endpoint, owned: dict[str, bool]) -> tuple[bool, Lookup | None]:

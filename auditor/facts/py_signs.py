@@ -44,7 +44,7 @@ OPEN = {"AllowAny", "login_not_required", "csrf_exempt"}
 REFUSES = re.compile(
     r"HTTP_40[13]\w*|HTTPStatus\.(?:UNAUTHORIZED|FORBIDDEN)|\b(?:status_code|status|code)\s*=\s*40[13]\b"
     r"|HTTPException\(\s*40[13]\b|\babort\(\s*40[13]\b|\breturn\b[^\n]{0,200},\s*40[13]\b|,\s*40[13][ \t]*(?:[,)\n]|$)"
-    r"|\braise\s+\w*(?:Unauthori[sz]ed|Forbidden|PermissionDenied|NotAuthenticated|AuthenticationFailed|Auth\w*(?:Error|Exception)"
+    r"|\breturn\s+[\w.]+\(\s*40[13]\b|\braise\s+\w*(?:Unauthori[sz]ed|Forbidden|PermissionDenied|NotAuthenticated|AuthenticationFailed|Auth\w*(?:Error|Exception)"
     r"|Credentials?\w*|InvalidToken\w*|NotAuthori[sz]ed\w*)|HttpResponse(?:Forbidden|Unauthorized)"
     r"|\breturn\s+[\w.]*\bunauthori[sz]ed\(|\braise\s+HTTPException\([^()]{0,80}(?:REDIRECT|\b30[237]\b)|(?:redirect\w*|RedirectResponse|HttpResponseRedirect)\([^)\n]{0,80}(?:log_?in|sign_?in|auth)",
 )

@@ -24,6 +24,7 @@ _VENDORED = {
     "venv",
     "site-packages",
     "bower_components",
+    ".trigger",
 }
 _TEST = {
     "test",

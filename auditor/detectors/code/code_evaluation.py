@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from auditor.sources.repository import Repository
 
 _WORDS = re.compile(
-    r"\beval\b|\bFunction\(|\bvm2?\b|setTimeout|setInterval|getattr\(|\bglobals\(\)|\blocals\(\)|sys\.modules|\bexec\(|\bcompile\(|__import__|import_module|safeEval|isolated-vm"
+    r"\beval\b|\bFunction\(|\bvm2?\b|setTimeout|setInterval|getattr\(|\bglobals\(\)|\blocals\(\)|sys\.modules|\bexec\(|\bcompile\(|__import__|import_module|safeEval|isolated-vm|mathjs|expr-eval"
     r"|\b(?:require|import)\(\s*(?:[^\"'\s)]|[\"'][^\"'\n]*[\"']\s*\+)|execScript"
 )
 _EVALUATES = re.compile(
@@ -27,6 +27,10 @@ _EVALUATES = re.compile(
     r"|vm\.Script|exec|builtins\.(?:eval|exec)|compile|__import__|importlib\.import_module|execjs\.eval|js2py\.eval_js"
     r"|pandas\.eval|pd\.eval|numexpr\.evaluate|code\.InteractiveInterpreter|safe-eval|static-eval|mathjs\.evaluate_unsafe)$"
     r"|\b(?:VM|NodeVM|VMScript|InteractiveInterpreter|Interpreter)\(\)\.(?:run|runcode|runsource|eval)$"
+)
+# Languages of formulas: made to reach nothing of the process; but a formula may run for ever, and walls have fallen.
+_FORMULAS = re.compile(
+    r"^mathjs(?:\.\w+\(\))?\.(?:eval|evaluate|compile|parse|parser\(\)\.evaluate)$|^(?:expr-eval\.Parser(?:\(\))?|angular-expressions)\.(?:evaluate|parse|compile)$"
 )
 _LATER = re.compile(r"^(?:window\.|global\.)?(?:setTimeout|setInterval|setImmediate)$")
 _NAMESPACES = re.compile(r"^(?:globals|locals|vars)\(\)$|^sys\.modules$")
@@ -40,7 +44,7 @@ def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     yield from answers(code, "evaluation", (_WORDS, ENTERS), _judge, Severity.CRITICAL)
 
 
-def _judge(event: Event, text: str) -> Judged | None:
+def _judge(event: Event, text: str) -> Judged | None:  # noqa: PLR0911 - a case per line
     del text
     if (name := _chosen_name(event)) is not None:
         return _reflected(event, name)
@@ -48,6 +52,8 @@ def _judge(event: Event, text: str) -> Judged | None:
         return None
     if _EVALUATES.match(event.name) or _EVALUATES.search(event.name):
         return _verdict(event, [content(arg) for arg in event.args])
+    if _FORMULAS.match(event.name):
+        return _verdict(event, [content(event.args[0])], Severity.MEDIUM)
     if _LATER.match(event.name) and event.args[0].closure is None and event.args[0].taint:
         return _verdict(event, [event.args[0]])
     if _LOADS.match(event.name) and event.args[0].taint:
@@ -72,8 +78,8 @@ def _reflected(event: Event, name: Value) -> Judged | None:
     return Judged(detail, "reflection", severity) if data else None
 
 
-def _verdict(event: Event, values: list[Value]) -> Judged:
+def _verdict(event: Event, values: list[Value], severity: Severity | None = None) -> Judged:
     data = frozenset().union(*(event.data(value, "code") for value in values))
     if data:
-        return Judged(f"{named(data)} is run as code by {event.name}", "request-data")
+        return Judged(f"{named(data)} is run as code by {event.name}", "request-data", severity)
     return Judged("no request data seen in the code")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from auditor.detectors.code_answers import Judged, answers
 from auditor.facts.code_values import Value
+from auditor.facts.sites import ancestors
 from auditor.facts.syntax import text_of
 from auditor.model import Severity
 
@@ -102,7 +103,7 @@ def _partly(event: Event) -> Judged | None:
         if method not in {"test", "match", "search"} or _ORIGIN.search(holder.name)
         else (event.args[-1] if event.args else holder)
     )
-    if not _ORIGIN.search(asked.name) and asked.name != "origin":
+    if not (_ORIGIN.search(asked.name) or (asked.name and asked.name == _option(event.node))):
         return None
     if _OWN.search(asked.name):  # where the page itself is, in a browser
         return None
@@ -110,6 +111,19 @@ def _partly(event: Event) -> Judged | None:
         holder.name.removeprefix("regex ") if asked is not holder else _text(event.args[0] if event.args else Value())
     )
     return _pattern(method, str(given), is_pattern=asked is not holder or str(given).startswith("/"))
+
+
+def _option(node: Node) -> str:
+    """The first parameter of the function that an option `origin` is given, where something stands in one."""
+    for outer in ancestors(node):
+        if outer.type in {"arrow_function", "function_expression", "method_definition"}:
+            given = outer if outer.type == "method_definition" else outer.parent
+            key = given.child_by_field_name("key" if given.type == "pair" else "name") if given is not None else None
+            if text_of(key) != "origin":
+                return ""
+            first = outer.child_by_field_name("parameter") or outer.child_by_field_name("parameters")
+            return re.sub(r"^\(?\s*([\w$]+).*", r"\1", text_of(first), flags=re.DOTALL)
+    return ""
 
 
 def _text(value: Value) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from auditor.detectors.code_answers import Judged, answers, named
 from auditor.facts.code_requests import ENTERS
 from auditor.facts.code_values import Value, content
+from auditor.facts.syntax import text_of
 from auditor.model import Severity
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ _XPATH = re.compile(
     r"|\.(?:xpath|evaluate|findall|iterfind|findtext)$|^document\.evaluate$"
 )
 
+_PATTERN = re.compile(r"(?i)(?:^|[_.])(?:re|rx|regexp?|pattern)\b|\bre\.compile\(")
+
 PER_FILE = True
 
 
@@ -41,7 +44,8 @@ def _judge(event: Event, text: str) -> Judged | None:
         return None
     if re.search("ldap", text, re.IGNORECASE) and _LDAP.search(event.name):
         return _verdict(event, "ldap", "the filter of a directory", [*event.args, *event.named.values()])
-    if re.search("xpath|elementpath|etree", text, re.IGNORECASE) and _XPATH.search(event.name):
+    is_path = _XPATH.search(event.name) is not None and _PATTERN.search(_holder(event)) is None
+    if is_path and re.search("xpath|elementpath|etree", text, re.IGNORECASE):
         return _verdict(
             event,
             "xpath",
@@ -49,6 +53,13 @@ def _judge(event: Event, text: str) -> Judged | None:
             [*event.args, *(v for k, v in event.named.items() if k in {"path", "expression"})],
         )
     return None
+
+
+def _holder(event: Event) -> str:
+    """What a method is called on: that of a pattern looks for texts, and not for elements."""
+    called = event.node.child_by_field_name("function")
+    written = called.child_by_field_name("object") if called is not None else None
+    return f"{text_of(written)} {event.receiver.name}".strip()
 
 
 def _verdict(event: Event, use: str, what: str, values: list[Value]) -> Judged:

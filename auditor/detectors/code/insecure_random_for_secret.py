@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from auditor.detectors.code_answers import Judged, answers
 from auditor.facts.code_values import GUESSABLE, Value
 from auditor.facts.purpose import runs_once
+from auditor.facts.sites import outermost_function
 from auditor.facts.syntax import text_of
 from auditor.model import Severity
 
@@ -33,6 +34,9 @@ _BROWSER = re.compile(
 )  # numbers of requests, keys of lists
 _STORES = re.compile(r"(?i)session|cookie|token|secret")
 
+# A page counts its own visitor; what is kept there opens nothing.
+_IN_PAGE = re.compile(r"\b(?:session|local)Storage\.(?:get|set)Item\(")
+
 PER_FILE = True
 
 
@@ -51,6 +55,7 @@ def _judge(event: Event, text: str) -> Judged | None:
         or not event.guessable(value)
         or _handed_on(event)
         or runs_once(text)
+        or _IN_PAGE.search(text_of(outermost_function(event.node)))
     ):
         return None
     if not _SECRET.search(name) or _NOT_SECRET.search(name):

@@ -22,6 +22,9 @@ _WORDS = re.compile(r"(?i)jwt|jsonwebtoken|jose")
 _SIGN = re.compile(r"^(?:jsonwebtoken|jwt|hono/jwt|jwt-simple)\.(?:sign|encode)$|^(?:jose\.jwt|jose\.jws)\.encode$")
 _JOSE = re.compile(r"SignJWT\(\)(?:\.\w+\(\))*\.sign$")
 _VERIFY = re.compile(r"^(?:jsonwebtoken|jwt|jose\.jwt|pyjwt)\.(?:verify|decode)$")
+_ALGORITHM = re.compile(
+    r"\balgorithms[\"']?\s*[=:]\s*\[\s*\(?\w*(?:[hH]eader\w*|decoded|unverified\w*|token\w*)(?:[?!]?\.\w+|\(\w*\))*(?:[?!]?\.alg\b|\[[\"']alg[\"']\]|\.get\([\"']alg[\"'])"
+)
 _PUBLIC = re.compile(r"(?i)public|cert\b|\.pem|\.pub\b|jwks|certificate")
 _SYMMETRIC, _ASYMMETRIC = re.compile(r"^HS"), re.compile(r"^(?:RS|ES|PS|Ed)")
 
@@ -42,7 +45,16 @@ def _judge(event: Event, text: str) -> Judged | None:
         return Judged("it ends") if ends else Judged("the token never ends", "no-expiry")
     if _SIGN.match(event.name) and len(event.args) > 1:
         return _signed(event)
+    if _chosen_by_bearer(event):
+        detail = "the algorithm is read out of the token itself: who wrote it chooses how it is verified"
+        return Judged(detail, "algorithm-of-token", Severity.HIGH)
     return _verified(event) if _VERIFY.match(event.name) and len(event.args) > 1 else None
+
+
+def _chosen_by_bearer(event: Event) -> bool:
+    """`algorithms: [header.alg]`, of whatever verifies."""
+    given = event.named.keys() | {key for arg in event.args for key in arg.keys or ()}
+    return "algorithms" in given and _ALGORITHM.search(text_of(event.node)) is not None
 
 
 def _signed(event: Event) -> Judged:

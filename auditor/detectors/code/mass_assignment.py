@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from auditor.detectors.code_answers import Judged, answers, named
+from auditor.detectors.validated_bodies import behind_schema
 from auditor.facts.code_requests import ENTERS
 from auditor.facts.syntax import text_of
 from auditor.model import Severity
@@ -46,6 +47,12 @@ _SECOND = {
     "findOneAndReplace",
     "update_one",
 }
+# Of TypeORM and MikroORM, that store what they are given.
+_REPOSITORY = re.compile(
+    r"(?:[rR]epo(?:sitory)?|getRepository\(\)|getMongoRepository\(\)|[eE]ntityManager)\.(?P<how>save|insert|update|upsert|create|merge|preload)$"
+)
+_ENTITY = re.compile(r"(?i)(?:^|[/.@])(?:\w*entit(?:y|ies)|models?)(?:[/.].*)?\.[A-Z]\w*\(\)$")
+_OPERATORS = ("$set", "$setOnInsert", "$push")
 _BUILT_IN = re.compile(
     r"^(?:Object|Array|Promise|Date|Map|Set|Error|URL|URLSearchParams|Headers|Response|Request|NextResponse|Buffer|JSON|FormData|Blob|Uint8Array|String|Number|Math|Intl|Reflect|Symbol|RegExp|Proxy|WeakMap)$"
 )
@@ -62,19 +69,30 @@ PER_FILE = True
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository
-    yield from answers(code, "write", (_WORDS, ENTERS), _judge, Severity.MEDIUM)
+    yield from answers(code, "write", (_WORDS, ENTERS), _judge, Severity.MEDIUM, _excused)
+
+
+def _excused(code: Code, home: str, event: Event, judged: Judged) -> str:
+    """A body in whose place a schema of the route has put the fields that it knows."""
+    of_body = re.match(r"`(?:\w+\.)*body`", judged.detail) is not None
+    return "a schema of its route names the fields" if of_body and behind_schema(code, home, event, strips=True) else ""
 
 
 def _judge(event: Event, text: str) -> Judged | None:
     given = _given(event, text)
     if given is None:
         return None
-    data = frozenset().union(*(_whole(event, value) for value in given))
+    data = frozenset().union(*(_whole(event, one) for value in given for one in (value, *_operands(value))))
     if not data:
         return Judged("the fields are named, or not the request's")
     people = _PEOPLE.search(event.name) is not None
     detail = f"{named(data)} is written with every field that the caller adds to it"
     return Judged(detail, "whole-body", Severity.HIGH if people else None)
+
+
+def _operands(value: Value) -> list[Value]:
+    """What the operators of a document store's update are given."""
+    return [one for name, one in (value.keys or {}).items() if name in _OPERATORS]
 
 
 def _whole(event: Event, value: Value) -> frozenset[str]:
@@ -89,7 +107,7 @@ _BODY = re.compile(
 )
 
 
-def _given(event: Event, text: str) -> list[Value] | None:  # noqa: PLR0911 - a case per line
+def _given(event: Event, text: str) -> list[Value] | None:  # noqa: C901, PLR0911 - a case per line
     """What a write stores; None for every other call."""
     name = _name(event)
     if event.kind == "new":
@@ -103,6 +121,8 @@ def _given(event: Event, text: str) -> list[Value] | None:  # noqa: PLR0911 - a 
         return list(event.args[:1])
     if match := (_MODELS.match(name) or _COLLECTION.search(name)):
         return _of_model(event, match)
+    if (kept := _REPOSITORY.search(event.name)) and event.args:
+        return list(event.args[1:] if kept["how"] in {"update", "merge"} else event.args[:1])
     if _LISTED.match(name) and event.args and event.args[0].whole:
         return [event.args[0]]
     if "**" in event.named and (_UPDATES.search(name) or _is_model(event, name, text)):
@@ -154,5 +174,5 @@ def _made(event: Event) -> list[Value] | None:
 
 
 def _is_record(value: Value) -> bool:
-    """What was found in a store by the same function."""
-    return re.search(r"\.(?:find\w*|get\w*|load\w*|query)\(\)$", value.name) is not None
+    """What was found in a store by the same function, or is a new one of its rows."""
+    return bool(re.search(r"\.(?:find\w*|get\w*|load\w*|query)\(\)$", value.name) or _ENTITY.search(value.name))

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from auditor.detectors.code_answers import Judged, answers, named
+from auditor.detectors.validated_bodies import behind_schema
 from auditor.facts.code_values import NOTHING, Value, content
 from auditor.model import Severity
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from auditor.sources.code import Code
     from auditor.sources.repository import Repository
 
-_WORDS = re.compile(r"(?i)mongo|\$where|\bmonk\b|nedb|documentdb|\.findOne\(|\.find_one\(")
+_WORDS = re.compile(r"(?i)mongo|\bmotor\b|\bbeanie\b|\$where|\bmonk\b|nedb|documentdb|\.findOne\(|\.find_one\(")
 _FILTERS = re.compile(
     r"\.(?:find|findOne|findOneAndUpdate|findOneAndDelete|findOneAndReplace|findOneAndRemove|updateOne|updateMany|update|deleteOne"
     r"|deleteMany|remove|replaceOne|count|countDocuments|exists|where|aggregate|find_one|find_one_and_update|find_one_and_delete"
@@ -39,13 +40,21 @@ PER_FILE = True
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository
-    yield from answers(code, "query", (_WORDS,), _judge, Severity.HIGH)
+    yield from answers(code, "query", (_WORDS,), _judge, Severity.HIGH, _excused)
+
+
+def _excused(code: Code, home: str, event: Event, judged: Judged) -> str:
+    """A body that a schema of the route has been through holds no operators."""
+    of_body = judged.fault == "operators" and re.match(r"`(?:\w+\.)*body\.\w", judged.detail) is not None
+    return "a schema of its route sees the body" if of_body and behind_schema(code, home, event) else ""
 
 
 def _judge(event: Event, text: str) -> Judged | None:  # noqa: PLR0911 - a case per line
     if event.kind != "call" or not event.args or not _FILTERS.search(event.name) or _NO_STORE.search(event.name):
         return None
-    if not re.search(r"(?i)mongo|\bmonk\b|nedb|\bdb\.collection\(|\$where", text) and not _is_model(event):
+    if not re.search(
+        r"(?i)mongo|\bmotor\b|\bbeanie\b|\bmonk\b|nedb|\bdb\.collection\(|\$where", text
+    ) and not _is_model(event):
         return None
     if "where" in (event.args[0].keys or {}):  # a builder of SQL
         return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from auditor.detectors.code_answers import Judged, answers, named
 from auditor.facts.code_requests import ENTERS
-from auditor.facts.code_values import VALIDATED, Value, content
+from auditor.facts.code_values import FREE, VALIDATED, Value, content
 from auditor.facts.sites import outermost_function
 from auditor.facts.syntax import text_of
 from auditor.model import Severity
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from auditor.sources.repository import Repository
 
 _WORDS = re.compile(
-    r"[fF]etch\w*\(|\baxios\b|\bgot\b|\bky\b|\bneedle\b|\bsuperagent\b|\bundici\b|\bhttps?\.(?:get|request)|[\"']request[\"'/-]"
+    r"[fF]etch\w*\(|\baxios\b|\bgot\b|\bky\b|\bneedle\b|\bsuperagent\b|\bundici\b|\bhttps?\.(?:get|request)|this\._?http\w*\.|[\"']request[\"'/-]"
     r"|\brequests\.|\bhttpx\b|\baiohttp\b|\burllib|urlopen|\bclient\.|\bsession\."
 )
 _FETCH = re.compile(
@@ -32,6 +32,7 @@ _FETCH = re.compile(
 _CLIENTS = re.compile(
     r"^(?:(?:\w+\.)*axios|got|ky|needle|superagent|https?|request|request-promise(?:-native)?|phin|bent|rp)"
     r"(?:\.(?:get|post|put|patch|delete|head|options|request|stream|create))?$|^axios\.create\(\)(?:\.\w+)?$"
+    r"|^this\._?http(?:Service|Client)?(?:\.axiosRef)?\.(?:get|post|put|patch|delete|head|request|axiosRef)$"
 )
 _PYTHON = re.compile(
     r"^(?:requests|httpx)\.(?P<plain>get|post|put|patch|delete|head|options)$|^(?:requests|httpx)\.(?P<method>request|stream)$"
@@ -40,7 +41,7 @@ _PYTHON = re.compile(
     r"|^(?:aiohttp\.ClientSession|httpx\.(?:Async)?Client|requests\.(?:Session|session))\(\)\.(?P<made>get|post|put|patch|delete|head|options)$"
 )
 _GUARDED = re.compile(
-    r"169\.254\.|\bBlockList\b|request-filtering-agent|(?i:ssrf[\w-]*(?:filter|guard|safe|protect|check|prevent|agent)"
+    r"169\.254\.|(?i:safe_?(?:async_?)?(?:\w{0,6}_?)?(?:transport|fetch|http|request|client))|\bBlockList\b|request-filtering-agent|(?i:ssrf[\w-]*(?:filter|guard|safe|protect|check|prevent|agent)"
     r"|(?:assert|check|prevent|guard|is|avoid|no|anti)_?-?ssrf|is_?(?:private|internal|public|loopback|blocked)_?\w*(?:ip|host|url|addr)"
     r"|private_?(?:ip|host|addr|range)|internal_?(?:ip|addr|range))"
 )
@@ -68,16 +69,21 @@ def _judge(event: Event, text: str) -> Judged | None:
     data = frozenset().union(*(_chosen(event, place) for place in places))
     if not data or _GUARDED.search(text):
         return None if _is_dull(places) else Judged("no request data seen in the host of the URL")
-    if all(path.startswith(VALIDATED) for path in data):
-        if _KNOWS_HOSTS.search(text):
-            return Judged("the host may be one that the schema knows")
-        return Judged(
-            "a validated input, whose schema knows no hosts, chooses the host", "validated-input", Severity.MEDIUM
-        )
     asked = frozenset(path for path in data if not path.startswith(VALIDATED))
+    if not asked:
+        return _validated(data, text)
     internal = _INTERNAL.search(text_of(outermost_function(event.node))) is not None
     detail = f"{named(asked)} chooses the host of an outgoing request"
     return Judged(detail, "request-data", Severity.LOW if internal else None)
+
+
+def _validated(data: frozenset[str], text: str) -> Judged:
+    """What a schema has let through: a text of any kind, or a thing of which nobody saw the fields."""
+    if _KNOWS_HOSTS.search(text):
+        return Judged("the host may be one that the schema knows")
+    free = frozenset(path for path in data if path.startswith(FREE))
+    detail = f"{named(free)}, which the schema takes as any text," if free else "a validated input"
+    return Judged(f"{detail} chooses the host: no list knows it", "validated-input", Severity.MEDIUM)
 
 
 def _is_dull(places: list[Value]) -> bool:
@@ -90,7 +96,8 @@ def _chosen(event: Event, value: Value) -> frozenset[str]:
     value = content(value)
     if _BEHIND.match(value.prefix) and value.prefix != "":
         return frozenset()
-    data = event.data(value, "url") | event.validated(value, "url")
+    free = event.free(value, "url") if value.prefix == "" else frozenset()  # else a part of the host is known
+    data = event.data(value, "url") | event.validated(value, "url") | free
     return frozenset(path for path in data if not _OWN_HOST.search(path))
 
 

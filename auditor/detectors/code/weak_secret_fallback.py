@@ -182,6 +182,7 @@ def _refused(read: Read, value: str, text: str) -> bool:
     environment = r"(?:process\.env|env|Deno\.env|import\.meta\.env)"
     tested = rf"(?:!\s*{environment}\.{name}\b|not os\.(?:environ\.get|getenv)\([\"']{name}[\"']\))"
     compared = rf"(?:[!=]==?|\bis|\bin)\s*[\[({{]?\s*[\"'`]{default}[\"'`]"
+    compared += rf"|\bin\s*[\[({{][^\])}}]{{0,200}}[\"'`]{default}[\"'`]"
     if constant:
         compared += rf"|(?:[!=]==?)\s*{re.escape(constant)}\b"
     return re.search(rf"{tested}|{compared}", text) is not None

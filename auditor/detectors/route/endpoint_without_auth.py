@@ -61,6 +61,10 @@ _HARMLESS = re.compile(
     r"|^(?:c|ctx|context|res|reply|response|req|request|cookieStore|cookies\(\)|app)\.|\.(?:get|set|has|json|text|status|map|filter"
     r"|split|join|replace|trim|slice|includes|push|find|toString|toISOString|startsWith|endsWith|info|warn|error|parse|safeParse)$"
 )
+# `get_queryset` of a view of REST framework that leaves the default permissions as they are.
+_OWN_ROWS = re.compile(
+    r"\bdef get_queryset\b[\s\S]{0,400}?\b(?:filter|get_object_or_404|get)\([^\n]{0,120}=\s*self\.request\.user\b"
+)
 _DOES = {
     "read": "reads the database", "write": "writes to the database", "send": "sends messages",
     "pay": "moves money", "model": "calls a paid model",
@@ -163,10 +167,12 @@ def _severity(endpoint: Endpoint, worst: Effect, text: str) -> Severity:
     return Severity.MEDIUM if private or not _READS.search(endpoint.path) else Severity.LOW
 
 
-def _meant(inventory: Inventory, endpoint: Endpoint, text: str) -> str:
+def _meant(inventory: Inventory, endpoint: Endpoint, text: str) -> str:  # noqa: PLR0911 - a case per line
     """What says that people without an account are meant to call it, as the end of a sentence."""
     if opened_by_token(text) or (is_python(endpoint) and opened_by_secret(endpoint, text)):
         return "; a token that was sent to one person opens it"
+    if is_python(endpoint) and _OWN_ROWS.search(text):
+        return "; the rows are looked up with whoever calls, so that strangers find none"
     if for_visitors(endpoint, text):
         return "; visitors without an account are meant to"
     if _makes_account(inventory, endpoint):

@@ -31,5 +31,9 @@ def ask(_: Repository, code: Code, inventory: Inventory) -> Iterator[Answer]:
 def _alone(endpoint: Endpoint, alone: Alone) -> Answer:
     verb = "changes" if alone.writes else "gives out"
     detail = f"{verb} a row of {alone.table} by an id of the request alone: any caller may name somebody else's"
+    if alone.parent:
+        detail = (
+            f"{verb} a row of {alone.table} by its own id: that the caller may see `{alone.parent}` says nothing of it"
+        )
     severity = Severity.HIGH if alone.writes else Severity.MEDIUM
     return Answer(endpoint.subject, State.FAIL, detail, alone.where, severity=severity, evidence=alone.table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from auditor.facts.secret_files import Spotted, is_prose, is_rehearsal, is_setting, lowered, name_before, rows
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from auditor.sources.repository import Repository
 
 _MAX_GENERIC = 1_000_000
+_NEAR = 240  # characters before a value that say what it stands in
+# What a description of an interface shows as one that might be sent.
+_EXAMPLE = re.compile(r"\bexamples?[\"']?\s*[:=]\s*(?:[\w.]*\()?\s*[{\[]?[^{}\[\]]*\Z")
 PER_FILE = True
 
 
@@ -39,7 +43,8 @@ def _look(path: str, text: str) -> Iterator[Spotted]:
     for setting in signing_settings(text) if is_settings_file(path) else ():  # a rule of its own asks about these
         taken[setting.start : setting.end] = b"\1" * (setting.end - setting.start)
     for assigned in (*find_assigned(text), *(find_unquoted(text) if is_setting(path) else ())):
-        if not any(taken[assigned.start : assigned.end]):
+        shown = _EXAMPLE.search(text, max(0, assigned.start - _NEAR), assigned.start) is not None
+        if not shown and not any(taken[assigned.start : assigned.end]):
             taken[assigned.start : assigned.end] = b"\1" * (assigned.end - assigned.start)
             detail = f"{assigned.name} is a literal that looks random: {mask(assigned.value)}"
             yield Spotted(assigned.start, "random value", detail, Severity.MEDIUM, Confidence.SUSPECTED, assigned.name)
