@@ -6,23 +6,19 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from auditor.facts.bindings import FUNCTIONS, arguments_of, property_of, returned, string_of, unwrap
+from auditor.facts.bindings import arguments_of, property_of, string_of, unwrap
+from auditor.facts.builder_chains import MAX_HOPS, MAX_LINKS, Words, link_of, middleware_of, results, validates
 from auditor.facts.endpoints import join_paths
 from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tree_sitter import Node
 
     from auditor.facts.symbols import Symbols
 
 _BASE = re.compile(r"(?:[pP]rocedure\w*|^(?:os|pub|authed|base))$")
-_NO_SCHEMA = re.compile(r"\w+\.(?:any|unknown)\(\)(?:\.(?:optional|nullish|nullable)\(\))?")
-_LETS_PASS = re.compile(r"maybe|optional", re.IGNORECASE)
-_MAX_HOPS = 12
-_MAX_LINKS = 40
+_WORDS = Words(frozenset({"middleware"}), frozenset({"concat"}), frozenset({"mapInput", "errors"}))
 Place = tuple[str, int, int]
 
 
@@ -64,7 +60,7 @@ class Builders:
             node = unwrap(link[1])
         return None
 
-    def chain(self, site: Site, hops: int = _MAX_HOPS) -> Chain | None:
+    def chain(self, site: Site, hops: int = MAX_HOPS) -> Chain | None:
         """What a builder has been given; None for what builds no procedure."""
         node = unwrap(site.node)
         key = site.path, node.start_byte, node.end_byte
@@ -76,7 +72,7 @@ class Builders:
     def _built(self, site: Site, hops: int) -> Chain | None:
         links: list[tuple[str, list[Node]]] = []
         node = site.node
-        while (link := link_of(node)) is not None and len(links) < _MAX_LINKS:
+        while (link := link_of(node)) is not None and len(links) < MAX_LINKS:
             links.append((link[0], arguments_of(node)))
             node = unwrap(link[1])
         chain = self._base(Site(site.path, node), hops)
@@ -107,10 +103,7 @@ class Builders:
         given = arguments_of(site.node)
         if isinstance(made, External) and made.package.startswith("@orpc/") and made.last == "implement" and given:
             return Chain(contract=Site(site.path, given[0]))
-        if not isinstance(made, Site) or made.node.type not in FUNCTIONS:
-            return None
-        values = [Site(made.path, value) for value in returned(made.node)]
-        return next((found for value in values if (found := self.chain(value, hops - 1)) is not None), None)
+        return next((found for value in results(made) if (found := self.chain(value, hops - 1)) is not None), None)
 
     def _member(self, site: Site, hops: int) -> Chain | None:
         """`os.planet.list`: the part of a contract that a chain goes on to implement."""
@@ -139,9 +132,9 @@ class Builders:
 
     def _linked(self, chain: Chain, path: str, name: str, given: list[Node]) -> Chain | None:
         if name == "use" and given:
-            return replace(chain, guards=(*chain.guards, *self.middleware(Site(path, given[0]))))
+            return replace(chain, guards=(*chain.guards, *middleware_of(self.symbols, _WORDS, Site(path, given[0]))))
         if name == "input" and given:
-            return replace(chain, validated=chain.validated or self._validates(Site(path, given[0])))
+            return replace(chain, validated=chain.validated or validates(self.symbols, Site(path, given[0])))
         if name == "prefix" and given:
             return replace(chain, prefix=join_paths(chain.prefix, string_of(given[0]) or "{…}"))
         if name in {"route", "$route"} and given:
@@ -159,49 +152,7 @@ class Builders:
         method, path = said.method or chain.method, said.path or chain.path
         return replace(chain, method=method, path=path, prefix=prefix, validated=chain.validated or said.validated)
 
-    def middleware(self, site: Site, depth: int = _MAX_HOPS) -> Iterator[Site]:
-        """The functions that a middleware runs: of `os.middleware(f)`, `a.concat(b)`, and a name for either."""
-        if site.node.type == "identifier" and _LETS_PASS.search(text_of(site.node)):
-            return
-        target = self.symbols.resolve(site.path, site.node) if depth > 0 else None
-        if not isinstance(target, Site) or target.node.type != "call_expression":
-            yield target if isinstance(target, Site) and target.node.type in FUNCTIONS else site
-            return
-        link, given = link_of(target.node), arguments_of(target.node)
-        if link is not None and link[0] == "concat" and given:
-            yield from self.middleware(Site(target.path, link[1]), depth - 1)
-        if link is not None and link[0] in {"middleware", "concat"} and given:
-            yield from self.middleware(Site(target.path, given[0]), depth - 1)
-        elif link is not None and link[0] in {"mapInput", "errors"}:
-            yield from self.middleware(Site(target.path, link[1]), depth - 1)
-        else:
-            yield from self._factory(target, depth)
-
-    def _factory(self, call: Site, depth: int) -> Iterator[Site]:
-        """`requires("admin")`: the middleware that a function gives back."""
-        made = self.symbols.called(call.path, call.node)
-        function = made if isinstance(made, Site) and made.node.type in FUNCTIONS else None
-        values = [Site(function.path, value) for value in returned(function.node)] if function is not None else []
-        if not values:
-            yield call
-        for value in values:
-            yield from self.middleware(value, depth - 1)
-
-    def _validates(self, site: Site) -> bool:
-        target = self.symbols.resolve(site.path, site.node)
-        node = target.node if isinstance(target, Site) else unwrap(site.node)
-        return _NO_SCHEMA.fullmatch(text_of(node)) is None
-
 
 def _routed(chain: Chain, options: Node) -> Chain:
     method = string_of(property_of(options, "method")) or chain.method
     return replace(chain, method=method, path=string_of(property_of(options, "path")) or chain.path)
-
-
-def link_of(node: Node) -> tuple[str, Node] | None:
-    """(method, what it is called on) of one link of a chain."""
-    function = node.child_by_field_name("function") if node.type == "call_expression" else None
-    held = function.child_by_field_name("object") if function is not None else None
-    if function is None or held is None or function.type != "member_expression":
-        return None
-    return text_of(function.child_by_field_name("property")), held

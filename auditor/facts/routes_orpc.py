@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import FUNCTIONS, arguments_of, property_of, required, returned, string_of, unwrap
+from auditor.facts.builder_chains import link_of
 from auditor.facts.endpoints import Endpoint, join_paths
-from auditor.facts.orpc_procedures import Builders, link_of
+from auditor.facts.orpc_procedures import Builders
 from auditor.facts.routed import open_handler
 from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import line_of, nodes, text_of

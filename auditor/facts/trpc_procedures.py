@@ -6,14 +6,13 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from auditor.facts.bindings import FUNCTIONS, arguments_of, returned, unwrap
+from auditor.facts.bindings import FUNCTIONS, arguments_of, unwrap
+from auditor.facts.builder_chains import MAX_HOPS, MAX_LINKS, Words, link_of, middleware_of, results, validates
 from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import text_of
 from auditor.model import FileSpan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tree_sitter import Node
 
     from auditor.facts.symbols import Symbols
@@ -21,10 +20,7 @@ if TYPE_CHECKING:
 _METHODS = {"query": "QUERY", "mutation": "MUTATION", "subscription": "SUBSCRIPTION"}
 _BUILDS = {"use", "input", "output", "meta", "concat", "unstable_concat", "context", "create", *_METHODS}
 _PROCEDURE = re.compile(r"[pP]rocedure\w*$")
-_LETS_PASS = re.compile(r"maybe|optional", re.IGNORECASE)  # looks who calls, and refuses nobody
-_NO_SCHEMA = re.compile(r"\w+\.(?:any|unknown)\(\)(?:\.(?:optional|nullish|nullable)\(\))?")
-_MAX_HOPS = 12
-_MAX_LINKS = 40
+_WORDS = Words(frozenset({"middleware", "create"}), frozenset({"unstable_pipe", "pipe"}))
 Place = tuple[str, int, int]
 
 
@@ -64,7 +60,7 @@ class Procedures:
         place = FileSpan(site.path, called.end_point[0] + 1)
         return Procedure(method, place, Site(site.path, given[-1]), chain)
 
-    def chain(self, site: Site, hops: int = _MAX_HOPS) -> Chain | None:
+    def chain(self, site: Site, hops: int = MAX_HOPS) -> Chain | None:
         """What a procedure's builder has been given; None for what builds no procedure."""
         key = place_of(site)
         if key not in self._chains:
@@ -76,7 +72,9 @@ class Procedures:
         links: list[tuple[str, list[Node]]] = []
         node = site.node
         while (
-            (link := _link(node)) is not None and len(links) < _MAX_LINKS and not self._begins(site.path, node, link[0])
+            (link := link_of(node)) is not None
+            and len(links) < MAX_LINKS
+            and not self._begins(site.path, node, link[0])
         ):
             links.append((link[0], arguments_of(node)))
             node = unwrap(link[1])
@@ -95,10 +93,7 @@ class Procedures:
         if site.node.type == "ternary_expression":
             return self._either(site, hops)
         if site.node.type == "call_expression":
-            made = self.symbols.called(site.path, site.node)
-            if not isinstance(made, Site) or made.node.type not in FUNCTIONS:
-                return None
-            values = [Site(made.path, value) for value in returned(made.node)]
+            values = results(self.symbols.called(site.path, site.node))
             return next((chain for value in values if (chain := self.chain(value, hops - 1)) is not None), None)
         target = self.symbols.resolve(site.path, site.node)
         if isinstance(target, External):
@@ -126,56 +121,13 @@ class Procedures:
     def _linked(self, chain: Chain, path: str, name: str, given: list[Node], hops: int) -> Chain | None:
         if name in {"use", "unstable_concat", "concat"} and given:
             inner = self.chain(Site(path, given[0]), hops - 1) if name != "use" else None
-            guards = inner.guards if inner is not None else tuple(self.middleware(Site(path, given[0])))
+            run = middleware_of(self.symbols, _WORDS, Site(path, given[0]))
+            guards = inner.guards if inner is not None else tuple(run)
             validated = chain.validated or (inner is not None and inner.validated)
             return Chain((*chain.guards, *guards), validated)
         if name == "input" and given:
-            return Chain(chain.guards, chain.validated or self._validates(Site(path, given[0])))
+            return Chain(chain.guards, chain.validated or validates(self.symbols, Site(path, given[0])))
         return chain
-
-    def middleware(self, site: Site, depth: int = _MAX_HOPS) -> Iterator[Site]:
-        """The functions that a middleware runs: of `t.middleware(f)`, `a.unstable_pipe(b)`, and a name for either."""
-        if site.node.type == "identifier" and _LETS_PASS.search(text_of(site.node)):
-            return
-        target = self.symbols.resolve(site.path, site.node) if depth > 0 else None
-        if not isinstance(target, Site) or target.node.type != "call_expression":
-            yield target if isinstance(target, Site) and target.node.type in FUNCTIONS else site
-            return
-        link, given = _link(target.node), arguments_of(target.node)
-        if link is not None and link[0] in {"unstable_pipe", "pipe"} and given:
-            yield from self.middleware(Site(target.path, link[1]), depth - 1)
-            yield from self.middleware(Site(target.path, given[0]), depth - 1)
-        elif link is not None and link[0] in {"middleware", "create"} and len(given) == 1:
-            yield from self.middleware(Site(target.path, given[0]), depth - 1)
-        else:
-            yield from self._factory(target, depth)
-
-    def _factory(self, call: Site, depth: int) -> Iterator[Site]:
-        """`requires("admin")`: the middleware that a function gives back."""
-        made = self.symbols.called(call.path, call.node)
-        function = made if isinstance(made, Site) and made.node.type in FUNCTIONS else None
-        values = [Site(function.path, value) for value in returned(function.node)] if function is not None else []
-        if not values:
-            yield call
-        for value in values:
-            yield from self.middleware(value, depth - 1)
-
-    def _validates(self, site: Site) -> bool:
-        """Whether a parser looks at its input: `z.any()` does not, nor a function that only casts."""
-        target = self.symbols.resolve(site.path, site.node)
-        node = target.node if isinstance(target, Site) else unwrap(site.node)
-        if node.type in FUNCTIONS:
-            return not all(value.type == "identifier" for value in returned(node))
-        return _NO_SCHEMA.fullmatch(text_of(node)) is None
-
-
-def _link(node: Node) -> tuple[str, Node] | None:
-    """(method, what it is called on) of one link of a chain."""
-    function = node.child_by_field_name("function") if node.type == "call_expression" else None
-    held = function.child_by_field_name("object") if function is not None else None
-    if function is None or held is None or function.type != "member_expression":
-        return None
-    return text_of(function.child_by_field_name("property")), held
 
 
 def place_of(site: Site) -> Place:
