@@ -12,7 +12,7 @@ from auditor.inquiry import access_rows, access_setups
 from auditor.lanes import refuse_emptiness, sources
 from auditor.model import NotApplicable, NothingToScan, UsageError
 from auditor.plan import Evidence
-from auditor.report_builder import build_access, build_setups
+from auditor.report_tables import build_access, build_setups
 from auditor.sources.git_folder import GitError
 from auditor.sources.git_tree import tree_at
 

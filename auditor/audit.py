@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auditor import __version__, report_builder, suppress
+from auditor import __version__, report_builder, report_tables, suppress
 from auditor.batches import Keeping, ask_batches, batch_sources
 from auditor.code_lane import CodeLane
 from auditor.config import Config
@@ -115,9 +115,9 @@ def audit(
         rules=report_builder.build_rules(rules),
         findings=findings,
         not_checked=report_builder.build_not_checked(rules, judged),
-        endpoints=report_builder.build_endpoints(found.endpoints),
-        access=report_builder.build_access(found.access),
-        access_setup=report_builder.build_setups(found.setups),
+        endpoints=report_tables.build_endpoints(found.endpoints),
+        access=report_tables.build_access(found.access),
+        access_setup=report_tables.build_setups(found.setups),
     )
     return report, repository
 

@@ -6,7 +6,6 @@ a change elsewhere does not cost it anything.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -23,7 +22,7 @@ from auditor.sources.store import key_of
 from auditor.text_rules import ask_texts, is_per_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from auditor.listed import AccessRow, AccessSetup, EndpointRow
     from auditor.plan import Evidence
@@ -40,6 +39,7 @@ _NOTED = {
     "packages": ("packages",),
 }
 _BY_CHANCE = re.compile(r"could not be (?:asked|read)|worker process|stopped")
+_RULES, _ROWS = 20, 2_000  # in one entry of the cache
 _BY_TIME = {
     "shadow database": "database",
     "databases": "database",
@@ -58,6 +58,13 @@ class Asked:
     access: tuple[AccessRow, ...] = ()
     setups: tuple[AccessSetup, ...] = ()
     notes: list[EvidenceNote] = field(default_factory=list)
+
+    def add(self, other: Asked) -> None:
+        self.answers |= other.answers
+        self.endpoints += other.endpoints
+        self.access += other.access
+        self.setups += other.setups
+        self.notes += other.notes
 
 
 Ask = Callable[["Evidence", Sequence["Page"]], Asked]
@@ -107,10 +114,7 @@ def ask_batches(book: Rulebook, chosen: Sequence[Page], evidence: Evidence) -> A
             part: Asked = evidence.get(name)
         except Unavailable as reason:
             part = Asked(unknown([page for page in chosen if source_name(batch_of(page)) == name], reason))
-        whole.answers |= part.answers
-        whole.endpoints += part.endpoints
-        whole.access += part.access
-        whole.setups += part.setups
+        whole.add(part)
     return whole
 
 
@@ -154,18 +158,38 @@ def _kept(keeping: Keeping | None, name: str, ask: Ask, pages: Sequence[Page], e
     repository: Repository = evidence.get("repository")
     asked_of = [(page.id, page.yaml.read_text("utf-8") if page.yaml else "") for page in pages]
     key = key_of(name, asked_of, keeping.rests_on[name], repository.stamp)
-    found = keeping.store.get(key)
-    if found is not None:
-        with suppress(KeyError, TypeError, ValueError, AttributeError):  # written by nobody who knows the form
-            if all(repository.digest(path) == digest for path, digest in found["read"].items()):
-                asked = _unpacked(found)
-                evidence.recall(asked.notes)
-                return asked
+    recalled = _recalled(keeping.store, key, repository)
+    if recalled is not None:
+        evidence.recall(recalled.notes)
+        return recalled
     asked = ask(evidence, pages)
     if _lasts(name, asked):
-        read = {path: repository.digest(path) for path in _read(name, evidence)}
-        keeping.store.put({key: _packed(asked) | {"read": read}})
+        _keep(keeping.store, key, asked, {path: repository.digest(path) for path in _read(name, evidence)})
     return asked
+
+
+def _recalled(store: Store, key: bytes, repository: Repository) -> Asked | None:
+    """What is kept under a key, None where a file that it rests on is another one."""
+    found = store.get(key)
+    if found is None:
+        return None
+    with suppress(KeyError, TypeError, ValueError, AttributeError):  # written by nobody who knows the form
+        if all(repository.digest(path) == digest for path, digest in found["read"].items()):
+            parts = (store.get(_part_key(key, number)) for number in range(found["parts"]))
+            return _unpacked(found["notes"], parts)
+    return None
+
+
+def _keep(store: Store, key: bytes, asked: Asked, read: dict[str, str]) -> None:
+    """Keep answers in parts, so that they are never packed all at once; what says how many comes last."""
+    count = 0
+    for count, part in enumerate(_packed(asked), start=1):
+        store.put({_part_key(key, count - 1): part})
+    store.put({key: {"parts": count, "notes": [note.model_dump() for note in asked.notes], "read": read}})
+
+
+def _part_key(key: bytes, number: int) -> bytes:
+    return key_of(key.hex(), number)
 
 
 def _lasts(name: str, asked: Asked) -> bool:
@@ -184,11 +208,18 @@ def _read(name: str, evidence: Evidence) -> list[str]:
     return list(repository.files)
 
 
-def _packed(asked: Asked) -> dict[str, Any]:
-    parts = {part.name: pack(getattr(asked, part.name)) for part in dataclasses.fields(asked) if part.name != "notes"}
-    return parts | {"notes": [note.model_dump() for note in asked.notes]}
+def _packed(asked: Asked) -> Iterator[dict[str, Any]]:
+    rows = {"answers": list(asked.answers.values()), "endpoints": asked.endpoints, "access": asked.access}
+    for name, each in (rows | {"setups": asked.setups}).items():
+        size = _RULES if name == "answers" else _ROWS
+        yield from ({name: pack(each[start : start + size])} for start in range(0, len(each), size))
 
 
-def _unpacked(value: dict[str, Any]) -> Asked:
-    rows = {name: unpack(value[name]) for name in ("answers", "endpoints", "access", "setups")}
-    return Asked(**rows, notes=[EvidenceNote.model_validate(note) for note in value["notes"]])
+def _unpacked(notes: list[Any], parts: Iterable[Any]) -> Asked:
+    known: dict[Any, Any] = {}
+    asked = Asked(notes=[EvidenceNote.model_validate(note) for note in notes])
+    for part in parts:
+        rows = {name: unpack(value, known) for name, value in part.items()}
+        rows["answers"] = {found.rule: found for found in rows.get("answers", ())}
+        asked.add(Asked(**rows))
+    return asked

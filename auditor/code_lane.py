@@ -13,7 +13,7 @@ from auditor.desk import OwnDesk
 from auditor.detectors.ask import ask_engine
 from auditor.detectors.code_answers import settled
 from auditor.file_rules import from_packed, is_per_file
-from auditor.inquiry import with_unread_languages
+from auditor.inquiry import joined, with_unread_languages
 from auditor.lanes import describe_code
 from auditor.model import Kind, RuleAnswers, Unavailable
 from auditor.packed import unpack
@@ -120,7 +120,7 @@ class CodeLane:
         shares = desks.of_whole(whole)
         with ThreadPoolExecutor(1 if desks.whole in desks.sharing else 3) as pool:
             files = pool.submit(self._file_by_file, alone, evidence, code, desks)
-            rest = [(part, pool.submit(desk.ask_whole, part, code.unread)) for desk, part in shares]
+            rest = [(part, pool.submit(asked_of_whole, desk, part, code.unread)) for desk, part in shares]
             try:
                 found = files.result()
                 asked.answers |= with_unread_languages(_by_rule(alone, found), evidence)
@@ -129,7 +129,9 @@ class CodeLane:
                 asked.answers |= unknown([*alone, *engine], reason)
             for part, answer in rest:
                 try:
-                    evidence.adopt(_join(asked, answer.result()))
+                    found_there = answer.result()
+                    evidence.adopt(found_there.notes)
+                    asked.add(found_there)
                 except Unavailable as reason:
                     asked.answers |= unknown(part, reason)
         asked.notes += evidence.notes(["code", "semgrep"])
@@ -233,10 +235,14 @@ def _by_engine(pages: Sequence[Page], found: Sequence[FileAnswers], evidence: Ev
     return {page.id: ask_engine(page, *given, places[page.id]) for page in pages}
 
 
-def _join(asked: Asked, value: dict[str, Any]) -> list[EvidenceNote]:
-    """Add what a desk made of the whole code; returns what it noted."""
-    asked.answers |= {found.rule: found for found in unpack(value["answers"])}
-    asked.endpoints = asked.endpoints or unpack(value["endpoints"])
-    notes = [EvidenceNote.model_validate(note) for note in value["notes"]]
-    asked.notes += notes
-    return notes
+def asked_of_whole(desk: Desk, pages: Sequence[Page], unread: dict[str, str]) -> Asked:
+    """What a desk makes of the whole code."""
+    asked, known = Asked(), {}  # type: ignore[var-annotated]
+    answers: dict[str, list[RuleAnswers]] = {}
+    for part in desk.ask_whole(pages, unread):
+        for found in unpack(part["answers"], known):
+            answers.setdefault(found.rule, []).append(found)
+        asked.endpoints += unpack(part["endpoints"], known)
+        asked.notes += [EvidenceNote.model_validate(note) for note in part["notes"]]
+    asked.answers = {rule: joined(parts) for rule, parts in answers.items()}
+    return asked

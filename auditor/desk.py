@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from auditor.facts.unlisted import unread_languages
 from auditor.file_rules import ask_file
-from auditor.inquiry import ask_files_of, joined
+from auditor.inquiry import ask_files_of
 from auditor.lanes import describe_endpoints, find_inventory, history_source
 from auditor.model import Kind, NotApplicable, Unavailable
 from auditor.packed import pack
@@ -18,12 +18,13 @@ from auditor.plan import Evidence, Source
 from auditor.sources.code import broken
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from auditor.facts.helper_names import Helpers
     from auditor.facts.inventory import Inventory
     from auditor.listed import EndpointRow
     from auditor.model import RuleAnswers, Target
+    from auditor.report import EvidenceNote
     from auditor.rulebook import Page
     from auditor.sources.code import Code
     from auditor.sources.repository import Repository
@@ -42,8 +43,10 @@ class Desk(Protocol):
         """
         ...
 
-    def ask_whole(self, pages: Sequence[Page], unread: dict[str, str]) -> dict[str, Any]:
-        """The answers of rules on the whole code, the endpoints, and what is noted of them."""
+    def ask_whole(self, pages: Sequence[Page], unread: dict[str, str]) -> Iterator[dict[str, Any]]:
+        """The answers of rules on the whole code, the endpoints, and what is noted of them: each part as soon as it is
+        known, so that nobody holds all of them packed.
+        """
         ...
 
     def endpoints(self, place: int, count: int) -> list[Any]:
@@ -81,23 +84,17 @@ class OwnDesk:
             self._code.forget([path])
         return found
 
-    def ask_whole(self, pages: Sequence[Page], unread: dict[str, str]) -> dict[str, Any]:
+    def ask_whole(self, pages: Sequence[Page], unread: dict[str, str]) -> Iterator[dict[str, Any]]:
         self._code.unread = unread
         with Evidence(self._sources()) as evidence:
-            answers, rows = self._ask_routes([page for page in pages if page.kind is Kind.ROUTE], evidence)
-            answers |= {page.id: ask_files_of(page, evidence) for page in pages if page.kind is not Kind.ROUTE}
-            return {
-                "answers": pack([answers[page.id] for page in pages]),
-                "endpoints": pack(rows),
-                "notes": [note.model_dump() for note in evidence.notes(["endpoints"])],
-            }
+            yield from self._ask_routes([page for page in pages if page.kind is Kind.ROUTE], evidence)
+            answers = [ask_files_of(page, evidence) for page in pages if page.kind is not Kind.ROUTE]
+            yield _part(answers, notes=evidence.notes(["endpoints"]))
 
-    def _ask_routes(
-        self, pages: Sequence[Page], evidence: Evidence
-    ) -> tuple[dict[str, RuleAnswers], list[EndpointRow]]:
-        """The answers of rules on endpoints, and the endpoints."""
+    def _ask_routes(self, pages: Sequence[Page], evidence: Evidence) -> Iterator[dict[str, Any]]:
+        """The answers of rules on endpoints, and the endpoints, one portion of them after the other."""
         if not pages:
-            return {}, []
+            return
         from auditor.facts.guarded import endpoint_rows
         from auditor.facts.portions import portions
         from auditor.facts.realtime_channels import channel_rows
@@ -105,16 +102,15 @@ class OwnDesk:
         try:
             inventory: Inventory = evidence.get("endpoints")
         except (Unavailable, NotApplicable):
-            return {page.id: ask_files_of(page, evidence) for page in pages}, []
-        found: list[list[RuleAnswers]] = []
-        rows: list[EndpointRow] = []
+            yield _part([ask_files_of(page, evidence) for page in pages])
+            return
         for portion in portions(inventory):
             table = self._sources() | {"endpoints": Source((), lambda _, __, given=portion: given)}  # type: ignore[misc]
             with Evidence(table) as part:
-                found.append([ask_files_of(page, part) for page in pages])
-            rows += endpoint_rows(portion)
-            del portion, table, part  # before the next one is made
-        return {each[0].rule: joined(each) for each in zip(*found, strict=True)}, [*rows, *channel_rows(inventory)]
+                found = [ask_files_of(page, part) for page in pages]
+            yield _part(found, endpoint_rows(portion))
+            del portion, table, part, found  # before the next one is made
+        yield _part((), channel_rows(inventory))
 
     def endpoints(self, place: int, count: int) -> list[Any]:
         from auditor.facts.guarded import endpoint_rows
@@ -142,3 +138,12 @@ class OwnDesk:
                 describe_endpoints,
             ),
         }
+
+
+def _part(
+    answers: Sequence[RuleAnswers], rows: Iterable[EndpointRow] = (), notes: Iterable[EvidenceNote] = ()
+) -> dict[str, Any]:
+    """What travels between processes."""
+    return {
+        "answers": pack(answers), "endpoints": pack(list(rows)), "notes": [note.model_dump() for note in notes],
+    }  # fmt: skip

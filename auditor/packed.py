@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,7 @@ _CLASSES: dict[str, Any] = {
 } | {kind.__name__: kind for kind in (Confidence, Presence, Severity, State)}
 
 
+_SHARED = {Control, EndpointData, EndpointInput, FileSpan}  # thousands of rows have the same one
 _FIELDS = {
     kind: tuple((field.name, field.default) for field in dataclasses.fields(kind))
     for kind in _CLASSES.values()
@@ -88,19 +90,31 @@ def _alike(one: Answer, other: Answer) -> bool:
     return all(getattr(one, name) == getattr(other, name) for name, _ in _FIELDS[Answer][1:])
 
 
-def unpack(value: Any) -> Any:  # noqa: ANN401 - rows of any kind
-    """The rows again. Raises KeyError, TypeError or ValueError where the value was not made by `pack`."""
+def unpack(value: Any, known: dict[Any, Any] | None = None) -> Any:  # noqa: ANN401 - rows of any kind
+    """The rows again. Raises KeyError, TypeError or ValueError where the value was not made by `pack`.
+
+    What many rows have alike is held once; `known` is what rows that were unpacked before had, and is added to.
+    """
+    return _unpacked(value, {} if known is None else known)
+
+
+def _unpacked(value: Any, known: dict[Any, Any]) -> Any:  # noqa: ANN401 - rows of any kind
+    if isinstance(value, str):
+        return sys.intern(value)
     if isinstance(value, list):
-        return tuple(row for item in value for row in _unpacked(item))
+        return tuple(row for item in value for row in _rows(item, known))
     if not isinstance(value, dict):
         return value
-    items = {key: unpack(item) for key, item in value.items() if key != _TYPE}
-    return _CLASSES[value[_TYPE]](**items) if _TYPE in value else items
+    items = {key: _unpacked(item, known) for key, item in value.items() if key != _TYPE}
+    if _TYPE not in value:
+        return items
+    made = _CLASSES[value[_TYPE]](**items)
+    return known.setdefault(made, made) if type(made) in _SHARED else made
 
 
-def _unpacked(item: Any) -> Iterable[Any]:  # noqa: ANN401 - rows of any kind
+def _rows(item: Any, known: dict[Any, Any]) -> Iterable[Any]:  # noqa: ANN401 - rows of any kind
     """The rows of one entry of a list."""
     if not isinstance(item, dict) or item.get(_TYPE) != _RUN:
-        return (unpack(item),)
-    rest = {key: unpack(part) for key, part in item["rest"].items() if key != _TYPE}
-    return (Answer(subject=subject, **rest) for subject in item["subjects"])
+        return (_unpacked(item, known),)
+    rest = {key: _unpacked(part, known) for key, part in item["rest"].items() if key != _TYPE}
+    return (Answer(subject=_unpacked(subject, known), **rest) for subject in item["subjects"])

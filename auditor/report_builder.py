@@ -10,10 +10,7 @@ from auditor.facts.secrets import redact
 from auditor.judge import confidence_of, severity_of
 from auditor.model import Commit, DbObject, Outcome
 from auditor.report import (
-    AccessCell,
-    AccessSetup,
     ControlResult,
-    Endpoint,
     Finding,
     FrameLine,
     HistoryStep,
@@ -27,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from auditor.judge import Judged, Ruled
-    from auditor.listed import AccessRow, EndpointRow
-    from auditor.listed import AccessSetup as Setup
     from auditor.model import Answer, FileSpan, Proof
     from auditor.rulebook import Page, Rulebook
     from auditor.suppress import Complaint
@@ -101,12 +96,12 @@ def _finding(
         fix=page.fix,
         unit=answer.unit,
         database=answer.database,
-        location=_location(answer.span),
+        location=location_of(answer.span),
         object=answer.where.identity if isinstance(answer.where, DbObject | Commit) else None,
         sources=list(answer.sources),
         fingerprint=fingerprint,
         frame=frame_of(answer.span, text),
-        proof=_proof(answer.proof),
+        proof=proof_of(answer.proof),
         history=[_step(statement, span) for statement, span in answer.history],
         status="accepted" if reason is not None else "open",
         status_reason=reason,
@@ -114,7 +109,7 @@ def _finding(
     )
 
 
-def _location(span: FileSpan | None) -> Location | None:
+def location_of(span: FileSpan | None) -> Location | None:
     return Location(path=span.path, line=span.line, end_line=span.end_line) if span else None
 
 
@@ -122,7 +117,7 @@ def _step(statement: str, span: FileSpan) -> HistoryStep:
     return HistoryStep(statement=redact(statement), location=Location(path=span.path, line=span.line))
 
 
-def _proof(proof: Proof | None) -> ProofResult | None:
+def proof_of(proof: Proof | None) -> ProofResult | None:
     if proof is None:
         return None
     return ProofResult(
@@ -235,59 +230,5 @@ def _not_checked(page: Page, answer: Answer) -> NotChecked:
         control=page.control,
         subject=answer.subject,
         reason=redact(answer.detail),
-        location=_location(answer.span),
+        location=location_of(answer.span),
     )
-
-
-def build_endpoints(rows: Iterable[EndpointRow]) -> list[Endpoint]:
-    return [
-        Endpoint.model_validate(
-            {
-                "unit": row.unit,
-                "method": row.method,
-                "path": redact(row.path),
-                "framework": row.framework,
-                "location": {"path": row.where.path, "line": row.where.line} if row.where else None,
-                **{n: {"state": c.presence, "evidence": redact(c.shows)} for n, c in row.controls.items()},
-                "inputs": [
-                    {"source": i.source, "state": i.presence, "schema_location": _location(i.schema), "loose": i.loose}
-                    for i in row.inputs
-                ],
-                "data": {
-                    "reads": row.data.reads, "writes": row.data.writes, "clients": row.data.clients,
-                    "raw_sql": _location(row.data.raw_sql),
-                },
-            }
-        )
-        for row in rows
-    ]  # fmt: skip
-
-
-def build_access(rows: Iterable[AccessRow]) -> list[AccessCell]:
-    return [
-        AccessCell.model_validate(
-            {
-                "unit": row.unit,
-                "database": row.database,
-                "object": row.object,
-                "caller": row.caller,
-                "command": row.command,
-                "state": row.state,
-                "proof": _proof(row.proof),
-                "steps": [{"rows": a, "statement": redact(b), "seen": redact(c)} for a, b, c in row.steps],
-            }
-        )
-        for row in rows
-    ]
-
-
-def build_setups(setups: Iterable[Setup]) -> list[AccessSetup]:
-    return [
-        AccessSetup(
-            unit=setup.unit,
-            database=setup.database,
-            rows=redact(setup.rows),
-            callers={name: redact(text) for name, text in setup.callers.items()},
-        )
-        for setup in setups
-    ]

@@ -13,7 +13,7 @@ from auditor.lanes import refuse_emptiness, sources
 from auditor.model import NotApplicable, Unavailable
 from auditor.packed import unpack
 from auditor.plan import Evidence, Source
-from auditor.report_builder import build_endpoints
+from auditor.report_tables import build_endpoints
 
 if TYPE_CHECKING:
     from contextlib import ExitStack

@@ -22,6 +22,8 @@ from auditor.sources.code import Code
 from auditor.sources.repository import repository_from
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from auditor.rulebook import Page
 
 
@@ -34,8 +36,9 @@ def serve() -> None:
     desk = _desk(json.loads(sys.stdin.readline()))
     with contextlib.suppress(BrokenPipeError):
         for line in sys.stdin:
-            answers.write(json.dumps(_answer(desk, json.loads(line), pages)) + "\n")
-            answers.flush()
+            for answer in _answers(desk, json.loads(line), pages):
+                answers.write(json.dumps(answer) + "\n")
+                answers.flush()
 
 
 def _desk(given: dict[str, Any]) -> OwnDesk:
@@ -56,22 +59,29 @@ def _target(given: dict[str, Any]) -> Target:
     return Target(**folders, **globs, history_seconds=given["history_seconds"])  # type: ignore[arg-type]
 
 
-def _answer(desk: OwnDesk, question: dict[str, Any], pages: dict[str, Page]) -> dict[str, Any]:
+def _answers(desk: OwnDesk, question: dict[str, Any], pages: dict[str, Page]) -> Iterator[dict[str, Any]]:
+    """Parts, as many as there are, and at last a value or an error."""
     try:
         asked = [pages[name] for name in question.get("pages", ())]
-        match question["do"]:
-            case "broken":
-                return {"value": desk.broken(question["paths"])}
-            case "files":
-                return {"value": desk.ask_files(asked, question["paths"], question["unread"])}
-            case "history":
-                return {"value": desk.ask_history(asked, _target(question["target"]))}
-            case "endpoints":
-                return {"value": desk.endpoints(question["place"], question["count"])}
-            case _:
-                return {"value": desk.ask_whole(asked, question["unread"])}
+        if question["do"] == "whole":
+            yield from ({"part": part} for part in desk.ask_whole(asked, question["unread"]))
+            yield {"value": None}
+        else:
+            yield {"value": _value(desk, question, asked)}
     except Exception as error:  # noqa: BLE001 - said to the scan, which calls the rules unknown
-        return {"error": f"{type(error).__name__}: {error}"}
+        yield {"error": f"{type(error).__name__}: {error}"}
+
+
+def _value(desk: OwnDesk, question: dict[str, Any], asked: Sequence[Page]) -> Any:  # noqa: ANN401 - by the question
+    match question["do"]:
+        case "broken":
+            return desk.broken(question["paths"])
+        case "files":
+            return desk.ask_files(asked, question["paths"], question["unread"])
+        case "history":
+            return desk.ask_history(asked, _target(question["target"]))
+        case _:
+            return desk.endpoints(question["place"], question["count"])
 
 
 if __name__ == "__main__":

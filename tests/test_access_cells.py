@@ -16,7 +16,7 @@ from auditor.model import Target
 from auditor.plan import Evidence
 from auditor.render.access_script import script_of, setup_of
 from auditor.render.html import render_access
-from auditor.report_builder import build_access, build_setups
+from auditor.report_tables import build_access, build_setups
 from auditor.sources.binaries import find_binaries
 from auditor.sources.repository import read_repository
 from auditor.sources.shadow import build_shadow

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from auditor.code_lane import asked_of_whole
 from auditor.desk import OwnDesk
 from auditor.facts import portions as facts_portions
 from auditor.facts.pieces import Site
 from auditor.facts.portions import portions
 from auditor.model import DbObject, Kind
-from auditor.packed import unpack
 from auditor.rulebook import load_rulebook
 from auditor.sources import code as code_module
 from auditor.sources.code import read_code
@@ -25,6 +25,7 @@ from tests.shadow_support import shadow
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from auditor.batches import Asked
     from auditor.facts.inventory import Inventory
     from auditor.model import Answer, RuleAnswers
     from auditor.sources.code import Code
@@ -136,17 +137,17 @@ def test_letting_go_all_the_time_changes_nothing(name: str, monkeypatch: pytest.
     monkeypatch.setattr(code_module, "_PARSED", 0)
     monkeypatch.setattr(code_module, "_HELD", -1_000_000)
     again = _routes(name)
-    assert again["endpoints"] == whole["endpoints"]
-    assert again["answers"] == whole["answers"]
+    assert again.endpoints == whole.endpoints
+    assert again.answers == whole.answers
 
 
 _FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 
-def _routes(name: str) -> dict[str, Any]:
+def _routes(name: str) -> Asked:
     repository = read_repository(_FIXTURES / name)
     pages = [page for page in load_rulebook().pages if page.kind is Kind.ROUTE]
-    return OwnDesk(repository, read_code(repository)).ask_whole(pages, {})
+    return asked_of_whole(OwnDesk(repository, read_code(repository)), pages, {})
 
 
 @pytest.mark.parametrize("name", ["leaky", "sound"])
@@ -167,12 +168,14 @@ def test_portions_of_the_endpoints_say_what_all_of_them_say(name: str, monkeypat
     parts = _routes(name)
     assert len(sizes) > 1
     assert max(sizes) == 4
-    assert parts["endpoints"] == whole["endpoints"]
-    assert [_rows(found) for found in unpack(parts["answers"])] == [_rows(found) for found in unpack(whole["answers"])]
+    assert parts.endpoints == whole.endpoints
+    assert {name: _rows(found) for name, found in parts.answers.items()} == {
+        name: _rows(found) for name, found in whole.answers.items()
+    }
 
 
-def _rows(found: RuleAnswers) -> tuple[str, str | None, set[Answer]]:
-    return found.rule, found.not_applicable, set(found.answers)
+def _rows(found: RuleAnswers) -> tuple[str | None, set[Answer]]:
+    return found.not_applicable, set(found.answers)
 
 
 _AUDITED = (
@@ -190,7 +193,7 @@ def test_a_record_of_another_portion_makes_a_rule_apply(tmp_path: Path, monkeypa
     repository = read_repository(tmp_path)
     pages = [page for page in load_rulebook().pages if page.id == "privileged-endpoint-without-audit-record"]
     monkeypatch.setattr(facts_portions, "portions", partial(portions, most=1, size=1))
-    (found,) = unpack(OwnDesk(repository, read_code(repository)).ask_whole(pages, {})["answers"])
+    (found,) = asked_of_whole(OwnDesk(repository, read_code(repository)), pages, {}).answers.values()
     assert [(answer.subject, answer.state.value) for answer in found.answers] == [
         ("endpoint DELETE /a/:id", "fail"),
         ("endpoint DELETE /b/:id", "ok"),

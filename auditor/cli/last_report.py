@@ -13,14 +13,15 @@ if TYPE_CHECKING:
 
 
 def remember(report: Report, root: Path, folder: Path | None) -> None:
-    """Keep a report; where there is no cache it is not kept."""
+    """Keep a report, without its tables; where there is no cache it is not kept."""
+    kept = report.model_copy(update={"endpoints": [], "access": [], "access_setup": []})
     with Store(folder) as store:
         if store.usable:
-            store.put({_key(root): {"report": report.model_dump_json()}})
+            store.put({_key(root): {"report": kept.model_dump_json()}})
 
 
 def recall(root: Path, folder: Path | None) -> Report | None:
-    """The last report of a folder, None where there is none that this version can read."""
+    """The last report of a folder as `remember` keeps it, None where there is none that this version can read."""
     from pydantic import ValidationError
 
     from auditor.report import Report

@@ -15,7 +15,7 @@ from auditor.model import Unavailable
 from auditor.sources.allocator import of_workers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from contextlib import ExitStack
 
     from auditor.facts.helper_names import Helpers
@@ -51,8 +51,11 @@ class Worker:
         names = [page.id for page in pages]
         return dict(self._ask(do="files", pages=names, paths=list(paths), unread=unread))
 
-    def ask_whole(self, pages: Sequence[Page], unread: dict[str, str]) -> dict[str, Any]:
-        return dict(self._ask(do="whole", pages=[page.id for page in pages], unread=unread))
+    def ask_whole(self, pages: Sequence[Page], unread: dict[str, str]) -> Iterator[dict[str, Any]]:
+        with self._lock:
+            self._put(do="whole", pages=[page.id for page in pages], unread=unread)
+            while "part" in (answer := self._read()):
+                yield answer["part"]
 
     def endpoints(self, place: int, count: int) -> list[Any]:
         return list(self._ask(do="endpoints", place=place, count=count))
@@ -66,16 +69,23 @@ class Worker:
 
     def _ask(self, **question: Any) -> Any:  # noqa: ANN401 - the answer to any question
         with self._lock:
-            self._start.join()
-            self._write(question)
-            assert self._process.stdout
-            line = self._process.stdout.readline()
+            self._put(**question)
+            return self._read()["value"]
+
+    def _put(self, **question: Any) -> None:  # noqa: ANN401 - what JSON knows
+        self._start.join()
+        self._write(question)
+
+    def _read(self) -> dict[str, Any]:
+        """The next line of an answer. Raises Unavailable where the process has ended or says that it failed."""
+        assert self._process.stdout
+        line = self._process.stdout.readline()
         if not line:
             raise Unavailable(f"a worker process ended before it answered ({_ended(self._process)})")
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
             raise Unavailable(f"a worker process failed: {answer['error']}")
-        return answer["value"]
+        return answer
 
     def _write(self, message: dict[str, Any]) -> None:
         assert self._process.stdin
