@@ -60,10 +60,13 @@ _IMPORTED_PY = re.compile(r"^from\s+([\w.]+)\s+import\s+(?:\(([^)]{0,4000})\)|([
 
 @dataclass(slots=True)
 class _Found:
-    """The reads of each file, and the functions that read: file to name to what they read."""
+    """The answers on the reads of each file with how often a subject was there, and the functions that read: file to
+    name to the model. No syntax tree is held by it.
+    """
 
-    reads: dict[str, list[DatabaseRead]] = field(default_factory=dict)
-    functions: dict[str, dict[str, DatabaseRead]] = field(default_factory=lambda: defaultdict(dict))
+    rows: dict[str, list[Answer]] = field(default_factory=dict)
+    seen: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    functions: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
@@ -73,7 +76,7 @@ def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     specifiers = read_specifiers(code.files, repository.files, repository.text)
     names = {name for functions in found.functions.values() for name in functions}
     for path in code.files:
-        if path in found.reads or not _is_aside(path, code):
+        if path in found.rows or not _is_aside(path, code):
             yield from _in_file(path, code, found, _reading_names(path, code, found, specifiers, names))
 
 
@@ -99,14 +102,14 @@ def _find(code: Code) -> _Found:
             continue
         reads = list(database_reads(language, text, code.nodes(path, "call" if python else "call_expression")))
         if reads:
-            found.reads[path] = reads
+            found.rows[path] = [_answer(path, text, read, found.seen[path]) for read in reads]
             found.functions[path] = _reading(reads)
     return found
 
 
-def _reading(reads: list[DatabaseRead]) -> dict[str, DatabaseRead]:
-    """The functions that read at each call, and that do nothing else but read, without a cache."""
-    found: dict[str, DatabaseRead] = {}
+def _reading(reads: list[DatabaseRead]) -> dict[str, str]:
+    """The functions that read at each call, and that do nothing else but read, without a cache: name to the model."""
+    found: dict[str, str] = {}
     for read in reads:
         function = _owner(read.node)
         name = enclosing_function(read.node)
@@ -114,7 +117,7 @@ def _reading(reads: list[DatabaseRead]) -> dict[str, DatabaseRead]:
             continue
         body = text_of(function)
         if not _CACHED.search(body) and not _ACTS.search(body) and not next(loops_around(read.node), None):
-            found[name] = read
+            found[name] = read.model
     return found
 
 
@@ -130,9 +133,7 @@ def _owner(node: Node) -> Node | None:
     return None
 
 
-def _reading_names(
-    path: str, code: Code, found: _Found, specifiers: Specifiers, names: set[str]
-) -> dict[str, DatabaseRead]:
+def _reading_names(path: str, code: Code, found: _Found, specifiers: Specifiers, names: set[str]) -> dict[str, str]:
     """What a file can call that reads: its own functions, and those that it imports from another file."""
     text = code.text(path)
     known = dict(found.functions.get(path, {}))
@@ -150,8 +151,8 @@ def _reading_names(
     return known
 
 
-def _from_python(text: str, found: _Found, names: set[str]) -> dict[str, DatabaseRead]:
-    known: dict[str, DatabaseRead] = {}
+def _from_python(text: str, found: _Found, names: set[str]) -> dict[str, str]:
+    known: dict[str, str] = {}
     for match in _IMPORTED_PY.finditer(text):
         end = match[1].strip(".").replace(".", "/") + ".py"
         for part in (match[2] or match[3]).split(","):
@@ -164,18 +165,16 @@ def _from_python(text: str, found: _Found, names: set[str]) -> dict[str, Databas
     return known
 
 
-def _in_file(path: str, code: Code, found: _Found, reading: dict[str, DatabaseRead]) -> Iterator[Answer]:
-    seen: Counter[str] = Counter()
+def _in_file(path: str, code: Code, found: _Found, reading: dict[str, str]) -> Iterator[Answer]:
     text = code.text(path)
     if _is_browser(path, text):
         return
-    for read in found.reads.get(path, ()):
-        yield _answer(path, text, read, seen)
+    yield from found.rows.get(path, ())
     if reading and re.search(r"\b(?:" + "|".join(map(re.escape, reading)) + r")\(", text):
         for call in code.nodes(path, "call" if code.files[path] == "python" else "call_expression"):
             name = _called(call)
             if name in reading and (loop := _loop_of(call, text)) and _depends(call, loop):
-                yield _indirect(path, call, name, reading[name], loop, seen)
+                yield _indirect(path, call, name, reading[name], loop, found.seen[path])
 
 
 def _answer(path: str, text: str, read: DatabaseRead, seen: Counter[str]) -> Answer:
@@ -191,10 +190,10 @@ def _answer(path: str, text: str, read: DatabaseRead, seen: Counter[str]) -> Ans
     return Answer(subject, State.FAIL, detail, place, severity=severity, evidence=f"loop {read.model}")
 
 
-def _indirect(path: str, call: Node, name: str, read: DatabaseRead, loop: Loop, seen: Counter[str]) -> Answer:
-    subject = subject_of(f"read of {read.model} through {name} in", path, call, seen)
-    detail = f"{name}() reads {read.model} once per turn of {loop.title}: {_instead(path)}"
-    return Answer(subject, State.FAIL, detail, span_of(path, call), evidence=f"loop {name} {read.model}")
+def _indirect(path: str, call: Node, name: str, model: str, loop: Loop, seen: Counter[str]) -> Answer:
+    subject = subject_of(f"read of {model} through {name} in", path, call, seen)
+    detail = f"{name}() reads {model} once per turn of {loop.title}: {_instead(path)}"
+    return Answer(subject, State.FAIL, detail, span_of(path, call), evidence=f"loop {name} {model}")
 
 
 def _instead(path: str) -> str:
