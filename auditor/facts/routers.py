@@ -198,8 +198,8 @@ class Routers:
                     guards.append(site)
                 else:
                     self._add(router, Event("mount", at, place, handlers=tuple(guards), router=inner))
-            pattern = path_of(router.base, path)
-            self._add(router, Event("use", at, pattern, handlers=tuple(guards)))
+            if guards:
+                self._add(router, Event("use", at, path_of(router.base, path), handlers=tuple(guards)))
 
     def _placed(self, site: Site, place: str) -> tuple[str, Site]:
         """Where a handler is put, and the handler: `mount("/api", api)` of koa-mount says both."""
