@@ -32,6 +32,10 @@ class Route:
     guards: tuple[Site, ...] = ()
     schemas: frozenset[str] = frozenset()
 
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        return (self.url, self.where, self.handler, *self.guards)
+
 
 def options_of(symbols: Symbols, site: Site) -> Site | None:
     """An object of options, written in place or elsewhere."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from auditor.facts.bindings import FUNCTIONS, arguments_of, property_of, returned, string_of, unwrap
 from auditor.facts.decorators import expanded, methods_of, of_class, of_parameters
 from auditor.facts.graphql_groups import ROOTS, gives_nothing, is_group
+from auditor.facts.pieces import Kept
 from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
     from auditor.facts.decorators import Decorator
-    from auditor.facts.symbols import Symbols
+    from auditor.facts.symbols import Site, Symbols
 
 _RESOLVES = {"ResolveField", "FieldResolver", "ResolveProperty"}
 _ARGUMENTS = {"Args", "Arg"}
@@ -35,21 +36,26 @@ class Opening:
 Openings = dict[str, list[Opening]]
 
 
-def openings(symbols: Symbols, classes: Iterable[tuple[str, Node]]) -> Openings:
+def openings(symbols: Symbols, classes: Iterable[Site]) -> Openings:
     """The types that group fields, by what their resolver classes are called with, and where each is reached."""
-    resolvers = [(path, node, expanded(symbols, of_class(path, node))) for path, node in classes]
-    resolvers = [each for each in resolvers if any(name == "Resolver" for name, _ in each[2])]
+    resolvers: list[tuple[Site, list[Decorator]]] = []
+    kept = Kept(symbols.code)
+    for site in classes:
+        above = expanded(symbols, of_class(site.path, site.node))
+        if any(name == "Resolver" for name, _ in above):
+            resolvers.append((site, above))
+            kept.extend(decorator for _, decorator in above)
     found: Openings = {}
-    waiting = [one for path, node, above in resolvers for one in _opening(symbols, path, node, above)]
+    waiting = [one for site, above in resolvers for one in _opening(symbols, site.path, site.node, above)]
     for _ in range(_MAX_NESTED):
         for kind, opening in waiting:
             found.setdefault(kind, []).append(opening)
         waiting = [
             one
-            for path, node, above in resolvers
+            for site, above in resolvers
             for outer in dict(waiting)
             if target_of(above) == outer
-            for one in _nested(symbols, path, node, above, [each for kind, each in waiting if kind == outer])
+            for one in _nested(symbols, site.path, site.node, above, [each for kind, each in waiting if kind == outer])
         ]
     return found
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tree_sitter import Node
 
     from auditor.facts.parsed_files import Files
@@ -77,6 +79,20 @@ class Site:
 
     def __repr__(self) -> str:
         return f"Site({self.path!r}, {self._where()})"
+
+
+class Kept(list[Site]):
+    """Sites that somebody holds for as long as this list; they are parked where there are too many trees."""
+
+    def __init__(self, files: Files, sites: Iterable[Site] = ()) -> None:
+        super().__init__()
+        self._files = files
+        files.watch(self.park)
+        self.extend(sites)
+
+    def park(self) -> None:
+        for site in self:
+            site.park(self._files)
 
 
 def _found(files: Files, path: str, place: tuple[int, int, str]) -> Node | None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.autoload import autoloaded
 from auditor.facts.bindings import FUNCTIONS, arguments_of, property_of, returned, string_of, unwrap
-from auditor.facts.endpoints import Endpoint, join_paths
+from auditor.facts.endpoints import Endpoint, Listed, join_paths
 from auditor.facts.fastify_options import options_of, read_route, sites_of
 from auditor.facts.fastify_plugins import names_fastify, plugin_around, takes_instance
 from auditor.facts.parameters import parameters
+from auditor.facts.pieces import Kept
 from auditor.facts.route_paths import paths_of, text_at
 from auditor.facts.routed import open_handler
 from auditor.facts.symbols import External, Parameter, Site
@@ -54,13 +55,14 @@ class _Reader:
     """All instances with what is registered on each, and the functions that `decorate` puts on them."""
 
     symbols: Symbols
+    kept: Kept
+    found: Listed
     events: dict[_Key, list[_Event]] = field(default_factory=dict)
     roots: dict[_Key, Site] = field(default_factory=dict)
     plugins: dict[_Key, Site] = field(default_factory=dict)
     decorated: dict[str, Site] = field(default_factory=dict)
     walked: set[_Key] = field(default_factory=set)
     made: dict[_Key, tuple[int, _Key | None]] = field(default_factory=dict)
-    found: list[Endpoint] = field(default_factory=list)
 
     def instance(self, path: str, node: Node, hops: int = _MAX_DEPTH) -> _Key | None:
         """The instance that an expression is: where it is made, or the plugin whose parameter it is."""
@@ -84,7 +86,7 @@ class _Reader:
         """The instance that a call gives back."""
         made = self.symbols.called(call.path, call.node)
         if isinstance(made, External) and made.package == "fastify":
-            self.roots[_key(call)] = call
+            self._root(self.roots, call)
             return _key(call)
         if isinstance(made, Site) and made.node.type in FUNCTIONS:  # `buildApp()` of the repository
             inner = (self.instance(made.path, value, hops - 1) for value in returned(made.node))
@@ -99,8 +101,17 @@ class _Reader:
         annotation = text_of(holder.child_by_field_name("type")) if holder is not None else ""
         if not takes_instance(function, text_of(pattern), annotation, self.symbols.code.text(parameter.site.path)):
             return None
-        self.plugins[_key(parameter.site)] = parameter.site
+        self._root(self.plugins, parameter.site)
         return _key(parameter.site)
+
+    def _root(self, known: dict[_Key, Site], site: Site) -> None:
+        if _key(site) not in known:
+            known[_key(site)] = site
+            self.kept.append(site)
+
+    def _add(self, key: _Key, event: _Event) -> None:
+        self.events.setdefault(key, []).append(event)
+        self.kept.extend((*event.sites, *(event.route.sites if event.route is not None else ())))
 
     def read(self, path: str) -> None:
         for call in reversed(self.symbols.code.nodes(path, "call_expression")):
@@ -115,7 +126,7 @@ class _Reader:
                 if key is not None and name == "register" and (plugin := plugin_around(call)) is not None:
                     key = _key(Site(path, plugin))  # whichever instance is named, the plugin that is loading gets it
                 for event in self._events(Site(path, call), name, given) if key is not None else ():
-                    self.events.setdefault(key or ("", 0, 0), []).append(event)
+                    self._add(key or ("", 0, 0), event)
             elif function.type == "identifier" and given[0].type == "identifier":
                 self._handed_over(Site(path, call), given)
 
@@ -125,7 +136,7 @@ class _Reader:
         if isinstance(function, Site) and function.node.type in FUNCTIONS and parameters(function.node):
             key = self.instance(call.path, given[0])
             if key is not None and key != _key(function):
-                self.events.setdefault(key, []).append(_Event("same", call.node.start_byte, (function,)))
+                self._add(key, _Event("same", call.node.start_byte, (function,)))
 
     def _events(self, call: Site, name: str, given: list[Node]) -> Iterator[_Event]:
         at, path = call.node.start_byte, call.path
@@ -133,6 +144,7 @@ class _Reader:
             target = self.symbols.resolve(path, given[1])
             if isinstance(target, Site):
                 self.decorated[string_of(given[0]) or ""] = target
+                self.kept.append(target)
         elif name == "addHook" and len(given) > 1 and string_of(given[0]) in _HOOKS:
             yield _Event("hook", at, tuple(sites_of(self.symbols, Site(path, given[1]))))
         elif name == "register":
@@ -243,7 +255,7 @@ def find_fastify(symbols: Symbols) -> list[Endpoint]:
     files = [path for path, language in symbols.code.files.items() if language != "python"]
     if not any(names_fastify(symbols.code.text(path)) for path in files):
         return []
-    reader = _Reader(symbols)
+    reader = _Reader(symbols, Kept(symbols.code), Listed(symbols.code))
     for path in files:
         text = symbols.code.text(path)
         if _REGISTERS.search(text) or names_fastify(text):  # else it may still hand an instance over
@@ -276,4 +288,4 @@ def _within(inner: Site, outer: Site) -> bool:
 
 
 def _key(site: Site) -> _Key:
-    return site.path, site.node.start_byte, site.node.end_byte
+    return site.path, *site.span

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import FUNCTIONS, arguments_of
-from auditor.facts.endpoints import Endpoint
+from auditor.facts.endpoints import Endpoint, Listed
 from auditor.facts.graphql_builders import built_fields
 from auditor.facts.graphql_groups import ROOTS
 from auditor.facts.graphql_maps import Field, Groups, mapped_fields, typed_fields
 from auditor.facts.graphql_objects import object_fields
 from auditor.facts.graphql_schemas import Declared, declared_fields, groups_of, schema_types
 from auditor.facts.graphql_shields import shield_rules
+from auditor.facts.pieces import Kept
 from auditor.facts.routed import open_handler
 from auditor.facts.symbols import Site
 from auditor.facts.syntax import line_of
@@ -41,13 +43,20 @@ def find_graphql(symbols: Symbols, paths: Iterable[str], text: Callable[[str], s
     types = schema_types([(path, symbols.code.text(path)) for path in files], paths, text)
     declared = declared_fields(types)
     groups = groups_of(types, declared)
-    listed = [*mapped_fields(symbols, groups), *typed_fields(symbols, groups), *built_fields(symbols)]
-    fields = list(dict.fromkeys(below_groups([*listed, *object_fields(symbols)])))
+    kept = Kept(symbols.code)
+    listed: list[Field] = []
+    readers = mapped_fields(symbols, groups), typed_fields(symbols, groups), built_fields(symbols)
+    for each in chain(*readers, object_fields(symbols)):
+        listed.append(each)
+        kept.extend((each.where, each.resolver, *each.guards))
+    fields = list(dict.fromkeys(below_groups(listed)))
     rules = shield_rules(symbols)
     refusing = {where: each.directive for each in declared if each.directive for where in _places(each, groups)}
-    found = [_endpoint(symbols, each, rules, refusing.get((each.type, each.name), "")) for each in fields]
-    found = list({(e.method, e.path, e.where.path, e.where.line): e for e in found}.values())
-    return found or list(_unanswered(declared, groups))
+    found = Listed(
+        symbols.code, (_endpoint(symbols, each, rules, refusing.get((each.type, each.name), "")) for each in fields)
+    )
+    once = list({(e.method, e.path, e.where.path, e.where.line): e for e in found}.values())
+    return once or list(_unanswered(declared, groups))
 
 
 def _places(each: Declared, groups: Groups) -> list[tuple[str, str]]:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import arguments_of, property_of, string_of
 from auditor.facts.decorators import expanded, methods_of, of_class
-from auditor.facts.endpoints import Endpoint, join_paths
+from auditor.facts.endpoints import Endpoint, Listed, join_paths
 from auditor.facts.nest_groups import field_name, openings, resolved_fields, target_of
 from auditor.facts.nest_guards import guards_of, has_pipe, is_public, read_application, schemas_of
 from auditor.facts.nest_middleware import read_middleware
+from auditor.facts.pieces import Kept
 from auditor.facts.route_paths import paths_of
 from auditor.facts.routes_controllers import controllers_of_others
 from auditor.facts.symbols import Site
@@ -69,10 +70,13 @@ def find_nest(symbols: Symbols) -> list[Endpoint]:
     if not any(_ASKED.search(symbols.code.text(path)) for path in paths):
         return []
     whole = _versions(symbols), read_application(symbols), read_middleware(symbols)
-    classes = [(path, node) for path in paths for node in symbols.code.nodes(path, "class_declaration")]
-    groups = openings(symbols, classes)
-    found = [each for path, node in classes for each in _of_class(symbols, whole, path, node)]
-    inner = [each for path, node in classes for each in _grouped(symbols, whole, (path, node), groups)]
+    held = (Site(path, node) for path in paths for node in symbols.code.nodes(path, "class_declaration"))
+    classes = Kept(symbols.code, held)
+    groups = openings(symbols, [site for site in classes if "@Resolver" in symbols.code.text(site.path)])
+    found = Listed(symbols.code, (each for site in classes for each in _of_class(symbols, whole, site)))
+    inner = Listed(
+        symbols.code, (each for site in classes if groups for each in _grouped(symbols, whole, site, groups))
+    )
     opening = {each.path.rsplit(".", 1)[0] for each in inner}
     return [*(each for each in found if each.path not in opening), *(e for e in inner if e.path not in opening)]
 
@@ -80,11 +84,11 @@ def find_nest(symbols: Symbols) -> list[Endpoint]:
 def _grouped(
     symbols: Symbols,
     whole: tuple[Versions | None, Application, list[Middleware]],
-    at: tuple[str, Node],
+    at: Site,
     groups: Openings,
 ) -> Iterator[Endpoint]:
     """The fields of a type that only groups them, behind what stands before the field that opens the way."""
-    path, node = at
+    path, node = at.path, at.node
     decorators = expanded(symbols, of_class(path, node))
     name = text_of(node.child_by_field_name("name"))
     for group in groups.get(target_of(decorators), ()):
@@ -110,8 +114,9 @@ def _versions(symbols: Symbols) -> Versions | None:
 
 
 def _of_class(
-    symbols: Symbols, whole: tuple[Versions | None, Application, list[Middleware]], path: str, node: Node
+    symbols: Symbols, whole: tuple[Versions | None, Application, list[Middleware]], at: Site
 ) -> Iterator[Endpoint]:
+    path, node = at.path, at.node
     decorators = expanded(symbols, of_class(path, node))
     controllers = {name: site for name, site in decorators if name.endswith("Controller") and name not in _SAYS_NOTHING}
     controller = controllers.get("Controller") or next(iter(controllers.values()), None)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import FUNCTIONS, arguments_of, property_of, required, returned, unwrap
-from auditor.facts.endpoints import Endpoint
+from auditor.facts.endpoints import Endpoint, Listed
+from auditor.facts.pieces import Kept
 from auditor.facts.routed import open_handler
 from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import line_of, nodes, text_of
@@ -126,16 +127,17 @@ class _Reader:
 
 def find_trpc(symbols: Symbols) -> list[Endpoint]:
     """Every procedure of the routers that no other one holds; where some are served, of those."""
-    reader = _Reader(symbols, Procedures(symbols))
+    kept = Kept(symbols.code)
+    reader = _Reader(symbols, Procedures(symbols, kept))
     making = _naming(symbols, _MAKES)
     if not any("trpc" in symbols.code.text(path).lower() for path in making):
         return []
-    routers = [call for call in _calls(symbols, making) if reader.is_router(call)]
+    routers = Kept(symbols.code, (call for call in _calls(symbols, making) if reader.is_router(call)))
     found = {place_of(site): list(reader.walk(site)) for site in routers}
     roots = [site for site in routers if place_of(site) not in reader.contained]
     served = {place_of(target) for target in _served(reader, found)} if len(roots) > 1 else set()
     asked = [site for site in roots if place_of(site) in served] or roots
-    listed = [_endpoint(symbols, *each) for site in asked for each in found[place_of(site)]]
+    listed = Listed(symbols.code, (_endpoint(symbols, *each) for site in asked for each in found[place_of(site)]))
     return list(dict.fromkeys(listed))
 
 

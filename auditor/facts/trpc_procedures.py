@@ -15,6 +15,7 @@ from auditor.model import FileSpan
 if TYPE_CHECKING:
     from tree_sitter import Node
 
+    from auditor.facts.pieces import Kept
     from auditor.facts.symbols import Symbols
 
 _METHODS = {"query": "QUERY", "mutation": "MUTATION", "subscription": "SUBSCRIPTION"}
@@ -45,6 +46,7 @@ class Procedures:
     """Reads procedures; remembers what it found out about each builder."""
 
     symbols: Symbols
+    kept: Kept
     _chains: dict[Place, Chain | None] = field(default_factory=dict)
 
     def read(self, site: Site) -> Procedure | None:
@@ -58,14 +60,17 @@ class Procedures:
         if not method or chain is None:
             return None
         place = FileSpan(site.path, called.end_point[0] + 1)
-        return Procedure(method, place, Site(site.path, given[-1]), chain)
+        handler = Site(site.path, given[-1])
+        self.kept.append(handler)
+        return Procedure(method, place, handler, chain)
 
     def chain(self, site: Site, hops: int = MAX_HOPS) -> Chain | None:
         """What a procedure's builder has been given; None for what builds no procedure."""
         key = place_of(site)
         if key not in self._chains:
             self._chains[key] = None  # a builder that is made out of itself is none
-            self._chains[key] = self._built(Site(site.path, unwrap(site.node)), hops) if hops > 0 else None
+            self._chains[key] = chain = self._built(Site(site.path, unwrap(site.node)), hops) if hops > 0 else None
+            self.kept.extend(chain.guards if chain is not None else ())
         return self._chains[key]
 
     def _built(self, site: Site, hops: int) -> Chain | None:
@@ -131,4 +136,4 @@ class Procedures:
 
 
 def place_of(site: Site) -> Place:
-    return site.path, site.node.start_byte, site.node.end_byte
+    return site.path, *site.span
