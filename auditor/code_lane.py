@@ -23,7 +23,7 @@ from auditor.sources.code import Code, list_code, mark_broken
 from auditor.sources.store import key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from contextlib import ExitStack
 
     from auditor.desk import Desk
@@ -145,18 +145,27 @@ class CodeLane:
         keys = {path: self._key("file", evidence, path, shared, code.unread.get(path)) for path in paths}
         known = {path: value for path, value in self._recalled(keys).items() if _holds(value, evidence)}
         missing = [path for path in paths if path not in known] if pages else []
-        parts = desks.shared(missing, lambda desk, share: desk.ask_files(pages, share, code.unread))
-        found = {path: value for part in parts for path, value in part.items()}
+
+        def asked(desk: Desk, share: Sequence[str]) -> dict[str, FileAnswers]:
+            parts = desk.ask_files(pages, share, code.unread)
+            return _read_said(self._kept_said(keys, part, repository) for part in parts)
+
+        found = _read_said([known])
+        for part in desks.shared(missing, asked):
+            found |= part
+        # A file that nobody answered for is an error, and not a file without findings.
+        return [found[path] for path in paths] if pages else []
+
+    def _kept_said(self, keys: dict[str, bytes], part: dict[str, Any], repository: Repository) -> dict[str, Any]:
+        """What a desk says of some files, kept together with what it rests on."""
         digest = repository.digest
         self._keep(
             {
                 keys[path]: {"said": value["said"], "others": {other: digest(other) for other in value["others"]}}
-                for path, value in found.items()
+                for path, value in part.items()
             }
         )
-        found |= known
-        # A file that nobody answered for is an error, and not a file without findings.
-        return [from_packed(unpack(json.loads(found[path]["said"]))) for path in paths] if pages else []
+        return part
 
     def _key(self, what: str, evidence: Evidence, path: str, *more: Any) -> bytes:  # noqa: ANN401 - what JSON knows
         if self.store is None:
@@ -172,6 +181,14 @@ class CodeLane:
     def _keep(self, values: dict[bytes, Any]) -> None:
         if self.store is not None and values:
             self.store.put(values)
+
+
+def _read_said(parts: Iterable[dict[str, Any]]) -> dict[str, FileAnswers]:
+    """What was said of each file; what many of the answers have alike is held once."""
+    same: dict[Any, Any] = {}
+    return {
+        path: from_packed(unpack(json.loads(value["said"]), same)) for part in parts for path, value in part.items()
+    }
 
 
 def _holds(value: dict[str, Any], evidence: Evidence) -> bool:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from auditor.sources.code import Code
     from auditor.sources.repository import Repository
 
+_FILES = 200  # in one part of the answers
+
 
 class Desk(Protocol):
     """The work that can be given away; what comes back is packed."""
@@ -37,9 +39,11 @@ class Desk(Protocol):
         """Those of the files that do not parse."""
         ...
 
-    def ask_files(self, pages: Sequence[Page], paths: Sequence[str], unread: dict[str, str]) -> dict[str, Any]:
-        """The answers of rules on single files, by path: `said` as JSON text, which takes little memory, and the
-        `others` that were looked at.
+    def ask_files(
+        self, pages: Sequence[Page], paths: Sequence[str], unread: dict[str, str]
+    ) -> Iterator[dict[str, Any]]:
+        """The answers of rules on single files, in parts: by path, `said` as JSON text, which takes little memory, and
+        the `others` that were looked at.
         """
         ...
 
@@ -74,15 +78,18 @@ class OwnDesk:
     def broken(self, paths: Sequence[str]) -> list[str]:
         return broken(self._code, paths)
 
-    def ask_files(self, pages: Sequence[Page], paths: Sequence[str], unread: dict[str, str]) -> dict[str, Any]:
+    def ask_files(
+        self, pages: Sequence[Page], paths: Sequence[str], unread: dict[str, str]
+    ) -> Iterator[dict[str, Any]]:
         self._code.unread = unread
-        found: dict[str, Any] = {}
-        for path in paths:
-            answered = ask_file(pages, self._repository, self._code, path)
-            said = {"answers": pack(answered.answers), "crashed": answered.crashed, "places": pack(answered.places)}
-            found[path] = {"said": json.dumps(said), "others": answered.others}
-            self._code.forget([path])
-        return found
+        for start in range(0, len(paths), _FILES):
+            yield {path: self._ask_file(pages, path) for path in paths[start : start + _FILES]}
+
+    def _ask_file(self, pages: Sequence[Page], path: str) -> dict[str, Any]:
+        answered = ask_file(pages, self._repository, self._code, path)
+        said = {"answers": pack(answered.answers), "crashed": answered.crashed, "places": pack(answered.places)}
+        self._code.forget([path])
+        return {"said": json.dumps(said), "others": answered.others}
 
     def ask_whole(self, pages: Sequence[Page], unread: dict[str, str]) -> Iterator[dict[str, Any]]:
         self._code.unread = unread

@@ -63,25 +63,30 @@ def _answers(desk: OwnDesk, question: dict[str, Any], pages: dict[str, Page]) ->
     """Parts, as many as there are, and at last a value or an error."""
     try:
         asked = [pages[name] for name in question.get("pages", ())]
-        if question["do"] == "whole":
-            yield from ({"part": part} for part in desk.ask_whole(asked, question["unread"]))
-            yield {"value": None}
-        else:
-            yield {"value": _value(desk, question, asked)}
+        yield from ({"part": part} for part in _parts(desk, question, asked))
+        yield {"value": _value(desk, question, asked)}
     except Exception as error:  # noqa: BLE001 - said to the scan, which calls the rules unknown
         yield {"error": f"{type(error).__name__}: {error}"}
+
+
+def _parts(desk: OwnDesk, question: dict[str, Any], asked: Sequence[Page]) -> Iterator[dict[str, Any]]:
+    match question["do"]:
+        case "whole":
+            yield from desk.ask_whole(asked, question["unread"])
+        case "files":
+            yield from desk.ask_files(asked, question["paths"], question["unread"])
 
 
 def _value(desk: OwnDesk, question: dict[str, Any], asked: Sequence[Page]) -> Any:  # noqa: ANN401 - by the question
     match question["do"]:
         case "broken":
             return desk.broken(question["paths"])
-        case "files":
-            return desk.ask_files(asked, question["paths"], question["unread"])
         case "history":
             return desk.ask_history(asked, _target(question["target"]))
-        case _:
+        case "endpoints":
             return desk.endpoints(question["place"], question["count"])
+        case _:
+            return None
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ from auditor.sources.code import list_code
 from auditor.sources.repository import read_repository
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from auditor.report import Endpoint, Report
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -66,7 +68,7 @@ def test_several_processes_say_what_one_says(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_process_that_is_killed_makes_its_rules_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     real = workers.Worker.ask_files
 
-    def killed(self: workers.Worker, *rest: object) -> dict[str, object]:
+    def killed(self: workers.Worker, *rest: object) -> Iterator[dict[str, Any]]:
         self._process.send_signal(signal.SIGKILL)
         return real(self, *rest)  # type: ignore[arg-type]
 
@@ -74,6 +76,22 @@ def test_a_process_that_is_killed_makes_its_rules_unknown(monkeypatch: pytest.Mo
     rules = {rule.id: rule for rule in _scan(3).rules}
     assert rules["empty-catch"].outcome == "unknown"
     assert "a worker process ended before it answered (signal 9)" in (rules["empty-catch"].reason or "")
+
+
+@pytest.mark.usefixtures("_small_shares")
+def test_of_a_process_that_is_killed_half_way_nothing_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = workers.Worker.ask_whole
+
+    def killed(self: workers.Worker, *rest: object) -> Iterator[dict[str, Any]]:
+        yield next(real(self, *rest))  # type: ignore[arg-type]
+        raise Unavailable("a worker process ended before it answered (signal 9)")
+
+    assert _scan(3).endpoints
+    monkeypatch.setattr(workers.Worker, "ask_whole", killed)
+    report = _scan(3)
+    rules = {rule.id: rule for rule in report.rules}
+    assert {rules[name].outcome for name in ("endpoint-without-auth", "n-plus-one-read")} == {"unknown"}
+    assert not [each for each in report.endpoints if each.location is not None]
 
 
 def test_no_process_outlives_its_stack() -> None:

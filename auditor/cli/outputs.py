@@ -15,6 +15,7 @@ FORMATS = (
 )  # fmt: skip
 # DEL, C1 and the bidi controls stand raw in valid JSON, and some terminals obey them.
 _ACTING = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_PIECE = 1 << 20  # characters
 
 
 def read_outputs(texts: tuple[str, ...], root: Path) -> list[tuple[str, str]]:
@@ -68,6 +69,8 @@ def write_output(form: str, file: str, text: str) -> None:
         stream.flush()
         return
     try:
-        Path(file).write_text(text, "utf-8", errors="backslashreplace")
+        with Path(file).open("w", encoding="utf-8", errors="backslashreplace") as written:
+            # In pieces: the report of a large repository is not to be held twice.
+            written.writelines(text[start : start + _PIECE] for start in range(0, len(text), _PIECE))
     except OSError as error:
         raise UsageError(f"-o {form}={file}: {error.strerror}") from error

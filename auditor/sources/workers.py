@@ -47,15 +47,13 @@ class Worker:
     def broken(self, paths: Sequence[str]) -> list[str]:
         return list(self._ask(do="broken", paths=list(paths)))
 
-    def ask_files(self, pages: Sequence[Page], paths: Sequence[str], unread: dict[str, str]) -> dict[str, Any]:
-        names = [page.id for page in pages]
-        return dict(self._ask(do="files", pages=names, paths=list(paths), unread=unread))
+    def ask_files(
+        self, pages: Sequence[Page], paths: Sequence[str], unread: dict[str, str]
+    ) -> Iterator[dict[str, Any]]:
+        return self._parts(do="files", pages=[page.id for page in pages], paths=list(paths), unread=unread)
 
     def ask_whole(self, pages: Sequence[Page], unread: dict[str, str]) -> Iterator[dict[str, Any]]:
-        with self._lock:
-            self._put(do="whole", pages=[page.id for page in pages], unread=unread)
-            while "part" in (answer := self._read()):
-                yield answer["part"]
+        return self._parts(do="whole", pages=[page.id for page in pages], unread=unread)
 
     def endpoints(self, place: int, count: int) -> list[Any]:
         return list(self._ask(do="endpoints", place=place, count=count))
@@ -66,6 +64,12 @@ class Worker:
             "exclude": target.exclude, "history_seconds": target.history_seconds,
         }  # fmt: skip
         return dict(self._ask(do="history", pages=[page.id for page in pages], target=given))
+
+    def _parts(self, **question: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - what JSON knows
+        with self._lock:
+            self._put(**question)
+            while "part" in (answer := self._read()):
+                yield answer["part"]
 
     def _ask(self, **question: Any) -> Any:  # noqa: ANN401 - the answer to any question
         with self._lock:
