@@ -10,6 +10,7 @@ from auditor.facts.bindings import FUNCTIONS, arguments_of, returned, string_of,
 from auditor.facts.endpoints import Endpoint, covers, join_paths, park
 from auditor.facts.symbols import External, Missing, Site
 from auditor.facts.syntax import line_of, text_of
+from auditor.facts.ts_rest import is_operation, schemas_of
 from auditor.model import FileSpan
 
 if TYPE_CHECKING:
@@ -203,7 +204,9 @@ def _excepted(guard: Site, path: str) -> bool:
 
 
 def _schemas(symbols: Symbols, declared: Site | None) -> frozenset[str]:
-    """The inputs that `createRoute({ request: { body, query } })` validates."""
+    """The inputs that `createRoute({ request: { body, query } })` validates, or a route of a contract of ts-rest."""
+    if declared is not None and is_operation(declared):
+        return schemas_of(declared)
     request = symbols.member(declared, "request") if declared is not None else None
     if not isinstance(request, Site) or request.node.type != "object":
         return frozenset()
