@@ -44,6 +44,21 @@ app.post('/auth/switch', async (req, res) => {
   req.session.userId = user.id
   res.json(user)
 })
+// A conversation has sessions too, and a helper that throws asks who calls.
+app.post('/chats', async (req, res) => {
+  await known(req)
+  res.json(await createSession(req.body))
+})
+app.post('/sso/join', async (req, res) => {
+  await known(req)
+  req.session.userId = await join(req.body)
+  res.end()
+})
+async function known(req) {
+  const session = await auth.api.getSession({ headers: req.headers })
+  if (!session) throw new Error('Unauthorized')
+  return session
+}
 app.listen(3000)
 """
 _NEST = """import { Controller, Post, Body, UnauthorizedException } from '@nestjs/common'
@@ -106,6 +121,8 @@ def test_what_a_sign_in_of_express_asks(tmp_path: Path) -> None:
         "/users/requestResetPassword": _IN,
         "/register": _ASKS,
         "/auth/switch": _ASKS,
+        "/chats": "auth.api.getSession",
+        "/sso/join": "auth.api.getSession",
     }
 
 

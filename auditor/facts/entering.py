@@ -6,15 +6,16 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from auditor.facts.asked import asked
 from auditor.facts.auth_libraries import library_sign
 from auditor.facts.py_routes import is_python
 from auditor.facts.refusals import refuses, turns_away
+from auditor.facts.symbols import Site
 from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
     from auditor.facts.endpoints import Endpoint
     from auditor.facts.reach import Call, Reacher
-    from auditor.facts.symbols import Site
 
 _ALONE = (
     r"(?:users?|accounts?|admins?|members?|customers?|do|handle|post|process|submit|perform|e?mail|password|local|web"
@@ -38,9 +39,12 @@ _PARAMETER = re.compile(r"[:\[{<*]")
 _WHO = r"(?:user\w*|uid|account\w*|passport|auth\w*|admin\w*|logged\w*|isLoggedIn|is_?admin)"
 _MAKES = re.compile(
     rf"\bsession[!?]?\.{_WHO}\s*=(?![=>])|\b(?:req|request)\.log[iI]n\("
-    r"|\b(?:createSession|createUserSession|setUserSession|setSession(?:Cookie)?|createAuthSession|startSession)\("
+    r"|\b(?:createUserSession|setUserSession|createAuthSession)\("
     r"|\.auth\.(?:signInWith\w+|signUp|exchangeCodeForSession|verifyOtp)\(|\b(?:signInEmail|signUpEmail)\("
 )
+# Of people only where the address is about them: a conversation, or a payment, has sessions too.
+_MAY_MAKE = re.compile(r"\b(?:createSession|setSession(?:Cookie)?|startSession)\(")
+_OF_PEOPLE = re.compile(r"auth|log-?_?in|sign-?_?(?:in|up)|sso|saml|callback|passkey|webauthn|magic|otp", re.IGNORECASE)
 _MAKES_PY = re.compile(
     r"\blog(?:in|_in)_user\(|\b(?:auth|django_auth)?_?\blogin\(\s*(?:self\.)?request\s*,"
     r"|\bsession\[\s*[\"'](?:user\w*|uid|account\w*|admin\w*|logged\w*|username)[\"']\s*\]\s*="
@@ -56,6 +60,8 @@ _REQUIRES = re.compile(
     re.IGNORECASE,
 )
 _OF_TOKENS = {"verify", "jwtVerify", "verifyIdToken", "verifyJwt", "jwtDecrypt", "compactVerify"}
+_OF_WHAT_WAS_SENT = re.compile(r"compares|verif|asks for|\w*[vV]erif\w* of")
+_HOPS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,8 @@ def entering(endpoint: Endpoint) -> Entering | None:
     last = _last(endpoint)
     text = text_of(handler.node)
     made = (_MAKES_PY if is_python(endpoint) else _MAKES).search(text)
+    if made is None and _OF_PEOPLE.search(endpoint.path.rpartition("#")[2]):
+        made = _MAY_MAKE.search(text)
     until = handler.node.start_byte + len(text[: made.start()].encode()) if made else handler.node.end_byte
     if _COMES_IN.fullmatch(last):
         return Entering(always=True, until=until)
@@ -96,7 +104,7 @@ def asks_before(reacher: Reacher, handler: Site, found: Entering) -> str:
     if turns_away(head):
         return "refuses requests without a session"
     for call in reacher.own(handler):
-        if call.node.start_byte < found.until and (sign := _asks(call)) and refuses(head):
+        if call.node.start_byte < found.until and (sign := _asks(reacher, call, head)):
             return sign
     return ""
 
@@ -109,11 +117,14 @@ def asks_before_python(handler: Site, found: Entering) -> str:
     return "asks whether the caller is signed in" if _ASKS_PY.search(head) and _REFUSES_PY.search(head) else ""
 
 
-def _asks(call: Call) -> str:
+def _asks(reacher: Reacher, call: Call, head: str) -> str:
     """What looks for somebody who is signed in; a token that is verified here may be the one of a mail."""
     if call.last in _OF_TOKENS:
         return ""
-    return library_sign(call) or (call.last if _REQUIRES.search(call.last) else "")
+    if sign := library_sign(call) or (call.last if _REQUIRES.search(call.last) else ""):
+        return sign if refuses(head) else ""
+    inner = asked(reacher, call.target, _HOPS) if isinstance(call.target, Site) else None
+    return inner.sign if inner is not None and inner.strict and not _OF_WHAT_WAS_SENT.match(inner.sign) else ""
 
 
 def _before(handler: Site, found: Entering) -> str:
