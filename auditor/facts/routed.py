@@ -205,9 +205,9 @@ def _excepted(guard: Site, path: str) -> bool:
 
 def _schemas(symbols: Symbols, declared: Site | None) -> frozenset[str]:
     """The inputs that `createRoute({ request: { body, query } })` validates, or a route of a contract of ts-rest."""
-    if declared is not None and is_operation(declared):
-        return schemas_of(declared)
     request = symbols.member(declared, "request") if declared is not None else None
+    if declared is not None and request is None and is_operation(declared):
+        return schemas_of(declared)
     if not isinstance(request, Site) or request.node.type != "object":
         return frozenset()
     keys = {text_of(pair.child_by_field_name("key")) for pair in request.node.named_children if pair.type == "pair"}
