@@ -17,7 +17,7 @@ CASES = {
     "go": ({"go.mod": "module x\nrequire github.com/gin-gonic/gin v1.9.0\n", "main.go": "package main\n"}, "Go"),
     "rails": ({"Gemfile": "source 'x'\ngem 'rails'\n", "db/schema.yml": "a: 1\n"}, "Ruby"),
     "spring": ({"api/build.gradle.kts": 'implementation("org.springframework.boot:spring-boot-starter-web")\n'}, "JVM"),
-    "elysia": ({"package.json": '{"dependencies": {"elysia": "1"}}', "a.ts": "let a = 1\n"}, "Elysia"),
+    "polka": ({"package.json": '{"dependencies": {"polka": "1"}}', "a.ts": "let a = 1\n"}, "Polka"),
     "react-router": (
         {"web/app/routes.ts": TABLE},
         "React Router",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.asked import LOCAL, asked, before_errors, followed, in_itself, is_code
 from auditor.facts.bindings import arguments_of, string_of
+from auditor.facts.entering import asks_before, entering
 from auditor.facts.letting_pass import exceptions, lets_nobody_pass, listed_exceptions
 from auditor.facts.path_secrets import path_secret
 from auditor.facts.py_routes import is_python
@@ -105,11 +106,7 @@ def authentication(reacher: Reacher, endpoint: Endpoint) -> Control:
         if not endpoint.path.endswith(ends) and not endpoint.path.startswith(beginnings):
             seen.add(reacher.once(guard, _guarded))
     if endpoint.handler is not None:
-        _look_at_handler(reacher, endpoint.handler, seen)
-        if endpoint.framework == "Next.js" and (around := _declaration(reacher, endpoint)):
-            _look_at_handler(reacher, around, seen)
-            found = asked(reacher, around, _GUARD_HOPS)
-            seen.sure = seen.sure or (found.sign if found is not None and found.strict else "")
+        _look_behind(reacher, endpoint, endpoint.handler, seen)
     seen.doubt = seen.doubt or (_picked(reacher, endpoint.handler) if endpoint.handler else endpoint.lost)
     for site in endpoint.middleware:
         _look_at_middleware(reacher, site, endpoint.path, seen)
@@ -118,6 +115,18 @@ def authentication(reacher: Reacher, endpoint: Endpoint) -> Control:
     if seen.doubt and not seen.decoded:
         return Control(Presence.UNRESOLVED, seen.doubt)
     return Control(Presence.ABSENT, seen.decoded)
+
+
+def _look_behind(reacher: Reacher, endpoint: Endpoint, handler: Site, seen: _Seen) -> None:
+    """What the handler asks, and around it what its declaration does."""
+    if (coming := entering(endpoint)) is not None:
+        seen.sure = seen.sure or asks_before(reacher, handler, coming)
+        return
+    _look_at_handler(reacher, handler, seen)
+    if endpoint.framework == "Next.js" and (around := _declaration(reacher, endpoint)):
+        _look_at_handler(reacher, around, seen)
+        found = asked(reacher, around, _GUARD_HOPS)
+        seen.sure = seen.sure or (found.sign if found is not None and found.strict else "")
 
 
 def _excepted(reacher: Reacher, guard: Site) -> tuple[tuple[str, ...], tuple[str, ...]]:

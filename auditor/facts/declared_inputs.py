@@ -30,7 +30,8 @@ _ACTION_SCHEMA = re.compile(r"\.(?:schema|inputSchema|input|bindArgsSchemas)\(")
 def declared_schemas(reacher: Reacher, endpoint: Endpoint) -> frozenset[str]:
     """The inputs that a declaration or a middleware validates; `*` where it does not say which."""
     found = set(endpoint.schemas)
-    for guard in () if is_python(endpoint) else endpoint.guards:
+    by_declaration = is_python(endpoint) or endpoint.framework == "Elysia"  # whose hooks have their schemas beside them
+    for guard in () if by_declaration else endpoint.guards:
         found |= reacher.once(guard, _validated_before)
     return frozenset(found)
 

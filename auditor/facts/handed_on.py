@@ -12,6 +12,7 @@ from auditor.facts.lookups import checks_within, from_request, looked_up, reques
 from auditor.facts.parameters import parameters
 from auditor.facts.symbols import Site
 from auditor.facts.syntax import text_of
+from auditor.facts.tenant_checks import on_supabase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,7 +56,9 @@ def handed_on(
         inside = request_names(reacher, target, bound)
         language, asks_itself = reacher.symbols.code.files[target.path], session_names(reacher, target)
         for effect in done:
-            yield HandedOn(call, effect, not tied and looked_up(conditions(effect, language), inside, asks_itself))
+            chosen = conditions(effect, language)
+            alone = not tied and looked_up(chosen, inside, asks_itself, past_policies=on_supabase(effect))
+            yield HandedOn(call, effect, alone)
 
 
 def _bound(call: Call, target: Site, names: frozenset[str]) -> frozenset[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import FUNCTIONS, arguments_of, pattern_names, returned, unwrap
 from auditor.facts.decorators import of_parameters
+from auditor.facts.elysia_hooks import context_parts
 from auditor.facts.method_branches import of_other_method
 from auditor.facts.parameters import parameters
 from auditor.facts.py_routes import is_python
@@ -97,6 +98,7 @@ def _all_reads(reacher: Reacher, endpoint: Endpoint) -> list[Read]:
     if endpoint.handler is None or endpoint.handler.node.type not in FUNCTIONS:
         return []
     found = [*_reads(reacher, endpoint.handler, _MAX_HOPS), *_decorated(reacher, endpoint.handler)]
+    found += _of_context(reacher, endpoint.handler) if endpoint.framework == "Elysia" else []
     found = [read for read in found if not of_other_method(read.node, endpoint.method)]
     if endpoint.method == "GET":  # a GET has no body
         return [replace(read, kind="query") for read in found]
@@ -104,6 +106,17 @@ def _all_reads(reacher: Reacher, endpoint: Endpoint) -> list[Read]:
     by_client = any(text_of(guard.node).endswith(".action") for guard in endpoint.guards)
     is_action = endpoint.method == "ACTION" or endpoint.path.startswith("/_actions/")
     return [*found, *_arguments(reacher, endpoint)] if is_action and not by_client else found
+
+
+def _of_context(reacher: Reacher, handler: Site) -> list[Read]:
+    """What a handler of Elysia takes out of its context."""
+    scope, language = _scope(reacher, handler), reacher.symbols.code.files[handler.path]
+    found = []
+    for kind, part in context_parts(language, handler.node):
+        names = _names_of(part) or frozenset([text_of(part)])
+        whole = frozenset[str]() if part.type == "object_pattern" else names
+        found.append(_judged(reacher, scope, Read(kind, handler.path, part, names, whole=whole)))
+    return found
 
 
 def unvalidated(found: list[Read], schemas: frozenset[str]) -> list[Read]:

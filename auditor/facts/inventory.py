@@ -23,6 +23,7 @@ from auditor.facts.router_roots import Roots
 from auditor.facts.routers import Routers
 from auditor.facts.routes_controllers import find_controllers
 from auditor.facts.routes_edge import find_edge
+from auditor.facts.routes_elysia import find_elysia
 from auditor.facts.routes_fastify import find_fastify
 from auditor.facts.routes_files import find_by_files
 from auditor.facts.routes_graphql import find_graphql, without_copies
@@ -145,7 +146,7 @@ def find_endpoints(
     listed = Listed(code, _placed((*mounted, *edge), units))
     listed.extend(find_next(symbols, routers.roots, routed, units))
     hosted = Listed(code)
-    for found in (find_fastify, find_nest, find_trpc, find_orpc):
+    for found in (find_fastify, find_elysia, find_nest, find_trpc, find_orpc):
         hosted.extend(_placed(found(symbols), units))
     hosted.extend(_placed(find_graphql(symbols, paths, text), units))
     listed.extend(_placed(find_controllers(symbols), units))

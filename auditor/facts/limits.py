@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _PACKAGES = re.compile(
     r"@upstash/ratelimit|express-rate-limit|rate-limiter-flexible|hono-rate-limiter|@hono-rate-limiter/|@fastify/rate-limit"
     r"|express-slow-down|@arcjet/|@unkey/ratelimit|@nestjs/throttler|limiter$|express-brute|koa-ratelimit|@vercel/firewall"
-    r"|p-throttle|next-rate-limit|@elithrar/workers-hono-rate-limit"
+    r"|p-throttle|next-rate-limit|@elithrar/workers-hono-rate-limit|elysia-rate-?limit"
 )
 _NAME = re.compile(
     r"rate_?limit|ratelimit|limiter|throttl|slow_?down|brute|too_?many|check_?limit|(?:already|is|over|limit)_?(?:rate_?)?(?:limited|reached|exceeded)$|enforce_?limit|^(?:\w+\.)*aj\.protect$|arcjet",

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from auditor.facts.bindings import arguments_of, string_of
+from auditor.facts.bindings import FUNCTIONS, arguments_of, string_of
 from auditor.facts.effects import chained
 from auditor.facts.sql_lookups import chosen_by
 from auditor.facts.syntax import nodes, text_of
@@ -53,7 +53,7 @@ def conditions(effect: Effect, language: str) -> Pairs:
     if (chosen := chosen_by(node)) is not None:
         return chosen
     if ".from(" in text_of(node):
-        return _chain(node)
+        return [*_chain(node), *_added(node, language)]
     given, name = arguments_of(node), effect.call.name
     return _of_object(given[0], name) if given and given[0].type == "object" else _by_key(given, name)
 
@@ -98,6 +98,35 @@ def _chain(node: Node) -> Pairs:
         elif name in {"match", "or", "filter"}:
             found.append(MORE)
     return found
+
+
+def _added(node: Node, language: str) -> Pairs:
+    """What is asked of a query that a variable holds: `query = query.eq('org_id', org)`."""
+    last = node
+    while (outer := last.parent) is not None and outer.type in {"member_expression", "call_expression"}:
+        last = outer
+    holder = last.parent
+    name = holder.child_by_field_name("name") if holder is not None and holder.type == "variable_declarator" else None
+    if name is None or name.type != "identifier":
+        return []
+    around = node.parent
+    while around is not None and around.type not in FUNCTIONS:
+        around = around.parent
+    within = nodes(language, around, "assignment_expression") if around is not None else []
+    held = text_of(name)
+    found: Pairs = []
+    for given in within:
+        if text_of(given.child_by_field_name("left")) == held and (start := _start(given, held)) is not None:
+            found += _chain(start)
+    return found
+
+
+def _start(given: Node, held: str) -> Node | None:
+    """The variable with which the chain of an assignment begins: a call's place in `chained`."""
+    node = given.child_by_field_name("right")
+    while node is not None and node.type in {"call_expression", "member_expression"}:
+        node = node.child_by_field_name("function") or node.child_by_field_name("object")
+    return node if node is not None and text_of(node) == held else None
 
 
 def _drizzle(node: Node) -> Node | None:

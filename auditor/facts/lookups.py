@@ -32,6 +32,7 @@ _MAX_PART = 200  # characters: a longer expression makes something else of what 
 _ID = re.compile(r"^(?:id|uuid|_id|\w+Id|\w+_id|\w+Uuid)$")
 # An owner that the request itself names ties nothing to whoever calls.
 _PERSON = re.compile(r"^(?:user|owner|customer|account)_?id$", re.IGNORECASE)
+_NAMED = re.compile(rf"^(?:{WHO})_?(?:id|uuid)$", re.IGNORECASE)
 _OF_PATH = re.compile(r"(?:\b\w+\s*:\s*)?\b(?:(?:req(?:uest)?|ctx)\.(?:params|query|body)|params)\.\w+")
 _REQUEST = re.compile(
     r"\breq(?:uest)?\.(?:param|query|params|valid|body|json|formData)\b|\bparams\b|\bparsedInput\b|\bsearchParams\b|\bctx\.params\b|\binput\."
@@ -55,6 +56,10 @@ _CHECKS = re.compile(
     r"|^authorize|^can$|permission|membership",
     re.IGNORECASE,
 )
+# What a visitor's session opens, and what a tenant shows to its customers.
+_OFFERED = re.compile(r"session|^(?:is_?)?(?:active|available|enabled|listed)$", re.IGNORECASE)
+# In an edge function no middleware stands before it that could have set the header.
+_TENANT_SENT = re.compile(rf"headers\.get\(\s*[\"'`]x-(?:{WHO})(?:-?id)?[\"'`]\s*\)", re.IGNORECASE)
 # A middleware that looks for the caller's own membership of what the request names.
 _MEMBERSHIP = re.compile(
     r"\b(?:user|member|owner|account)_?[iI]d\b\s*(?::|,)\s*[\w.?!]*\b(?:session|user|auth|currentUser)\b[\w.?!]*"
@@ -62,7 +67,7 @@ _MEMBERSHIP = re.compile(
 _NAMED_BY_REQUEST = re.compile(r"\binput\b|\bparams\b|\breq(?:uest)?\.(?:body|query|param)")
 # What a query gives is none of the request's data, nor a row that a token or code of the request opens.
 _QUERIED = re.compile(
-    r"\bprisma|\bdb\.|\.eq\(\s*[\"'`]\w*(?:token|code|hash|secret|nonce)\w*[\"'`]|\bwhere:\s*\{\s*\w*(?:token|code|hash|secret)\b",
+    r"\bprisma|\bdb\.|\.eq\(\s*[\"'`]\w*(?:oauth_?state|token|code|hash|secret|nonce)\w*[\"'`]|\bwhere:\s*\{\s*\w*(?:token|code|hash|secret)\b",
     re.IGNORECASE,
 )
 _SHARED = re.compile(r"public|publish|shared?\b|visib|token|secret|hash|slug|code$", re.IGNORECASE)
@@ -92,7 +97,8 @@ def request_names(reacher: Reacher, handler: Site, known: frozenset[str] = froze
     names = set(known or _given(handler))
     for declarator, value in _declared(reacher, handler):
         text = text_of(value)
-        if len(text) < _MAX_PART and from_request(text, names) and not _QUERIED.search(text):
+        sent = from_request(text, names) or (_TENANT_SENT.search(text) and "/functions/" in handler.path)
+        if len(text) < _MAX_PART and sent and not _QUERIED.search(text):
             names |= _names(declarator)
     return frozenset(names)
 
@@ -154,16 +160,21 @@ def from_request(text: str, names: Iterable[str]) -> bool:
     return bool(_REQUEST.search(text)) or _mentions(text, names)
 
 
-def looked_up(chosen: Pairs, names: frozenset[str], callers: frozenset[str]) -> bool:
-    """Whether rows are chosen by an id out of the request and by nothing that ties them to the caller."""
+def looked_up(chosen: Pairs, names: frozenset[str], callers: frozenset[str], *, past_policies: bool = False) -> bool:
+    """Whether rows are chosen by an id out of the request and by nothing that ties them to the caller.
+
+    Past row level security a tenant that the request names ties nothing either; elsewhere middleware may have asked.
+    """
     if (
         not chosen
         or any(_SHARED.search(key) for key, _ in chosen)
         or any(OWNER.search(key) and not _ID.match(key) for key, _ in chosen)
     ):
         return False
+    opened = any(_OFFERED.search(key) for key, _ in chosen)
+    named = _NAMED if past_policies and not opened else _PERSON
     tied = any(
-        (OWNER.search(key) and not (_PERSON.match(key) and from_request(value, names)))
+        (OWNER.search(key) and not (named.match(key) and from_request(value, names)))
         or _of_session(value, names)
         or _mentions(value, callers)
         for key, value in chosen

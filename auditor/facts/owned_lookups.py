@@ -30,6 +30,7 @@ from auditor.facts.refusals import compares_secret
 from auditor.facts.sql_lookups import table_of
 from auditor.facts.symbols import Site
 from auditor.facts.syntax import line_of, text_of
+from auditor.facts.tenant_checks import asked_as_caller, names_tenant, on_supabase, tenant_checked
 from auditor.facts.webhooks import receiver
 from auditor.model import Control, FileSpan, Presence
 
@@ -173,20 +174,24 @@ def _tied(inventory: Inventory, endpoint: Endpoint, owned: dict[str, bool]) -> t
     alone = [
         effect
         for effect in own
-        if looked_up(conditions(effect, language), names, callers)
+        if looked_up(conditions(effect, language), names, callers, past_policies=on_supabase(effect))
         and not _only_asked_for(effect, text)
         and not any(asked & set(re.findall(r"\w+", value)) for _, value in conditions(effect, language))
     ]
     handed = handed_on(reacher, handler, names, callers, lambda effect: _matters(inventory, effect, owned))
     further = [each for each in handed if not of_other_method(each.call.node, endpoint.method)]
-    found = [*alone, *(each.effect for each in further if each.alone)]
+    apart = [each for each in further if each.alone and not asked & set(re.findall(r"\w+", text_of(each.call.node)))]
+    found = [*alone, *(each.effect for each in apart)]
     if not own and not further:
         return Control(Presence.NOT_APPLICABLE), None
     if not found:
         return Control(Presence.PRESENT, "rows are chosen together with their owner"), None
-    calls = [*(effect.call for effect in alone), *(each.call for each in further if each.alone)]
+    calls = [*(effect.call for effect in alone), *(each.call for each in apart)]
     rows = frozenset({_held(call.node) for call in calls} - {""})
-    if caller_checked(reacher, endpoint, names, callers, rows):
+    by_tenant = all(names_tenant(conditions(effect, language), names) for effect in alone) and not apart
+    if caller_checked(reacher, endpoint, names, callers, rows) or (
+        by_tenant and tenant_checked(reacher, handler, names)
+    ):
         return Control(Presence.PRESENT, "the code checks whose it is"), None
     worst = next((effect for effect in found if effect.kind == WRITE), found[0])
     place, table = FileSpan(worst.call.path, line_of(worst.call.node)), worst.table or table_of(worst.call.node)
@@ -212,8 +217,9 @@ def _asked_with_caller(
     assert endpoint.handler
     language = inventory.reacher.symbols.code.files[endpoint.handler.path]
     done = effects(inventory.reacher.own(endpoint.handler))
-    chosen = [conditions(effect, language) for effect in done if effect.kind == READ]
-    return frozenset(name for pairs in chosen for name in joined_to_caller(pairs, names, callers))
+    chosen = [(effect, conditions(effect, language)) for effect in done if effect.kind == READ]
+    joined = {name for _, pairs in chosen for name in joined_to_caller(pairs, names, callers)}
+    return frozenset(joined) | asked_as_caller(inventory.reacher, chosen, names)
 
 
 def _done(inventory: Inventory, endpoint: Endpoint) -> list[Effect]:

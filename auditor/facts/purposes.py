@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from auditor.facts.effects import SIGN_IN
+from auditor.facts.entering import entering
 from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
@@ -18,7 +19,10 @@ MUTATING = {"POST", "PUT", "PATCH", "DELETE", "ALL", "ACTION", "MUTATION"}
 _WORD = r"(?:^|[/_.\-#:\[])(?:{})(?:$|[/_.\-\]?])"
 _SIGNS_IN = re.compile(
     _WORD.format(
-        r"log-?in|sign-?in|sign-?up|log-?out|sign-?out|forgot(?:-?password)?|reset-?password|password-?reset|oauth2?|sso|saml"
+        r"log-?in|sign-?in|sign-?up|log-?out|sign-?out|oauth2?|sso|saml|forgot"
+        r"|(?:(?:re-?)?(?:send|request|start|confirm|complete|init(?:iate)?|verify|validate|check|user)-?)*"
+        r"(?:reset-?password|password-?reset|(?:forgot(?:ten)?|lost)-?password)"
+        r"(?:-?(?:request|e?mail|link|token|code|confirm|complete))*"
         r"|magic-?link|otp|csrf|mfa|2fa|passkeys?|webauthn|auth|(?:verify|validate|confirm)-?e?mail|verification-?email"
         r"|(?:re-?)?send-?(?:e?mail-)?(?:verification|validation|confirmation|activation|otp|magic)[\w-]*"
         r"|(?:password|account)-?recovery|recover(?:-?password)?|account-?exists|refresh-?tokens?|(?:oauth|auth|sso|login)-?callback|check-?password"
@@ -42,7 +46,10 @@ _ACTION_SIGNS_IN = re.compile(
 _HANDLER_SIGNS_IN = re.compile(
     r"(?:sign_?(?:[iI]n|[uU]p)|log_?[iI]n)(?:[A-Z_]\w*)?|register_?(?:[nN]ew_?)?(?:[uU]ser|[aA]ccount|[cC]ustomer)"
 )
-_OPERATION_SIGNS_IN = re.compile(rf"register|createAccount|{_HANDLER_SIGNS_IN.pattern}")
+_OPERATION_SIGNS_IN = re.compile(
+    r"register|createAccount|(?:(?:send|request|confirm|complete|validate)_?)?(?:[rR]eset_?[pP]assword|[pP]assword_?[rR]eset|[fF]orgot_?[pP]assword)"
+    rf"(?:_?(?:[rR]equest|[eE]mail|[lL]ink|[tT]oken))?|{_HANDLER_SIGNS_IN.pattern}"
+)
 _PLAIN = re.compile(
     _WORD.format(
         r"health\w*|live(?:ness)?|ready|readyz|livez|readiness|ping|status|version|robots\.txt|sitemap\.xml|favicon\.ico|metrics"
@@ -50,6 +57,8 @@ _PLAIN = re.compile(
     ),
     re.IGNORECASE,
 )
+# A session that somebody makes who has one, or should.
+_FOR_ANOTHER = re.compile(r"admin|impersonat|switch|act-?_?as|internal|sudo|debug|test", re.IGNORECASE)
 _DOCUMENTS = re.compile(r"^(?:express\b|hono: serveStatic)")
 _NOT_THERE = re.compile(
     r"\b(?:404|405|410|501)\b|notFound\(|not[ _]found|not[ _]allowed|not[ _]implemented", re.IGNORECASE
@@ -120,7 +129,7 @@ def open_by_purpose(endpoint: Endpoint, effects: list[Effect], text: str) -> str
     """Why everybody may call an endpoint, empty where nothing says so."""
     if _DOCUMENTS.search(endpoint.lost):
         return "serves documents"
-    if signs_in(endpoint, effects):
+    if signs_in(endpoint, effects) or (entering(endpoint) is not None and not _FOR_ANOTHER.search(endpoint.path)):
         return "people sign in here"
     if endpoint.method != "ACTION" and _PLAIN.search(endpoint.path):
         return "health, documentation and the like"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from auditor.facts.entering import asks_before_python, entering
 from auditor.facts.py_bindings import decorators
 from auditor.facts.py_fastapi import injected_guards
 from auditor.facts.py_graphql_callers import asks_context, is_about_callers, of_wrapper
@@ -258,6 +259,8 @@ def _in_handler(reacher: Reacher, names: PyNames, endpoint: Endpoint, handler: S
     """What the handler itself does about strangers, or the functions that it calls."""
     if endpoint.framework == "GraphQL":
         return asks_context(reacher, handler) or refused(reacher, handler) or by_library(reacher, names, handler)
+    if (coming := entering(endpoint)) is not None:
+        return asks_before_python(handler, coming)
     if BRANCHES.search(SIGNED_IN_ALREADY.sub(" ", reacher.text(handler))):
         return "asks whether the caller is signed in"
     return refused(reacher, handler) or by_library(reacher, names, handler) or _handed_on(reacher, names, handler)

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from auditor.facts.inputs import Read
-from auditor.facts.py_bindings import Argument, arguments, decorators
+from auditor.facts.py_bindings import Argument, arguments
+from auditor.facts.py_declared_inputs import declared_parts, form_reads, parsed_parts
 from auditor.facts.py_reach import names_of
 from auditor.facts.symbols import External, Missing, Site
 from auditor.facts.syntax import nodes, text_of
@@ -41,10 +42,6 @@ _MAKES = re.compile(
 _MODELS = re.compile(
     r"^(?:pydantic|sqlmodel|marshmallow|wtforms|flask_wtf|django\.forms|rest_framework\.serializers|msgspec|attrs?\b|cerberus|schema\b|voluptuous)"
 )
-_DECLARED = re.compile(
-    r"(?:^|\.)(?:use_args|use_kwargs|arguments|input|validate|expect|validate_json|validate_body|validate_request|validated|parameters|pydantic_api"
-    r"|validate_schema|json_schema|expects_json|with_schema|schema_required|body)$"
-)
 _OPEN_TYPE = re.compile(
     r"^(?:Optional\[)?(?:typing\.)?(?:dict|Dict|Any|object|Mapping|MutableMapping|list|List|JSON|Json)\b(?!\[\s*(?:int|str|float|bool|UUID|date|datetime|uuid\.UUID|[A-Z]\w*(?<!Any)(?<!Dict))\s*\])"
 )
@@ -59,7 +56,7 @@ _BY_HAND = (
     r"|(?:int|float|bool|len)\(\s*{0}"
 )
 _MAX_PART = 200  # a longer expression makes something else of what it takes
-_PARSER = re.compile(r"\.parse_args$|parser\.parse$")
+_PARSER = re.compile(r"\.parse_args$")
 _FORM_VALID = re.compile(r"\.(?:validate_on_submit|validate|is_valid)\(")
 
 
@@ -72,11 +69,15 @@ def python_reads(reacher: Reacher, endpoint: Endpoint) -> list[Read]:
     found = list(_of_request(names, handler))
     if endpoint.framework in {"FastAPI", "Django Ninja"}:
         found += _of_parameters(names, endpoint, handler)
-    if any(_DECLARED.search(text_of(each).split("(")[0]) and "(" in text_of(each) for each in decorators(handler.node)):
+    declared = declared_parts(handler)
+    if "*" in declared:
         return [Read(read.kind, read.path, read.node, validated=True) for read in found] or [
             Read("json", handler.path, handler.node, validated=True)
         ]
-    found = _through_one_schema(found)
+    found = [read for read in found if read.kind not in declared]
+    found += [Read(kind, handler.path, handler.node, validated=True) for kind in sorted(declared)]
+    found += [Read(kind, handler.path, call, validated=True) for kind, call in parsed_parts(handler)]
+    found = _through_one_schema([*found, *form_reads(names, endpoint, handler)])
     if endpoint.method in {"GET", "HEAD"}:
         return [read for read in found if read.kind == "query" or read.validated]
     return found
@@ -148,6 +149,7 @@ def _judged(names: PyNames, handler: Site, kind: str, node: Node) -> Read:
     validated = any(_takes(names, handler, call, held, node) for call in calls)
     validated = validated or (kind == "form" and "validate_on_submit(" in text_of(handler.node))
     validated = validated or any(_PARSER.search(text_of(call.child_by_field_name("function"))) for call in calls)
+    validated = validated or kind in {part for part, _ in parsed_parts(handler)}
     by_hand = any(_by_hand(handler, name) for name in held)
     return Read(kind, handler.path, node, held, validated, by_hand, whole)
 

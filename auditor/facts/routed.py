@@ -10,6 +10,7 @@ from auditor.facts.bindings import FUNCTIONS, arguments_of, returned, string_of,
 from auditor.facts.endpoints import Endpoint, covers, join_paths, park
 from auditor.facts.symbols import External, Missing, Site
 from auditor.facts.syntax import line_of, text_of
+from auditor.facts.ts_rest import is_operation, schemas_of
 from auditor.model import FileSpan
 
 if TYPE_CHECKING:
@@ -203,8 +204,10 @@ def _excepted(guard: Site, path: str) -> bool:
 
 
 def _schemas(symbols: Symbols, declared: Site | None) -> frozenset[str]:
-    """The inputs that `createRoute({ request: { body, query } })` validates."""
+    """The inputs that `createRoute({ request: { body, query } })` validates, or a route of a contract of ts-rest."""
     request = symbols.member(declared, "request") if declared is not None else None
+    if declared is not None and request is None and is_operation(declared):
+        return schemas_of(declared)
     if not isinstance(request, Site) or request.node.type != "object":
         return frozenset()
     keys = {text_of(pair.child_by_field_name("key")) for pair in request.node.named_children if pair.type == "pair"}

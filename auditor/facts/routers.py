@@ -26,6 +26,7 @@ from auditor.facts.router_passing import passed_on
 from auditor.facts.router_roots import CHAINED, METHODS, Roots, Router, path_of, path_of_chain
 from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import text_of
+from auditor.facts.ts_rest import served
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -71,7 +72,7 @@ class Routers:
             # Backwards: the links of a chain begin at one place, and the shorter one is a part of the longer.
             for call in reversed(self.symbols.code.nodes(path, "call_expression")):
                 self._call(path, call)
-        for router, event in passed_on(self.roots, self.tables, texts):
+        for router, event in (*passed_on(self.roots, self.tables, texts), *served(self.roots, texts)):
             self._add(router, event)
         for key, events in self.events.items():
             events.sort(key=lambda event: (event.at.path != key[0], event.at))

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from auditor.facts.bindings import arguments_of, property_of, string_of
+from auditor.facts.bindings import arguments_of, property_of, returned, string_of, unwrap
 from auditor.facts.decorators import expanded, methods_of, of_class
 from auditor.facts.endpoints import Endpoint, Listed, join_paths
 from auditor.facts.nest_groups import field_name, openings, resolved_fields, target_of
@@ -17,6 +17,8 @@ from auditor.facts.route_paths import paths_of
 from auditor.facts.routes_controllers import controllers_of_others
 from auditor.facts.symbols import Site
 from auditor.facts.syntax import line_of, text_of
+from auditor.facts.ts_rest import operations
+from auditor.facts.ts_rest import schemas_of as schemas_of_contract
 from auditor.model import FileSpan
 
 if TYPE_CHECKING:
@@ -159,6 +161,8 @@ def _routes(symbols: Symbols, holder: _Holder, method: Node, own: list[Decorator
     version = _version(versions[0][0] if versions and versions[0] else None) or holder.version
     lead = _version_path(holder.versions, version)
     for name, site in own:
+        if name in {"TsRestHandler", "TsRest"} and site.node.type == "call_expression":
+            yield from _of_contract(symbols, holder, method, own, site)
         if name not in _ROUTES:
             continue
         given = arguments_of(site.node)[:1] if site.node.type == "call_expression" else []
@@ -172,6 +176,25 @@ def _routes(symbols: Symbols, holder: _Holder, method: Node, own: list[Decorator
                 before = (each for each in holder.middleware if each.covers(holder.name, _ROUTES[name], inner))
                 sites = tuple(site for each in before for site in each.sites)
                 yield replace(found, guards=(*sites, *found.guards))
+
+
+def _of_contract(
+    symbols: Symbols, holder: _Holder, method: Node, own: list[Decorator], decorator: Site
+) -> Iterator[Endpoint]:
+    """`@TsRestHandler(contract.notes)`, whose method gives back `tsRestHandler(contract.notes, { … })`."""
+    given = arguments_of(decorator.node)[:1]
+    for answer in returned(method):
+        answered = arguments_of(unwrap(answer)) if unwrap(answer).type == "call_expression" else []
+        router = Site(holder.path, answered[-1] if len(answered) > 1 else method)
+        for each in operations(symbols, Site(decorator.path, given[0]), router) if given else ():
+            whole = join_paths(holder.application.prefix, *holder.paths[:1], each.path)
+            found = _endpoint(symbols, holder, method, own, ("NestJS", each.method, whole))
+            before = (s for m in holder.middleware if m.covers(holder.name, each.method, whole) for s in m.sites)
+            where = FileSpan(each.handler.path, line_of(each.handler.node))
+            yield replace(
+                found, where=where, handler=each.handler, guards=(*before, *found.guards),
+                schemas=schemas_of_contract(each.declared),
+            )  # fmt: skip
 
 
 def _version_path(versions: Versions | None, own: str) -> str:

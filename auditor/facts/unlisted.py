@@ -25,7 +25,7 @@ _SERVERS = (
     (r"mix\.exs", r":phoenix\b|:plug_cowboy\b", "Elixir"),
 )
 _FRAMEWORKS = {
-    "elysia": "Elysia", "@hapi/hapi": "hapi", "@adonisjs/core": "AdonisJS",
+    "@hapi/hapi": "hapi", "@adonisjs/core": "AdonisJS",
     "@tanstack/react-start": "TanStack Start", "@solidjs/start": "SolidStart", "@feathersjs/feathers": "Feathers",
     "moleculer": "Moleculer", "h3": "h3", "polka": "Polka", "starlette": "Starlette", "aiohttp": "aiohttp",
     "tornado": "Tornado", "sanic": "Sanic", "litestar": "Litestar", "falcon": "Falcon", "bottle": "Bottle",
