@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from auditor.facts.bindings import arguments_of, property_of, string_of
 from auditor.facts.decorators import expanded, methods_of, of_class
 from auditor.facts.endpoints import Endpoint, join_paths
+from auditor.facts.nest_applications import application_of, read_applications
 from auditor.facts.nest_groups import field_name, openings, resolved_fields, target_of
-from auditor.facts.nest_guards import guards_of, has_pipe, is_public, read_application, schemas_of
-from auditor.facts.nest_middleware import read_middleware
+from auditor.facts.nest_guards import asked_of, base_of, guards_of, has_pipe, is_public, schemas_of
 from auditor.facts.route_paths import paths_of
 from auditor.facts.routes_controllers import controllers_of_others
 from auditor.facts.symbols import Site
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
     from auditor.facts.decorators import Decorator
+    from auditor.facts.nest_applications import Application, Versions
     from auditor.facts.nest_groups import Openings
-    from auditor.facts.nest_guards import Application, Guard
-    from auditor.facts.nest_middleware import Middleware
+    from auditor.facts.nest_guards import Guard
     from auditor.facts.symbols import Symbols
 
 _SAYS_NOTHING = {"ApiExcludeController"}  # of Swagger, which leaves the class out of its document
@@ -34,17 +34,11 @@ _ROUTES = {
     "Get": "GET", "Post": "POST", "Put": "PUT", "Patch": "PATCH", "Delete": "DELETE", "Options": "OPTIONS",
     "Head": "HEAD", "All": "ALL", "Sse": "GET",
 }  # fmt: skip
+_HOLDS = re.compile(r"@(?:\w+\.)?(?:\w*Controller|Resolver)\s*\(")
+_FIELD = re.compile(r"@(?:\w+\.)?(?:Query|Mutation|Subscription)\s*\(\s*(?:\(|[\"'])")
+_MAX_PARENTS = 4
 _FIELDS = {"Query": "Query", "Mutation": "Mutation", "Subscription": "Subscription"}
-_VERSIONING = re.compile(r"\.enableVersioning\(\s*(?P<options>\{[^{}]*\})?")
 _ASKED = re.compile(r"@(?:nestjs/|nestia/)|type-graphql")
-
-
-@dataclass(frozen=True, slots=True)
-class Versions:
-    """How versions stand in paths: what is written before one, and that of controllers which name none."""
-
-    lead: str = "v"
-    default: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,77 +50,84 @@ class _Holder:
     decorators: list[Decorator]
     paths: list[str]
     version: str
-    versions: Versions | None
     application: Application
-    middleware: list[Middleware]
 
 
 def find_nest(symbols: Symbols) -> list[Endpoint]:
     """Every route of every controller, and every query and mutation of every resolver class."""
     paths = [p for p, language in symbols.code.files.items() if language not in {"python", "javascript"}]
-    paths = [p for p in paths if re.search(r"@(?:Controller|\w*Controller|Resolver)\s*\(", symbols.code.text(p))]
+    paths = [p for p in paths if _HOLDS.search(symbols.code.text(p)) or _is_bare(symbols.code.text(p))]
     paths = [p for p in paths if not controllers_of_others(symbols.code.text(p))]
     if not any(_ASKED.search(symbols.code.text(path)) for path in paths):
         return []
-    whole = _versions(symbols), read_application(symbols), read_middleware(symbols)
+    applications = read_applications(symbols)
     classes = [(path, node) for path in paths for node in symbols.code.nodes(path, "class_declaration")]
     groups = openings(symbols, classes)
-    found = [each for path, node in classes for each in _of_class(symbols, whole, path, node)]
-    inner = [each for path, node in classes for each in _grouped(symbols, whole, (path, node), groups)]
+    classes = _without_bases(symbols, classes)
+    found = [each for path, node in classes for each in _of_class(symbols, applications, path, node)]
+    inner = [each for path, node in classes for each in _grouped(symbols, applications, (path, node), groups)]
     opening = {each.path.rsplit(".", 1)[0] for each in inner}
     return [*(each for each in found if each.path not in opening), *(e for e in inner if e.path not in opening)]
 
 
 def _grouped(
-    symbols: Symbols,
-    whole: tuple[Versions | None, Application, list[Middleware]],
-    at: tuple[str, Node],
-    groups: Openings,
+    symbols: Symbols, applications: dict[str, Application], at: tuple[str, Node], groups: Openings
 ) -> Iterator[Endpoint]:
     """The fields of a type that only groups them, behind what stands before the field that opens the way."""
     path, node = at
     decorators = expanded(symbols, of_class(path, node))
     name = text_of(node.child_by_field_name("name"))
     for group in groups.get(target_of(decorators), ()):
-        holder = _Holder(path, name, [*group.decorators, *decorators], [""], "", *whole)
+        holder = _Holder(path, name, [*group.decorators, *decorators], [""], "", application_of(path, applications))
         for method, own in methods_of(path, node):
             for field in resolved_fields(own, method):
                 what = "GraphQL", group.root.upper(), f"{group.root}.{group.name}.{field}"
                 yield _endpoint(symbols, holder, method, expanded(symbols, own), what)
 
 
-def _versions(symbols: Symbols) -> Versions | None:
-    """What `enableVersioning` says; None where versions are in no path, or an application never enables them."""
-    texts = [symbols.code.text(path) for path, language in symbols.code.files.items() if language != "python"]
-    found = next((match for text in texts if (match := _VERSIONING.search(text))), None)
-    if found is None:  # without the application's own code, what controllers say is all that is known
-        return None if any("NestFactory" in text for text in texts) else Versions()
-    given = found["options"] or ""
-    if (kind := re.search(r"VersioningType\.(\w+)", given)) and kind[1] != "URI":
-        return None
-    lead = re.search(r"\bprefix\s*:\s*(?:[\"'`]([^\"'`]*)[\"'`]|false)", given)
-    default = re.search(r"\bdefaultVersion\s*:\s*\[?\s*[\"'`](\w+)[\"'`]", given)
-    return Versions((lead[1] or "") if lead else "v", default[1] if default else "")
-
-
-def _of_class(
-    symbols: Symbols, whole: tuple[Versions | None, Application, list[Middleware]], path: str, node: Node
-) -> Iterator[Endpoint]:
+def _of_class(symbols: Symbols, applications: dict[str, Application], path: str, node: Node) -> Iterator[Endpoint]:
     decorators = expanded(symbols, of_class(path, node))
     controllers = {name: site for name, site in decorators if name.endswith("Controller") and name not in _SAYS_NOTHING}
     controller = controllers.get("Controller") or next(iter(controllers.values()), None)
-    resolver = any(name == "Resolver" for name, _ in decorators)
+    resolver = any(name == "Resolver" for name, _ in decorators) or _is_bare(text_of(node), symbols.code.text(path))
     if controller is None and not resolver:
         return
     prefixes, version = _prefixes(symbols, controller) if controller is not None else ([""], "")
     name = text_of(node.child_by_field_name("name"))
-    holder = _Holder(path, name, decorators, prefixes, version, *whole)
-    for method, own in methods_of(path, node):
-        known = expanded(symbols, own)
+    holder = _Holder(path, name, decorators, prefixes, version, application_of(path, applications))
+    for place, method, own in _methods(symbols, Site(path, node)):
+        known, inside = expanded(symbols, own), replace(holder, path=place)
         if controller is not None:
-            yield from _routes(symbols, holder, method, known)
+            yield from _routes(symbols, inside, method, known)
         else:
-            yield from _fields(symbols, holder, method, known)
+            yield from _fields(symbols, inside, method, known)
+
+
+def _is_bare(text: str, file: str = "") -> bool:
+    """Whether methods are marked as fields: Nest asks this of each provider, `@Resolver()` need not stand there."""
+    return "@nestjs/graphql" in (file or text) and _FIELD.search(text) is not None
+
+
+def _methods(symbols: Symbols, held: Site) -> Iterator[tuple[str, Node, list[Decorator]]]:
+    """The methods of a class and those that it inherits, each where it is written."""
+    seen: set[str] = set()
+    current: Site | None = held
+    for _ in range(_MAX_PARENTS):
+        if current is None:
+            return
+        own = list(methods_of(current.path, current.node))
+        names = [text_of(method.child_by_field_name("name")) for method, _ in own]
+        yield from ((current.path, *each) for name, each in zip(names, own, strict=True) if name not in seen)
+        seen.update(names)
+        current = base_of(symbols, current)
+
+
+def _without_bases(symbols: Symbols, classes: list[tuple[str, Node]]) -> list[tuple[str, Node]]:
+    """The classes but those that are there to be extended: their methods answer as the methods of the others."""
+    bases = {base for path, node in classes if (base := base_of(symbols, Site(path, node))) is not None}
+    named = [each for each in classes if "Base" in text_of(each[1].child_by_field_name("name"))]
+    bare = [(p, n) for p, n in classes if not any(x.endswith(("Controller", "Resolver")) for x, _ in of_class(p, n))]
+    return [each for each in classes if Site(*each) not in bases or each not in [*named, *bare]]
 
 
 def _prefixes(symbols: Symbols, controller: Site) -> tuple[list[str], str]:
@@ -152,7 +153,7 @@ def _version(written: Node | None) -> str:
 def _routes(symbols: Symbols, holder: _Holder, method: Node, own: list[Decorator]) -> Iterator[Endpoint]:
     versions = [arguments_of(site.node) for name, site in own if name == "Version"]
     version = _version(versions[0][0] if versions and versions[0] else None) or holder.version
-    lead = _version_path(holder.versions, version)
+    lead = _version_path(holder.application.versions, version)
     for name, site in own:
         if name not in _ROUTES:
             continue
@@ -164,7 +165,9 @@ def _routes(symbols: Symbols, holder: _Holder, method: Node, own: list[Decorator
                 free = inner.strip("/") in holder.application.left_out
                 whole = inner if free else join_paths(holder.application.prefix, inner)
                 found = _endpoint(symbols, holder, method, own, ("NestJS", _ROUTES[name], whole))
-                before = (each for each in holder.middleware if each.covers(holder.name, _ROUTES[name], inner))
+                before = (
+                    each for each in holder.application.middleware if each.covers(holder.name, _ROUTES[name], inner)
+                )
                 sites = tuple(site for each in before for site in each.sites)
                 yield replace(found, guards=(*sites, *found.guards))
 
@@ -189,6 +192,7 @@ def _endpoint(
     guards = [*holder.application.guards, *guards_of(symbols, holder.decorators), *guards_of(symbols, own)]
     if is_public(own) or (is_public(holder.decorators) and not list(guards_of(symbols, own))):
         guards = [guard for guard in guards if not guard.asks_metadata]
+    guards = asked_of(symbols, guards, [*own, *holder.decorators])
     validates = holder.application.validates or has_pipe(holder.decorators) or has_pipe(own)
     schemas = schemas_of(symbols, Site(holder.path, method), validates=validates)
     if has_pipe(own) or what[0] == "GraphQL":
