@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.asked import LOCAL, asked, before_errors, followed, in_itself, is_code
 from auditor.facts.bindings import arguments_of, string_of
+from auditor.facts.handed_request import demanded
 from auditor.facts.letting_pass import exceptions, lets_nobody_pass, listed_exceptions
 from auditor.facts.path_secrets import path_secret
 from auditor.facts.py_routes import is_python
@@ -106,6 +107,7 @@ def authentication(reacher: Reacher, endpoint: Endpoint) -> Control:
             seen.add(reacher.once(guard, _guarded))
     if endpoint.handler is not None:
         _look_at_handler(reacher, endpoint.handler, seen)
+        seen.sure = seen.sure or demanded(reacher, endpoint, _GUARD_HOPS)
         if endpoint.framework == "Next.js" and (around := _declaration(reacher, endpoint)):
             _look_at_handler(reacher, around, seen)
             found = asked(reacher, around, _GUARD_HOPS)
