@@ -454,3 +454,12 @@ def test_a_payload_that_a_client_of_the_sender_opens_is_verified(tmp_path: Path)
     for text, expected in ((verified, Presence.PRESENT), (read, Presence.ABSENT)):
         folder = tmp_path / expected.value
         assert access(folder, {"src/app.ts": text}) == {"POST /webhooks/apple": expected}
+
+
+def test_a_file_of_javascript_that_names_a_library_of_controllers(tmp_path: Path) -> None:
+    files = {
+        "src/app.js": 'const express = require("express");\nconst app = express();\n'
+        'app.get("/notes", (req, res) => res.json([]));\n',
+        "src/users.js": 'const { JsonController } = require("routing-controllers");\nclass Users {}\n',
+    }
+    assert list(access(tmp_path, files)) == ["GET /notes"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from auditor.facts.bindings import CLASSES
 from auditor.facts.symbols import Parameter, Site
 from auditor.facts.syntax import text_of
 
@@ -52,7 +51,6 @@ def _classes(symbols: Symbols, name: str) -> Iterator[Site]:
     files = symbols.code.files
     paths = [path for path, kind in files.items() if kind != "python" and declared.search(symbols.code.text(path))]
     for path in paths if len(paths) <= _MAX_FILES else ():
-        for node in symbols.code.nodes(path, *CLASSES):
-            heading = text_of(node).partition("{")[0]
-            if declared.search(heading) and not heading.startswith("abstract"):
+        for node in symbols.code.nodes(path, "class_declaration", "class"):
+            if declared.search(text_of(node).partition("{")[0]):
                 yield Site(path, node)
