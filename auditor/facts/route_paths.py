@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 UNKNOWN = ":value"
 _NAMED_LIKE_A_PATH = re.compile(r"(?:(?i:path|url|uri|route|prefix|base|endpoint|pattern)s?|^[A-Z][A-Z0-9_]*)$")
+# Where a server is put by whoever runs it: nothing stands before its paths until somebody says so.
+_OF_DEPLOYMENT = re.compile(
+    r"(?:[bB]ase|BASE|[cC]ontext|CONTEXT|[sS]ub|SUB)_?(?:[pP]ath|PATH|[fF]older|FOLDER|[uU]ri|URI)$"
+)
 _CHOOSE = {"binary_expression", "ternary_expression"}
 _NAMES = {"identifier", "member_expression", "property_identifier", "shorthand_property_identifier"}
 _MAX_PARTS = 40
@@ -71,6 +75,8 @@ def _text(symbols: Symbols, site: Site) -> str | None:
         target = symbols.resolve(site.path, node)
         if isinstance(target, Site) and target.node.type in {"string", "template_string", *_CHOOSE}:
             return text_at(symbols, target)
+        if not isinstance(target, Site | Parameter) and _OF_DEPLOYMENT.search(_last_name(node)):
+            return ""
     return _unset(symbols, Site(site.path, node)) if node.type in _CHOOSE else None
 
 
