@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from auditor.facts.asked import LOCAL, asked, before_errors, followed, in_itself, is_code
 from auditor.facts.bindings import arguments_of, string_of
 from auditor.facts.handed_request import demanded
+from auditor.facts.kept_on_context import asks_by_throwing
 from auditor.facts.letting_pass import exceptions, lets_nobody_pass, listed_exceptions
 from auditor.facts.path_secrets import path_secret
 from auditor.facts.py_routes import is_python
@@ -208,7 +209,7 @@ def _look_at_handler(reacher: Reacher, handler: Site, seen: _Seen) -> None:
     elif reacher.says(handler, hands_credential_on):
         seen.sure = seen.sure or "hands the caller's token to a library that decides"
     for call in () if seen.sure else _calls(reacher, handler):
-        if _POLICY.search(call.name):
+        if _POLICY.search(call.name) or asks_by_throwing(call.name, call.node):
             seen.named = seen.named or f"asks {call.name}"[:60]
         elif call.node.type != "new_expression":
             _by_name(reacher, call.target, call.last, _bodies(reacher, call), seen)
