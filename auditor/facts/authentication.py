@@ -25,6 +25,7 @@ from auditor.facts.refusals import (
     wants_session,
 )
 from auditor.facts.route_matchers import matched
+from auditor.facts.said_public import said_public
 from auditor.facts.symbols import External, Missing, Site
 from auditor.facts.syntax import text_of
 from auditor.model import Control, Presence
@@ -103,7 +104,7 @@ def authentication(reacher: Reacher, endpoint: Endpoint) -> Control:
 
         return python_authentication(reacher, endpoint)
     seen = _Seen()
-    for guard in endpoint.guards:
+    for guard in () if said_public(endpoint.guards) else endpoint.guards:
         ends, beginnings = reacher.once(guard, _excepted)
         if not endpoint.path.endswith(ends) and not endpoint.path.startswith(beginnings):
             seen.add(reacher.once(guard, _guarded))
