@@ -410,3 +410,56 @@ def test_an_id_of_a_named_type_needs_no_schema(tmp_path: Path) -> None:
     files = action("await prisma.note.create({ data: input })", parameters="input: Note")
     row = asked(tmp_path, endpoint_without_validation, files)["ACTION app/actions.ts#save"]
     assert row.severity is Severity.HIGH
+
+
+_LIMITED = """
+import Fastify from "fastify";
+import rateLimit from "@fastify/rate-limit";
+const app = Fastify();
+app.post("/login", { config: { rateLimit: { max: 3 } } }, async (req) => db.login(req.body));
+app.register(async (inner) => {
+  await inner.register(rateLimit, { max: 5, timeWindow: "1 minute" });
+  inner.get("/notes", async () => db.notes());
+  inner.get("/health", { config: { rateLimit: false } }, async () => "ok");
+});
+app.register(async (inner) => {
+  await inner.register(require("@fastify/rate-limit"), { max: 5 });
+  inner.get("/tags", async () => db.tags());
+});
+app.register(async (inner) => {
+  await inner.register(rateLimit, { global: false });
+  inner.get("/about", async () => "about");
+});
+app.get("/open", async () => "open");
+app.listen({ port: 3000 });
+"""
+
+
+def test_limits_that_a_plugin_of_fastify_and_the_route_s_own_options_set(tmp_path: Path) -> None:
+    found = inventory(tmp_path, {"src/server.ts": _LIMITED})
+    limited = {each.path for each in found.endpoints if found.rate_limit(each).presence is Presence.PRESENT}
+    assert limited == {"/login", "/notes", "/tags"}
+    assert {each.path for each in found.endpoints} == limited | {"/health", "/about", "/open"}
+
+
+def test_a_payload_that_a_client_of_the_sender_opens_is_verified(tmp_path: Path) -> None:
+    body = (
+        'import {{ Router }} from "express";\nconst router = Router();\n'
+        'router.post("/webhooks/apple", async (req, res) => {{\n'
+        "  const event = await {opened};\n  await db.orders.update(event.id);\n  res.sendStatus(200);\n}});\n"
+        "export default router;\n"
+    )
+    verified = body.format(opened="verifier.verifyAndDecodeNotification(req.body.signedPayload)")
+    read = body.format(opened="JSON.parse(req.body.signedPayload)")
+    for text, expected in ((verified, Presence.PRESENT), (read, Presence.ABSENT)):
+        folder = tmp_path / expected.value
+        assert access(folder, {"src/app.ts": text}) == {"POST /webhooks/apple": expected}
+
+
+def test_a_file_of_javascript_that_names_a_library_of_controllers(tmp_path: Path) -> None:
+    files = {
+        "src/app.js": 'const express = require("express");\nconst app = express();\n'
+        'app.get("/notes", (req, res) => res.json([]));\n',
+        "src/users.js": 'const { JsonController } = require("routing-controllers");\nclass Users {}\n',
+    }
+    assert list(access(tmp_path, files)) == ["GET /notes"]

@@ -251,3 +251,43 @@ def test_a_form_of_any_class_that_is_asked_whether_it_is_valid(tmp_path: Path) -
         "/edit": Presence.PRESENT,
         "/loose": Presence.ABSENT,
     }
+
+
+_INHERITED = """from rest_framework import viewsets
+from rest_framework.decorators import action
+from thirdparty.views import ReadAndDeleteViewSet
+
+class ConfigViewSet(viewsets.GenericViewSet):
+    @action(detail=True, methods=["post"], url_path="organization")
+    def disable(self, request, pk): ...
+
+    @disable.mapping.delete
+    def enable(self, request, pk): ...
+
+    @action(detail=False)
+    def health(self, request): ...
+
+class NoteViewSet(ConfigViewSet):
+    def health(self, request):
+        raise NotFound()
+
+    @ConfigViewSet.disable.mapping.put
+    def toggle(self, request, pk): ...
+
+class JobViewSet(ReadAndDeleteViewSet):
+    @action(detail=True, methods=["patch"], url_path="retry/(?P<step>[^/.]+)")
+    def retry(self, request, pk, step): ...
+"""
+
+
+def test_actions_that_a_view_set_inherits_and_a_view_set_of_a_package(tmp_path: Path) -> None:
+    files = {
+        "shop/__init__.py": "",
+        "shop/views.py": _INHERITED,
+        "shop/urls.py": "from rest_framework.routers import DefaultRouter\nfrom . import views\n"
+        'router = DefaultRouter()\nrouter.register("notes", views.NoteViewSet)\n'
+        'router.register("jobs", views.JobViewSet)\nurlpatterns = router.urls\n',
+    }
+    wanted = ["ALL /jobs", "ALL /jobs/<pk>", "DELETE /notes/<pk>/organization", "PATCH /jobs/<pk>/retry/<step>"]
+    wanted += ["POST /notes/<pk>/organization", "PUT /notes/<pk>/organization"]
+    assert _found(_inventory(tmp_path, files)) == wanted

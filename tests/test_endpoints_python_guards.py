@@ -335,7 +335,111 @@ def add(user: AuthedUser):
 """,
 }
 
+_RESTX: Files = {
+    "app/__init__.py": "",
+    "app/api/__init__.py": """from flask import Blueprint, Flask
+from flask_restx import Api
+from .notes import notes_list
+
+app = Flask(__name__)
+bp = Blueprint("api", __name__, url_prefix="/api")
+api = Api(bp)
+namespaces = [notes_list]
+for listed in namespaces:
+    for each in listed:
+        api.add_namespace(each, "/")
+app.register_blueprint(bp)
+""",
+    "app/api/auth.py": """from functools import wraps
+from flask import abort, request
+
+def authenticate(method):
+    @wraps(method)
+    def wrapper(*args, **kwargs):
+        if request.headers.get("X-API-KEY") == settings.apikey:
+            return method(*args, **kwargs)
+        return abort(401)
+    return wrapper
+""",
+    "app/api/notes.py": """from flask_restx import Namespace, Resource
+from .auth import authenticate
+
+ns = Namespace("All Notes")
+notes_list = [ns]
+
+@ns.route("notes")
+class Notes(Resource):
+    @authenticate
+    def get(self):
+        return []
+""",
+}
+
+_PREPROCESSOR: Files = {
+    "web.py": """from flask import Blueprint, Flask, redirect, session, url_for
+
+app = Flask(__name__)
+main = Blueprint("main", __name__)
+
+@main.url_value_preprocessor
+def pull_project(endpoint, values):
+    project = (values or {}).pop("project_id", None)
+    values.pop("project_id", None)
+    if project and not session.get(project) and endpoint != "main.join":
+        raise Redirect(url_for(".authenticate"))
+
+@main.get("/<project_id>/bills")
+def bills():
+    return ""
+
+@main.get("/<string:project_id>/join")
+def join():
+    return ""
+
+@main.get("/about")
+def about():
+    return ""
+
+app.register_blueprint(main)
+""",
+}
+
+_ROW: Files = {
+    "shop/settings.py": 'ROOT_URLCONF = "shop.urls"\n'
+    'MIDDLEWARE = ["shop.middleware.RequireLoginNearlyEverywhere"]\nINSTALLED_APPS = []\n',
+    "shop/middleware.py": """from django.contrib.auth.decorators import login_required
+from shop.models import Site
+
+class RequireLoginNearlyEverywhere:
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        if Site.get().closed and not is_api_request(request):
+            if not request.user.is_authenticated:
+                return login_required(self.get_response)(request)
+        return self.get_response(request)
+""",
+    "shop/views.py": """from django.contrib.auth.decorators import login_required
+
+def about(request):
+    return render(request)
+
+@login_required
+def orders(request):
+    return render(request)
+""",
+    "shop/urls.py": "from django.urls import path\nfrom . import views\n"
+    'urlpatterns = [path("about", views.about), path("orders", views.orders)]\n',
+}
+
 _CASES: list[tuple[Files, str, str]] = [
+    (_RESTX, "GET /api/notes", "present"),
+    (_PREPROCESSOR, "GET /<project_id>/bills", "present"),
+    (_PREPROCESSOR, "GET /<string:project_id>/join", "absent"),
+    (_PREPROCESSOR, "GET /about", "absent"),
+    (_ROW, "GET /about", "absent"),
+    (_ROW, "GET /orders", "present"),
     (_SETTINGS, "POST /signed-in", "present"),
     (_SETTINGS, "POST /by-key", "present"),
     (_ABSTRACT, "POST /notes", "unresolved"),

@@ -306,15 +306,22 @@ app.post('/login', async (c) => { column(); return c.json({}) })
 
 
 @pytest.mark.parametrize(
-    ("guard", "expected"), [("validateApiKey", Presence.ABSENT), ("validateNote", Presence.PRESENT)]
+    ("guard", "does", "expected"),
+    [
+        ("validateApiKey", "check(req.get('x-api-key'))", Presence.ABSENT),
+        ("validateNote", "check(req.body)", Presence.PRESENT),
+        ("validateNote", "find(req.params.id)", Presence.ABSENT),
+    ],
 )
-def test_to_validate_who_calls_is_not_to_validate_what_is_sent(guard: str, expected: Presence, tmp_path: Path) -> None:
+def test_to_validate_who_calls_is_not_to_validate_what_is_sent(
+    guard: str, does: str, expected: Presence, tmp_path: Path
+) -> None:
     text = f"""import express from 'express'
 import {{ {guard} }} from './guards'
 const app = express()
 app.post('/notes', {guard}, async (req, res) => {{ await prisma.note.create({{ data: req.body }}); res.send() }})
 """
-    guards = f"export const {guard} = (req, res, next) => next()\n"
+    guards = f"export const {guard} = (req, res, next) => {{ {does}; next() }}\n"
     assert control(tmp_path, "validation", {"src/app.ts": text, "src/guards.ts": guards}) == {"POST /notes": expected}
 
 

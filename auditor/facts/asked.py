@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LOCAL = {"arrow_function", "function_declaration", "function_expression", "method_definition"}
 # Functions that throw by themselves for a caller they do not know.
 _THROWS = re.compile(
-    r"verif|constructEvent|protect$|unsealData|jwtDecrypt|requireAuth|requireUserSession|interactionDetails|handleCallback|^serve\b|createNodeMiddleware"
+    r"verif|constructEvent|unmarshal$|protect$|unsealData|jwtDecrypt|requireAuth|requireUserSession|interactionDetails|handleCallback|^serve\b|createNodeMiddleware"
     r"|^(?:bearerAuth|basicAuth|jwt|jwk) of hono$"
 )
 _ONLY_MAC = re.compile(r"\bcreateHmac\s*\(")
@@ -35,6 +35,9 @@ _WAIVED = re.compile(
     rb"|\b(?:requires?_?|needs?_?|with_?|check_?)?auth(?:entication|orization|Required|enticated)?\s*:\s*false"
     rb"|\ballow_?(?:anonymous|public|guests?|unauth\w*)\s*:\s*true",
     re.IGNORECASE,
+)
+_NOTED = re.compile(
+    rb"(?:[\w$]+\.)*(?:console|log|logger|signale|Sentry)\b[\w$.]*\(|[\w$.]+\s*=\s*(?:null|undefined|false)\s*;?$"
 )
 _TEXT_HOPS = 2  # with so few hops left, code that signs or compares does so for something else
 
@@ -72,7 +75,8 @@ def _look(reacher: Reacher, site: Site, hops: int) -> Asked | None:
     for target in followed(reacher, site) if hops else ():
         inner = asked(reacher, target, hops - 1)
         if inner is not None and (best is None or (inner.strict and not best.strict)):
-            best = Asked(inner.sign, inner.strict or strict, inner.loose or loose)
+            heard = not _forgotten(reacher, site, target)
+            best = Asked(inner.sign, (inner.strict and heard) or strict, (inner.loose and heard) or loose)
     return best
 
 
@@ -86,6 +90,27 @@ def followed(reacher: Reacher, site: Site) -> Iterator[Site]:
         late = _within(call.node, site.node, "catch_clause")
         ends[call.target] = ends.get(call.target, True) and (late or _waives(call.node))
     return (target for target in reacher.onward(site) if not ends.get(target, False))
+
+
+def _forgotten(reacher: Reacher, site: Site, target: Site) -> bool:
+    """Whether what a function throws is caught wherever it is called, and nothing comes of it."""
+    if b"catch" not in (site.node.text or b""):
+        return False
+    calls = [call.node for call in reacher.own(site) if call.target == target]
+    return bool(calls) and all(_caught(call, site.node) for call in calls)
+
+
+def _caught(node: Node, outer: Node) -> bool:
+    """Whether a call stands in a `try` whose `catch` only notes the error down."""
+    before, current = node, node.parent
+    while current is not None and current != outer.parent:
+        if current.type == "try_statement" and current.child_by_field_name("body") == before:
+            handler = current.child_by_field_name("handler")
+            body = handler.child_by_field_name("body") if handler is not None else None
+            written = [child for child in body.named_children if child.type != "comment"] if body is not None else []
+            return body is not None and all(_NOTED.match(child.text or b"") for child in written)
+        before, current = current, current.parent
+    return False
 
 
 def _waives(call: Node) -> bool:

@@ -39,7 +39,8 @@ _METHODS = re.compile(
     r"(?:\.auth\.(?:getUser|getClaims|getSession|updateUser|getUserIdentities|reauthenticate)|\.auth\.mfa\.\w+"
     r"|\.api\.(?:getSession|verifyApiKey)|\.(?:verifyIdToken|verifySessionCookie"
     r"|authenticateRequest|authenticateSession\w*|validateSession\w*|isAuthenticated|constructEvent(?:Async)?|verifyJwt"
-    r"|authenticateJwt|verifyAccessToken|interactionDetails|webhooks\.verifyAndReceive)|\blocals\.(?:safeGetSession|getSession|auth|validate|validateUser))$"
+    r"|authenticateJwt|verifyAccessToken|interactionDetails|webhooks\.(?:verifyAndReceive|unmarshal)"
+    r"|verifyAndDecode(?:Notification|Transaction|RenewalInfo))|\blocals\.(?:safeGetSession|getSession|auth|validate|validateUser))$"
     r"|^(?:safeGetSession|requireUserSession|getUserSession|serverSupabaseUser|serverSupabaseSession)$"
 )
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from auditor.facts.asked import LOCAL, asked, before_errors, followed, in_itself, is_code
 from auditor.facts.bindings import arguments_of, string_of
 from auditor.facts.entering import asks_before, entering
+from auditor.facts.handed_request import demanded
+from auditor.facts.kept_on_context import asks_by_throwing
 from auditor.facts.letting_pass import exceptions, lets_nobody_pass, listed_exceptions
 from auditor.facts.path_secrets import path_secret
 from auditor.facts.py_routes import is_python
@@ -24,6 +26,7 @@ from auditor.facts.refusals import (
     wants_session,
 )
 from auditor.facts.route_matchers import matched
+from auditor.facts.said_public import said_public
 from auditor.facts.symbols import External, Missing, Site
 from auditor.facts.syntax import text_of
 from auditor.model import Control, Presence
@@ -41,7 +44,8 @@ _NAME = re.compile(
     r"|hash|generate|store|save|clear|set[A-Z_]|url|redirect|provider|schema|oauth|error|exception|invalidate|record|claim"
     r"|config|options?$|client$|optional|init|plugin|adapter|encrypt|flow|mock|log_|(?:dis|en)abled?$|present$|exists?$|available$))"
     r"(?!(?:sign|issue|mint|remove|launch|start|stop|begin|end|exit|open|close|resume|terminate|release|rotate|test)_?(?=[A-Z_a-z]*(?:session|token|api_?key|credential|auth))(?!ed|ature))"
-    r"(?!handle\w*_?session)"
+    r"(?!handle\w*_?session)(?!(?:make|build|list|count|search)_?\w*(?:session|jwt|token)s?)"
+    r"(?!\w*session_?(?:messages|events|history|log))(?!(?:where|find|get|list|fetch|load|select)\w*_?with_?)"
     r"(?!(?:on|get|fetch|load|list|find|send|to|parse|test)_?\w*(?:permission|auth\w*options|cookie|credential|authorize|secret))"
     r".*(?:auth(?:$|[^o]|oriz)|session|logged|api_?key|jwt|bearer|protect|permission|current_?user|credential|guard"
     r"|require_?(?:user|admin|role|member|scope)|is_?admin|admin_?only|access_?(?:token|control|check)"
@@ -101,7 +105,7 @@ def authentication(reacher: Reacher, endpoint: Endpoint) -> Control:
 
         return python_authentication(reacher, endpoint)
     seen = _Seen()
-    for guard in endpoint.guards:
+    for guard in () if said_public(endpoint.guards) else endpoint.guards:
         ends, beginnings = reacher.once(guard, _excepted)
         if not endpoint.path.endswith(ends) and not endpoint.path.startswith(beginnings):
             seen.add(reacher.once(guard, _guarded))
@@ -123,6 +127,7 @@ def _look_behind(reacher: Reacher, endpoint: Endpoint, handler: Site, seen: _See
         seen.sure = seen.sure or asks_before(reacher, handler, coming)
         return
     _look_at_handler(reacher, handler, seen)
+    seen.sure = seen.sure or demanded(reacher, endpoint, _GUARD_HOPS)
     if endpoint.framework == "Next.js" and (around := _declaration(reacher, endpoint)):
         _look_at_handler(reacher, around, seen)
         found = asked(reacher, around, _GUARD_HOPS)
@@ -214,7 +219,7 @@ def _look_at_handler(reacher: Reacher, handler: Site, seen: _Seen) -> None:
     elif reacher.says(handler, hands_credential_on):
         seen.sure = seen.sure or "hands the caller's token to a library that decides"
     for call in () if seen.sure else _calls(reacher, handler):
-        if _POLICY.search(call.name):
+        if _POLICY.search(call.name) or asks_by_throwing(call.name, call.node):
             seen.named = seen.named or f"asks {call.name}"[:60]
         elif call.node.type != "new_expression":
             _by_name(reacher, call.target, call.last, _bodies(reacher, call), seen)

@@ -9,21 +9,26 @@ from auditor.facts.bindings import FUNCTIONS
 from auditor.facts.literals import occurs
 from auditor.facts.parameters import parameters
 from auditor.facts.py_routes import is_python
+from auditor.facts.symbols import Site
 from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
     from auditor.facts.endpoints import Endpoint
     from auditor.facts.reach import Reacher
-    from auditor.facts.symbols import Site
 
 _VALIDATOR = re.compile(r"\b\w*[vV]alidator\(\s*[\"'](json|form|query|param|header|cookie)[\"']")
 _GUARD = re.compile(r"valid|schema|celebrate|\bbody\(|\bquery\(|\.input\(|typia", re.IGNORECASE)
 # What is asked of the caller and not of what was sent: `validateApiKey`, `isValidSession`.
 _OF_CALLER = re.compile(
     r"valid\w*?_?(?:api_?key|(?<!refresh)(?<!reset)token|session|auth\w*|signature|jwt|role|permission|csrf|origin|webhook|licen[cs]e|captcha|secret"
-    r"|credential|access)\w*",
+    r"|credential|access)\w*|\w*(?:role|permission|session|token|api_?key|auth|access)s?_?valid\w*",
     re.IGNORECASE,
 )
+_LOOKS = re.compile(
+    r"\.(?:body|query|formData|validated?)\b|\breq\w*\.json\b|\.(?:safeParse|parse|validate|attempt|cast)\w*\("
+    r"|validationResult|matchedData|[sS]chema"
+)
+_NAMES = {"identifier", "member_expression"}
 _ACTION_SCHEMA = re.compile(r"\.(?:schema|inputSchema|input|bindArgsSchemas)\(")
 
 
@@ -40,10 +45,24 @@ def _validated_before(reacher: Reacher, guard: Site) -> frozenset[str]:
     found = frozenset[str]().union(*(reacher.says(body, _validated_by) for body in reacher.reach(guard, 2).bodies))
     written = _OF_CALLER.sub(" ", text_of(guard.node))
     unnamed = not found and _GUARD.search(written) and not written.startswith("async")
+    functions = _functions(reacher, guard) if unnamed else []
+    unnamed = unnamed and (not functions or any(reacher.says(body, _looks) for body in functions))
     if unnamed or _ACTION_SCHEMA.search(written):
         return found | {"*"}
     given = any(_by_given_schema(reacher, body) for body in reacher.reach(guard, 1).bodies)
     return found | {"json", "form", "arguments"} if given else found
+
+
+def _functions(reacher: Reacher, guard: Site) -> list[Site]:
+    """The code of a guard that is named, not made of a schema: `validatedRequest`, not `validate(Note)`."""
+    target = reacher.symbols.resolve(guard.path, guard.node) if guard.node.type in _NAMES else None
+    known = isinstance(target, Site) and target.node.type in FUNCTIONS
+    return [body for body in reacher.reach(guard, 2).bodies if body.node.type in FUNCTIONS] if known else []
+
+
+def _looks(text: str) -> bool:
+    """Whether code looks at what is sent at all; a check of the caller, or of a row, may be called valid too."""
+    return occurs(_LOOKS, text)
 
 
 def _by_given_schema(reacher: Reacher, wrapper: Site) -> bool:

@@ -23,7 +23,8 @@ class Endpoint:
     `schemas` are the inputs (`json`, `query`, …) that the declaration itself validates. `gateway` says what the
     platform checks before the code runs, empty for nothing. `shown` is false for a server action that no component
     imports: a build may leave it without an address. `base` is what the settings put before the path; what an endpoint
-    is for is read from its own path alone. `public` says that its own decorator lets everybody pass (NestJS).
+    is for is read from its own path alone. `public` says that its own decorator lets everybody pass (NestJS). `limited`
+    is what counts its calls by declaration (Fastify's plugin), empty for nothing.
     """
 
     framework: str
@@ -40,6 +41,7 @@ class Endpoint:
     shown: bool = True
     base: str = ""
     public: bool = False
+    limited: str = ""
 
     @property
     def address(self) -> str:

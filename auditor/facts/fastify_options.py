@@ -31,6 +31,7 @@ class Route:
     handler: Site
     guards: tuple[Site, ...] = ()
     schemas: frozenset[str] = frozenset()
+    limited: bool | None = None  # by its own `config`, which says that it is, or that it is not
 
     @property
     def sites(self) -> tuple[Site, ...]:
@@ -76,7 +77,7 @@ def read_route(symbols: Symbols, path: str, name: str, given: list[Node]) -> Rou
     where = function.child_by_field_name("property") if function is not None else None
     return Route(
         (name.upper(),), Site(path, given[0]), Site(path, where or given[0]), handler,
-        tuple(_guards(symbols, options)), _schemas(symbols, options),
+        tuple(_guards(symbols, options)), _schemas(symbols, options), _limited(symbols, options),
     )  # fmt: skip
 
 
@@ -88,7 +89,16 @@ def _whole(symbols: Symbols, path: str, given: list[Node], options: Site) -> Rou
     listed = method.node.named_children if method.node.type == "array" else [method.node]
     methods = tuple(text.upper() for item in listed if (text := string_of(item)) is not None) or ("ALL",)
     where = Site(path, given[0]) if options.path == path else options
-    return Route(methods, url, where, handler, tuple(_guards(symbols, options)), _schemas(symbols, options))
+    guards, limited = tuple(_guards(symbols, options)), _limited(symbols, options)
+    return Route(methods, url, where, handler, guards, _schemas(symbols, options), limited)
+
+
+def _limited(symbols: Symbols, options: Site | None) -> bool | None:
+    """What `config: { rateLimit: { max: 3 } }` says of a route; None where it says nothing."""
+    config = _property(symbols, options, "config") if options is not None else None
+    held = options_of(symbols, config) if config is not None else None
+    limit = _property(symbols, held, "rateLimit") if held is not None else None
+    return text_of(limit.node) != "false" if limit is not None else None
 
 
 def _property(symbols: Symbols, options: Site, key: str, depth: int = _MAX_DEPTH) -> Site | None:

@@ -47,6 +47,7 @@ _PARSES = {
 _LIBRARIES = {
     "superstruct", "valibot", "zod", "arktype", "@sinclair/typebox", "yup", "joi", "runtypes", "io-ts", "effect",
 }  # fmt: skip
+_THROWS = re.compile(r"\.(?:parse|parseAsync|validateAsync|assert|validateSync|strictParse)$|^await .*\.validate$")
 _NO_SCHEMA = re.compile(
     r"^(?:JSON|URL|qs|querystring|queryString|path|Date|Number|cookie\w*|yaml|YAML|Papa|csv|dayjs|moment|jwt|bcrypt|marked|url|ms"
     r"|prisma|db|tx|stripe|\w*[cC]lient|supabase|console|Object|Array|Promise|\w+\.\w+\.create|openai|anthropic)\b"
@@ -218,12 +219,24 @@ def _scope(reacher: Reacher, site: Site) -> _Scope:
 
 def _judged(reacher: Reacher, scope: _Scope, read: Read) -> Read:
     written, schemas = text_of(read.node), [call.node for call in scope.calls if parses(call)]
-    if any(_within(read.node, call) or put_back(call, written) for call in schemas):
+    if any(_within(read.node, call) or put_back(call, written) or _takes_whole(call, written) for call in schemas):
         return Read(read.kind, read.path, read.node, validated=True)
     names = _flow(scope, read)
     validated = any(_takes(reacher, call, names, read.node) for call in scope.calls)
     by_hand = bool(names) and _checked_by_hand(reacher.text(scope.site), names)
     return Read(read.kind, read.path, read.node, names, validated, by_hand, _whole(scope, read))
+
+
+def _takes_whole(call: Node, written: str) -> bool:
+    """`Schema.parse(req.body)` as a statement of its own: it throws, so that what is read besides has passed it."""
+    if _MEMBER.match(written) is None or not any(text_of(given) == written for given in arguments_of(call)):
+        return False
+    holder = call.parent
+    while holder is not None and holder.type in {"await_expression", "parenthesized_expression"}:
+        holder = holder.parent
+    waits = "await " if holder is not None and holder.named_children[0].type == "await_expression" else ""
+    alone = holder is not None and holder.type == "expression_statement"
+    return alone and _THROWS.search(waits + text_of(call.child_by_field_name("function"))) is not None
 
 
 def _takes(reacher: Reacher, call: Call, names: frozenset[str], node: Node) -> bool:

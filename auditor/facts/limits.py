@@ -33,6 +33,8 @@ def rate_limit(reacher: Reacher, endpoint: Endpoint) -> Control:
         from auditor.facts.py_limits import python_rate_limit
 
         return python_rate_limit(reacher, endpoint)
+    if endpoint.limited:
+        return Control(Presence.PRESENT, endpoint.limited)
     doubt = ""
     sites = (*endpoint.guards, *endpoint.middleware, *([endpoint.handler] if endpoint.handler else []))
     for site in sites:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditor.facts.bindings import CLASSES, arguments_of, property_of, string_of, unwrap
+from auditor.facts.bindings import CLASSES, arguments_of, unwrap
 from auditor.facts.decorators import of_parameters
 from auditor.facts.parameter_types import is_checked
 from auditor.facts.symbols import External, Site
@@ -25,6 +25,10 @@ _PUBLIC = re.compile(
     r"|Allow(?:Anonymous|Unauth\w*|Public)|Unprotected|Anonymous|Unauthenticated|OpenAccess)$"
 )
 _ASKS_METADATA = re.compile(r"[rR]eflector\b|getAllAndOverride|getMetadata")
+_READS_METADATA = re.compile(
+    r"\b(?:const|let|var)\s+(?P<name>\w+)\s*(?::[^=;]+)?=\s*(?:await\s+)?this\.\w*[rR]eflector\s*\.\s*get\w*(?:<[^()]*>)?\(\s*(?P<key>\w+|[\"'][^\"']+[\"'])"
+)
+_DECIDES = re.compile(r"\bthrow\b|\bsuper\.canActivate|\bverif\w*\s*\(|\breturn\b(?!\s+true\b)", re.IGNORECASE)
 _AUTHENTICATES = re.compile(
     r"auth|jwt|session|role|permission|token|api_?key|admin|polic(?:y|ies)|owner|member|signature|hmac|secret|logged",
     re.IGNORECASE,
@@ -34,7 +38,7 @@ _LETS_PASS = re.compile(r"optional|maybe|anonymous", re.IGNORECASE)
 _DECODES = re.compile(r"\bdecode\w*\s*\(")
 _VERIFIES = re.compile(r"\bverif\w*\s*\(", re.IGNORECASE)
 _ANSWERS = re.compile(r"\breturn\b\s*([^;\n}]+)|\bthrow\b")
-_PIPES = re.compile(r"(?:Validation|Zod|Joi|Yup|Valibot|Schema|TypeBox|Typia|ClassValidator)\w*Pipe\w*\b")
+PIPES = re.compile(r"(?:Validation|Zod|Joi|Yup|Valibot|Schema|TypeBox|Typia|ClassValidator)\w*Pipe\w*\b")
 _BY_TYPE = re.compile(r"\bValidationPipe\b")  # Nest's own, which reads the rules off a class
 _INPUTS = {"Body": "json", "Query": "query", "Param": "param", "Headers": "header"}
 _SELF_CHECKED = {"TypedBody": "json", "TypedQuery": "query", "TypedParam": "param", "ZodBody": "json"}
@@ -49,57 +53,7 @@ class Guard:
     sites: tuple[Site, ...]
     authenticates: bool = False
     asks_metadata: bool = False
-
-
-@dataclass(slots=True)
-class Application:
-    """What is set for a whole application."""
-
-    guards: list[Guard] = field(default_factory=list)
-    prefix: str = ""
-    left_out: list[str] = field(default_factory=list)
-    validates: bool = False
-
-
-def read_application(symbols: Symbols) -> Application:
-    """`useGlobalGuards`, `useGlobalPipes`, `setGlobalPrefix`, and the providers of APP_GUARD and APP_PIPE."""
-    found = Application()
-    for path, language in symbols.code.files.items():
-        text = symbols.code.text(path) if language != "python" else ""
-        if "useGlobal" in text or "setGlobalPrefix" in text:
-            for call in symbols.code.nodes(path, "call_expression"):
-                _called(symbols, Site(path, call), found)
-        if "APP_GUARD" in text or "APP_PIPE" in text:
-            for holder in symbols.code.nodes(path, "object"):
-                _provided(symbols, Site(path, holder), found)
-    return found
-
-
-def _called(symbols: Symbols, call: Site, found: Application) -> None:
-    function = call.node.child_by_field_name("function")
-    name = text_of(function.child_by_field_name("property")) if function is not None else ""
-    given = arguments_of(call.node)
-    if name == "useGlobalGuards":
-        found.guards += (guard_of(symbols, Site(call.path, each)) for each in given)
-    elif name == "useGlobalPipes":
-        found.validates |= any(_PIPES.search(text_of(each)) or each.type != "new_expression" for each in given)
-    elif name == "setGlobalPrefix" and given:
-        found.prefix = string_of(given[0]) or found.prefix
-        excluded = property_of(given[1], "exclude") if len(given) > 1 and given[1].type == "object" else None
-        for item in nodes(symbols.code.files[call.path], excluded, "string") if excluded is not None else ():
-            found.left_out.append((string_of(item) or "").strip("/"))
-
-
-def _provided(symbols: Symbols, holder: Site, found: Application) -> None:
-    provided = text_of(property_of(holder.node, "provide")).rsplit(".", 1)[-1]
-    keys = ("useClass", "useExisting", "useFactory", "useValue")
-    value = next((each for key in keys if (each := property_of(holder.node, key)) is not None), None)
-    if value is None:
-        return
-    if provided == "APP_GUARD":
-        found.guards.append(guard_of(symbols, Site(holder.path, value)))
-    elif provided == "APP_PIPE":
-        found.validates |= _PIPES.search(text_of(value)) is not None
+    metadata: str = ""  # the key without which it lets everybody pass
 
 
 def guard_of(symbols: Symbols, site: Site) -> Guard:
@@ -144,8 +98,41 @@ def _of_class(symbols: Symbols, name: str, held: Site) -> Guard:
     elif not _sounds(name) and any(_only_decodes(text) for text in texts):
         return Guard(name, ())
     refuses = inherited or any(_may_refuse(text) for text in texts)
-    whole = text_of(held.node)
-    return Guard(name, tuple(sites) or (held,), refuses and _sounds(name), _ASKS_METADATA.search(whole) is not None)
+    whole, key = text_of(held.node), next(filter(None, map(_metadata, texts)), "")
+    asks = _ASKS_METADATA.search(whole) is not None
+    return Guard(name, tuple(sites) or (held,), refuses and _sounds(name), asks, "" if inherited else key)
+
+
+def _metadata(text: str) -> str:
+    """The key of what decorators must say for a guard to ask anything: `if (!roles) { return true; }`."""
+    for read in _READS_METADATA.finditer(text):
+        name = re.escape(read["name"])
+        empty = rf"!\s*{name}\b(?!\s*[.(])|!\s*{name}\??\.length|\b{name}(?:\??\.length)?\s*===?\s*(?:0|null|undefined)"
+        found = re.search(rf"\bif\s*\(\s*(?:{empty})[^{{;]*?\)\s*\{{?\s*return true\b", text)
+        if found and not _DECIDES.search(text, 0, found.start()):
+            return read["key"]
+    return ""
+
+
+def asked_of(symbols: Symbols, guards: Iterable[Guard], decorators: list[Decorator]) -> list[Guard]:
+    """The guards but those that let everybody pass here, since no decorator says what they ask for."""
+    return [g for g in guards if not g.metadata or any(_says(symbols, each, g.metadata) for each in decorators)]
+
+
+def _says(symbols: Symbols, decorator: Decorator, key: str) -> bool:
+    name, site = decorator
+    if name == key or key in text_of(site.node):
+        return True
+    called = site.node.child_by_field_name("function") if site.node.type == "call_expression" else site.node
+    target = symbols.resolve(site.path, called) if called is not None else None
+    return isinstance(target, Site) and key in text_of(target.node)
+
+
+def base_of(symbols: Symbols, held: Site) -> Site | None:
+    """The class of the repository that a class extends."""
+    parent = _parent(held)
+    target = symbols.resolve(parent.path, parent.node) if parent is not None else None
+    return target if isinstance(target, Site) and target.node.type in CLASSES else None
 
 
 def _parent(held: Site) -> Site | None:
@@ -189,7 +176,7 @@ def is_public(decorators: Iterable[Decorator]) -> bool:
 
 
 def has_pipe(decorators: Iterable[Decorator]) -> bool:
-    return any(name == "UsePipes" and _PIPES.search(text_of(site.node)) for name, site in decorators)
+    return any(name == "UsePipes" and PIPES.search(text_of(site.node)) for name, site in decorators)
 
 
 def schemas_of(symbols: Symbols, method: Site, *, validates: bool) -> frozenset[str]:
@@ -200,7 +187,7 @@ def schemas_of(symbols: Symbols, method: Site, *, validates: bool) -> frozenset[
             kind = _SELF_CHECKED.get(name) or _INPUTS.get(name)
             written = text_of(site.node)
             by_type = validates or _BY_TYPE.search(written) is not None
-            piped = name in _SELF_CHECKED or (_PIPES.search(written) is not None and not _BY_TYPE.search(written))
+            piped = name in _SELF_CHECKED or (PIPES.search(written) is not None and not _BY_TYPE.search(written))
             if kind and (piped or (by_type and is_checked(symbols, Site(method.path, parameter)))):
                 found.add(kind)
     return frozenset(found)

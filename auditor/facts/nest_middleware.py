@@ -12,13 +12,14 @@ from auditor.facts.symbols import Site
 from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tree_sitter import Node
 
     from auditor.facts.symbols import Symbols
 
 _MAX_LINKS = 12
+_LISTS = ("forRoutes", "exclude")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,11 @@ class Middleware:
         return inside and not any(place.covers(controller, method, path) for place in self.excluded)
 
 
-def read_middleware(symbols: Symbols) -> list[Middleware]:
-    """Every registration of the repository's modules."""
+def read_middleware(symbols: Symbols, paths: Iterable[str]) -> list[Middleware]:
+    """Every registration of an application's modules."""
     found = []
-    for path, language in symbols.code.files.items():
-        if language != "python" and ".forRoutes(" in symbols.code.text(path):
+    for path in paths:
+        if ".forRoutes(" in symbols.code.text(path):
             for call in symbols.code.nodes(path, "call_expression"):
                 links = dict(_links(call))
                 if "forRoutes" in links and "apply" in links and _name(call) == "forRoutes":
@@ -61,8 +62,19 @@ def read_middleware(symbols: Symbols) -> list[Middleware]:
 
 def _read(symbols: Symbols, path: str, links: dict[str, list[Node]]) -> Middleware:
     sites = tuple(_code(symbols, Site(path, given)) for given in links["apply"])
-    routes = tuple(_place(given) for given in links["forRoutes"])
-    return Middleware(sites, routes, tuple(_place(given) for given in links.get("exclude", ())))
+    routes, excluded = ([_place(each) for each in _listed(symbols, path, links.get(name, []))] for name in _LISTS)
+    return Middleware(sites, tuple(routes), tuple(excluded))
+
+
+def _listed(symbols: Symbols, path: str, given: Iterable[Node]) -> Iterator[Node]:
+    """What is handed over, with the items of lists that are spread: `forRoutes(...controllers)`."""
+    for node in given:
+        inner = node.named_children[0] if node.type == "spread_element" and node.named_children else None
+        target = symbols.resolve(path, inner) if inner is not None else None
+        if isinstance(target, Site) and target.node.type == "array":
+            yield from _listed(symbols, target.path, target.node.named_children)
+        elif node.type != "comment":
+            yield node
 
 
 def _links(call: Node) -> Iterator[tuple[str, list[Node]]]:

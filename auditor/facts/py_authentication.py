@@ -10,7 +10,7 @@ from auditor.facts.py_bindings import decorators
 from auditor.facts.py_fastapi import injected_guards
 from auditor.facts.py_graphql_callers import asks_context, is_about_callers, of_wrapper
 from auditor.facts.py_reach import names_of
-from auditor.facts.py_refusals import asks_of_object, given_back, spares
+from auditor.facts.py_refusals import asks_of_object, given_back, spares, waits_for_setting
 from auditor.facts.py_signs import (
     BRANCHES,
     CONSTANT,
@@ -202,7 +202,9 @@ def _of_class(reacher: Reacher, names: PyNames, endpoint: Endpoint, owner: Site,
         opens = isinstance(permission, Site) and _lets_in(reacher, endpoint, permission) and not of_object
         return Control(Presence.ABSENT) if opens else Control(Presence.PRESENT, f"{name} (decides who may)")
     for method in _methods(names, owner):
-        if not spares(method, endpoint) and (found := _asks(reacher, names, method, name)).presence is Presence.PRESENT:
+        if waits_for_setting(method) or spares(method, endpoint):
+            continue
+        if (found := _asks(reacher, names, method, name)).presence is Presence.PRESENT:
             return found
     return Control(Presence.ABSENT)
 

@@ -234,7 +234,8 @@ def _written(urls: _Urls, route: Site) -> str:
 def _cleaned(route: str) -> str:
     r"""A regular expression's path without its marks: `^things/(?P<id>\d+)/$` gives `things/<id>/`."""
     route = re.sub(r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)", r"<\1>", route)
-    return re.sub(r"^\^|\$$|\\Z$", "", route).replace("/?", "/")
+    route = re.sub(r"\(\?[!=](?:[^()]|\([^()]*\))*\)", "", route)
+    return re.sub(r"^/?\^|\$$|\\Z$", "", route).replace("/?", "/")
 
 
 def _text(node: Node | None) -> str:

@@ -44,13 +44,16 @@ _VIEWS = {
 _THROUGH_FORM = re.compile(
     r"(?:Create|Update|Form)View$|(?:Create|Update\w*|ListCreate)APIView$|ModelViewSet$|ModelMixin$"
 )
-_MAPPED = re.compile(r"(?P<action>\w+)\.mapping\.(?P<method>get|post|put|patch|delete)")
+_MAPPED = re.compile(r"(?:\w+\.)?(?P<action>\w+)\.mapping\.(?P<method>get|post|put|patch|delete)")
+_NAMED_GROUP = re.compile(r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)")  # in an `url_path`
 _REQUIRED = re.compile(r"require_(?:POST|GET|safe|http_methods)")
 _ASKED = re.compile(r"request\.method\s*(?:==|!=|in|not in)[^:\n]*|request\.(?:POST|body|FILES)\b")
 
 
 # A view whose methods its package has; one that only serves documents is left out.
 _OF_PACKAGE = re.compile(r"^(?!Spectacular|Schema|Swagger|Redoc|.*Docs?View$)\w+View$")
+# A view set whose actions its package has.
+_VIEW_SET = re.compile(r"(?!(?:Generic)?ViewSet$)\w+ViewSet")
 
 
 def view_routes(
@@ -170,20 +173,34 @@ def viewset_routes(
     for method, action, tail in mapped:
         if action not in _DEFAULTS and _own(names, view, action) is not None and _allowed(names, view, method):
             yield _of_class(names, settings, view, view, shared, (method, action, tail))
-    for function in nodes("python", view.node, "function_definition"):
+    known = usual or any(_own(names, view, action) is not None for action in _DEFAULTS)
+    if unknown := [base for base in bases if not known and _VIEW_SET.fullmatch(base)]:
+        lost = f"{text_of(view.node.child_by_field_name('name'))}: {unknown[0]}"
+        yield from (Route(("ALL",), tail, view, None, shared, lost=lost) for tail in ("", "<pk>"))
+    for owner, function in _functions(names, view):
         for each in decorators(function):
             if text_of(each).split("(")[0].rsplit(".", 1)[-1] == "action" and each.type == "call":
-                yield from _action(names, settings, view, function, each)
+                yield from _action(names, settings, view, Site(owner.path, function), each)
             elif match := _MAPPED.fullmatch(text_of(each)):
                 yield from _also(names, settings, view, function, match)
 
 
-def _action(names: PyNames, settings: Settings, view: Site, function: Node, call: Node) -> Iterator[Route]:
-    name = text_of(function.child_by_field_name("name"))
-    tail = names.text_value(view.path, keyword(call, "url_path")) or name
+def _functions(names: PyNames, view: Site) -> Iterator[tuple[Site, Node]]:
+    """The functions of a view set and of the classes of this repository that it extends, the nearest of each name."""
+    seen: set[str] = set()
+    for owner in (view, *(base for base in names.bases(view) if isinstance(base, Site))):
+        found = nodes("python", owner.node, "function_definition")
+        named = [(text_of(each.child_by_field_name("name")), each) for each in found]
+        yield from ((owner, each) for name, each in named if name not in seen)
+        seen.update(name for name, _ in named)
+
+
+def _action(names: PyNames, settings: Settings, view: Site, function: Site, call: Node) -> Iterator[Route]:
+    name, path = text_of(function.node.child_by_field_name("name")), function.path
+    tail = _NAMED_GROUP.sub(r"<\1>", names.text_value(path, keyword(call, "url_path")) or name)
     detail = text_of(keyword(call, "detail")) == "True"
-    methods = [names.text_value(each.path, each.node) for each in names.items(view.path, keyword(call, "methods"))]
-    special = names.items(view.path, keyword(call, "permission_classes"))
+    methods = [names.text_value(each.path, each.node) for each in names.items(path, keyword(call, "methods"))]
+    special = names.items(path, keyword(call, "permission_classes"))
     for method in [each.upper() for each in methods if each] or ["GET"]:
         found = (method, name, f"<pk>/{tail}" if detail else tail)
         yield _of_class(names, settings, view, view, tuple(settings.everywhere), found, special)
@@ -192,10 +209,10 @@ def _action(names: PyNames, settings: Settings, view: Site, function: Node, call
 def _also(names: PyNames, settings: Settings, view: Site, function: Node, match: re.Match[str]) -> Iterator[Route]:
     """`@bulk.mapping.delete`: another method at the path of the action `bulk`."""
     first = _own(names, view, match["action"])
-    for each in decorators(first.node) if first is not None and first.path == view.path else ():
-        if each.type == "call" and text_of(each).split("(")[0].rsplit(".", 1)[-1] == "action":
-            shared, special = tuple(settings.everywhere), names.items(view.path, keyword(each, "permission_classes"))
-            tail = names.text_value(view.path, keyword(each, "url_path")) or match["action"]
+    for each in decorators(first.node) if first is not None else ():
+        if each.type == "call" and text_of(each).split("(")[0].rsplit(".", 1)[-1] == "action" and first is not None:
+            shared, special = tuple(settings.everywhere), names.items(first.path, keyword(each, "permission_classes"))
+            tail = names.text_value(first.path, keyword(each, "url_path")) or match["action"]
             whole = f"<pk>/{tail}" if text_of(keyword(each, "detail")) == "True" else tail
             name = text_of(function.child_by_field_name("name"))
             yield _of_class(names, settings, view, view, shared, (match["method"].upper(), name, whole), special)

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 _PACKAGES = re.compile(r"^(?:flask\w*|quart\w*|apiflask|connexion|apistar)\b")
 _APP = re.compile(r"\.(?:Flask|APIFlask|OpenAPI|Quart|FlaskApp|App)$")
 _BLUEPRINT = re.compile(r"\.(?:Blueprint|APIBlueprint|Namespace|Api|APIView)$")
-_BEFORE = {"before_request", "before_app_request"}
+_BEFORE_ALL = {"before_app_request", "app_url_value_preprocessor"}
+_BEFORE = {"before_request", "url_value_preprocessor", *_BEFORE_ALL}
 _CALLED = {"register_blueprint", "add_namespace", "add_url_rule", "register_api", *_BEFORE}
 _ADDS = re.compile(r"add_(?:\w+_)?resource$")
 _NAMED = re.compile(r"(?:^|_)(?:app|application|bp|blueprint|api|ns)\d*$|(?:bp|blueprint|_ns)$", re.IGNORECASE)
@@ -170,7 +171,9 @@ def _apply(names: PyNames, owner: Router, call: Site, last: str, routers: dict[K
     elif _ADDS.match(last):
         owner.routes += _resource(names, call)
     else:
-        prefix = path_value(names, call.path, keyword(call.node, "url_prefix") or keyword(call.node, "path"))
+        named = keyword(call.node, "url_prefix") or keyword(call.node, "path")
+        second = given[1] if last == "add_namespace" and len(given) > 1 else None
+        prefix = path_value(names, call.path, named or second)
         for each in names.alternatives(call.path, given[0] if given else keyword(call.node, "blueprint")):
             found = names.resolve(each.path, each.node)
             if (key := router_of(names, found, routers)) is not None:
@@ -248,7 +251,7 @@ def _read_decorators(names: PyNames, definition: Site, routers: dict[Key, Router
             continue
         last, held = text_of(named.child_by_field_name("attribute")), named.child_by_field_name("object")
         if last in _BEFORE and (owner := _owner(names, definition.path, held, routers)) is not None:
-            if last == "before_app_request":
+            if last in _BEFORE_ALL:
                 for router in routers.values():
                     if router.is_app:
                         router.guards.append(definition)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from auditor.facts.parsed_files import Files
     from auditor.facts.py_bindings import Bound
 
+_MAX_LOOPS = 3  # one in another
 _MAX_HOPS = 16
 _PLAIN = {"typing", "collections.abc", "builtins"}
 Meaning = Site | External | Missing | Package
@@ -182,14 +183,15 @@ class PyNames:
             return plain + [each for inner in spread for each in inner]
         return []
 
-    def alternatives(self, path: str, node: Node | None) -> list[Site]:
-        """What a loop's variable stands for in turn; of anything else the expression itself."""
+    def alternatives(self, path: str, node: Node | None, hops: int = _MAX_LOOPS) -> list[Site]:
+        """What a loop's variable stands for in turn, also of a loop in a loop; of anything else the expression."""
         if node is None:
             return []
-        bound = self._bound(path, text_of(node), node) if node.type == "identifier" else None
+        bound = self._bound(path, text_of(node), node) if node.type == "identifier" and hops > 0 else None
         if not isinstance(bound, Element):
             return [Site(path, node)]
-        each = self.items(path, bound.values)
+        outer = self.alternatives(path, bound.values, hops - 1)
+        each = [item for one in outer for item in self.items(one.path, one.node)]
         if bound.index < 0:
             return each
         inner = [(one, [child for child in one.node.named_children if child.type != "comment"]) for one in each]

@@ -25,6 +25,9 @@ _NEGATIVE = re.compile(
     r"|path|endpoint|method|blueprint|url|required?|needs|enabled|disabled|config|settings",
     re.IGNORECASE,
 )
+# One row that holds the settings of a site: `SiteSettings.get().closed`, `Config.objects.first().closed`.
+_OF_ROW = re.compile(r"^[A-Z]\w+\.(?:get\w*|load|current|objects\.\w+)\([^()]*\)\.\w+$")
+_TURNS = re.compile(rf"{REFUSES.pattern}|login_required|is_authenticated|redirect")
 _SIGNED_IN = re.compile(r"authed|logged|signed_?in|is_auth", re.IGNORECASE)
 _BARE_CALL = re.compile(r"^[\w.]+\(\)$")
 
@@ -104,12 +107,37 @@ def asks_of_object(names: PyNames, endpoint: Endpoint, owner: Site) -> bool:
     return whole and "request.user" in text_of(asked.node)
 
 
+def waits_for_setting(function: Site) -> bool:
+    """Whether code asks callers only while a row of the database says so: `if SiteSettings.get().login_required …`."""
+    for branch in nodes("python", function.node, "if_statement"):
+        condition = branch.child_by_field_name("condition")
+        held = any(_OF_ROW.search(text_of(part)) for part in _conjuncts(condition)) if condition is not None else False
+        if held and _TURNS.search(text_of(branch.child_by_field_name("consequence"))):
+            return True
+    return False
+
+
 def spares(function: Site, endpoint: Endpoint) -> bool:
     """Whether a function that runs before all requests lets this endpoint pass by its name or path."""
     text = text_of(function.node)
-    if not re.search(r"request\.(?:path|endpoint|url)|\.path\b", text) or endpoint.handler is None:
+    if _is_for_another_path(function, text, endpoint.path):
+        return True
+    if (
+        not re.search(r"request\.(?:path|endpoint|url)|\.path\b|\bendpoint\s*(?:[!=]=|in\b)", text)
+        or endpoint.handler is None
+    ):
         return False
     name = text_of(endpoint.handler.node.child_by_field_name("name"))
     own = innermost_class(endpoint.handler.node) is None  # the endpoint of a method has its class's name too
     named = own and re.search(rf"['\".]{name}['\"]", text) is not None
     return named or f'"{endpoint.path}"' in text or f"'{endpoint.path}'" in text
+
+
+def _is_for_another_path(function: Site, text: str, path: str) -> bool:
+    """Whether code that reads the values of a path takes out one which this path has not: `values.pop("project")`."""
+    named = [each.name for each in arguments(function.node)]
+    if named[:1] != ["endpoint"] or len(named) != 2:  # noqa: PLR2004 - endpoint and values, as Flask hands them over
+        return False
+    values = re.escape(named[1])
+    taken = re.findall(rf"\b{values}(?:\.(?:pop|get)\(|\[)\s*[\"'](\w+)[\"']", text)
+    return bool(taken) and not any(re.search(rf"<(?:[^<>]*:)?{name}>", path) for name in taken)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from auditor.facts.bindings import CLASSES, FUNCTIONS, arguments_of, unwrap
+from auditor.facts.kept_on_context import kept_on_context
 from auditor.facts.symbols import External, Missing, Site, Target
 from auditor.facts.syntax import nodes, text_of
 
@@ -164,7 +165,8 @@ class Reacher:
         name = (
             text_of(called) if called is not None and called.end_byte - called.start_byte < _MAX_NAME else _tail(called)
         )
-        return Call(path, node, _BROKEN.sub(r"\1", name), self._remembered(self.symbols.called(path, node)))
+        target = self.symbols.called(path, node) or kept_on_context(self.symbols, name)
+        return Call(path, node, _BROKEN.sub(r"\1", name), self._remembered(target))
 
     def _remembered(self, target: Target | None) -> Target | None:
         """The function inside `cache(f)` of React and the like."""

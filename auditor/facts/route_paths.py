@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 UNKNOWN = ":value"
 _NAMED_LIKE_A_PATH = re.compile(r"(?:(?i:path|url|uri|route|prefix|base|endpoint|pattern)s?|^[A-Z][A-Z0-9_]*)$")
+# Where a server is put by whoever runs it: nothing stands before its paths until somebody says so.
+_OF_DEPLOYMENT = re.compile(
+    r"(?:[bB]ase|BASE|[cC]ontext|CONTEXT|[sS]ub|SUB)_?(?:[pP]ath|PATH|[fF]older|FOLDER|[uU]ri|URI)$"
+)
+_CHOOSE = {"binary_expression", "ternary_expression"}
+_NAMES = {"identifier", "member_expression", "property_identifier", "shorthand_property_identifier"}
 _MAX_PARTS = 40
 
 
@@ -65,11 +71,26 @@ def _text(symbols: Symbols, site: Site) -> str | None:
         return plain
     if node.type == "template_string":
         return "".join(_piece(symbols, Site(site.path, child)) for child in node.children[1:-1])
-    if node.type in {"identifier", "member_expression", "property_identifier"}:
+    if node.type in _NAMES:
         target = symbols.resolve(site.path, node)
-        if isinstance(target, Site) and target.node.type in {"string", "template_string", "binary_expression"}:
+        if isinstance(target, Site) and target.node.type in {"string", "template_string", *_CHOOSE}:
             return text_at(symbols, target)
-    return None
+        if not isinstance(target, Site | Parameter) and _OF_DEPLOYMENT.search(_last_name(node)):
+            return ""
+    return _unset(symbols, Site(site.path, node)) if node.type in _CHOOSE else None
+
+
+def _unset(symbols: Symbols, site: Site) -> str | None:
+    """What is there while nobody sets anything: of `config.prefix ? `/${config.prefix}` : ""` nothing, of
+    `process.env.PREFIX ?? "/api"` the latter.
+    """
+    first, second = site.node.child_by_field_name("consequence"), site.node.child_by_field_name("alternative")
+    if site.node.type == "binary_expression":
+        chooses = text_of(site.node.child_by_field_name("operator")) in {"??", "||"}
+        first, second = (site.node.child_by_field_name(name) if chooses else None for name in ("left", "right"))
+    texts = [_text(symbols, Site(site.path, each)) if each is not None else None for each in (first, second)]
+    known = [text for text in texts if text is not None and UNKNOWN not in text]
+    return known[0] if len(set(known)) == 1 else None
 
 
 def _piece(symbols: Symbols, child: Site) -> str:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import FUNCTIONS, arguments_of, returned, string_of, unwrap
 from auditor.facts.endpoints import Endpoint, covers, join_paths, park
-from auditor.facts.symbols import External, Missing, Site
+from auditor.facts.symbols import External, Missing, Parameter, Site
 from auditor.facts.syntax import line_of, text_of
 from auditor.facts.ts_rest import is_operation, schemas_of
+from auditor.facts.typed_parameters import typed_method
 from auditor.model import FileSpan
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def open_handler(symbols: Symbols, site: Site, depth: int = _MAX_WRAPPERS) -> Op
 
 def open_target(symbols: Symbols, target: Target | None, written: str, depth: int = _MAX_WRAPPERS) -> Opened:
     """The same for what is known already; `written` is how the code calls it."""
+    if isinstance(target, Parameter):
+        target = typed_method(symbols, target) or target
     if depth <= 0 or not isinstance(target, Site):
         return Opened(None, (), _lost(target, written))
     if target.node.type in FUNCTIONS:

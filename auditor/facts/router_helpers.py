@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import CLASSES, FUNCTIONS, arguments_of, property_of, same_value, unwrap
 from auditor.facts.class_members import members_of
+from auditor.facts.parameters import parameters
 from auditor.facts.route_paths import UNKNOWN, text_at
 from auditor.facts.route_tables import is_loop
 from auditor.facts.router_classes import THIS, lineage
@@ -175,3 +176,17 @@ def router_bound(roots: Roots, held: Site, bindings: Bindings) -> Router | None:
 def place_bound(bindings: Bindings) -> At:
     call = bindings[-1].call
     return place_of(call.path, call.node, call.node.child_by_field_name("function") or call.node)
+
+
+def handed_on_whole(site: Site) -> Site:
+    """The router that a function hands all it is given: `(req, res, next) => notes(req, res, next)`."""
+    body = site.node.child_by_field_name("body") if site.node.type in FUNCTIONS else None
+    if body is not None and body.type == "statement_block":
+        written = [child for child in body.named_children if child.type != "comment"]
+        body = written[0].named_children[0] if len(written) == 1 and written[0].named_children else None
+    if body is None or body.type != "call_expression":
+        return site
+    given = [text_of(each) for each in arguments_of(body)]
+    function = body.child_by_field_name("function")
+    same = len(given) > 1 and given == [text_of(each) for each in parameters(site.node)]
+    return Site(site.path, function) if same and function is not None and function.type in _NAMES else site

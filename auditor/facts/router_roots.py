@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from auditor.facts.symbols import Symbols
 
-METHODS = {"get", "post", "put", "patch", "delete", "del", "options", "head", "all"}
+METHODS = {"get", "post", "put", "patch", "delete", "del", "options", "head", "all", "ws"}
 CHAINED = METHODS | {
     "use",
     "on",

@@ -17,6 +17,7 @@ from auditor.facts.router_helpers import (
     asks_for,
     calls_of,
     filled,
+    handed_on_whole,
     handlers_bound,
     place_bound,
     router_bound,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from auditor.facts.symbols import Symbols, Target
 
 _REGISTERS = re.compile(
-    r"\.\s*(?:get|post|put|patch|del|delete|all|use|on|route|register|openapi|openapiRoutes|mount|param)\s*(?:<[^()]{0,80}>)?\(|\]\([^()\n]*,"
+    r"\.\s*(?:get|post|put|patch|del|delete|all|ws|use|on|route|register|openapi|openapiRoutes|mount|param)\s*(?:<[^()]{0,80}>)?\(|\]\([^()\n]*,"
 )
 _MAKES = re.compile(
     r"""\b(?:from|require\(|import\(?)\s*["'`](?:\w+:|https?://[^"'`]*/)?@?(?:express|hono|koa|next-connect)\b"""
@@ -204,6 +205,7 @@ class Routers:
 
     def _placed(self, site: Site, place: str) -> tuple[str, Site]:
         """Where a handler is put, and the handler: `mount("/api", api)` of koa-mount says both."""
+        site = handed_on_whole(site)
         given = arguments_of(site.node) if site.node.type == "call_expression" else []
         made = self.symbols.called(site.path, site.node) if given else None
         if not isinstance(made, External) or made.package != "koa-mount":

@@ -34,6 +34,8 @@ _REGISTERS = re.compile(r"\.\s*(?:register|addHook|decorate|route|get|post|put|p
 _UNSCOPED = re.compile(r"\bfp$|fastifyPlugin$|^plugin$")
 _VERIFIES = re.compile(r"\.jwtVerify\s*\(")
 _BY_PLUGIN = {"@fastify/bearer-auth": "bearer tokens by @fastify/bearer-auth"}
+_LIMITS = re.compile(r"(?:@fastify/|fastify-)rate-limit$")
+_REQUIRED = re.compile(r"^require\(\s*[\"'](?P<package>[^\"']+)[\"']\s*\)")
 _MAX_DEPTH = 12
 _Key = tuple[str, int, int]
 
@@ -48,6 +50,7 @@ class _Event:
     prefix: str = ""
     route: Route | None = None
     gateway: str = ""
+    limited: str = ""
 
 
 @dataclass(slots=True)
@@ -161,7 +164,11 @@ class _Reader:
         known = options is not None and prefix is not None
         written = text_at(self.symbols, Site(options.path, prefix)) if options and prefix and known else ""
         target = self.symbols.resolve(path, given[0])
-        if isinstance(target, External) and target.package in {"@fastify/autoload", "fastify-autoload"}:
+        package = target.package if isinstance(target, External) else _required(given[0])
+        if _LIMITS.match(package):
+            for_all = options is None or text_of(property_of(options.node, "global")) != "false"
+            yield _Event("hook", at, limited=package if for_all else "")
+        elif isinstance(target, External) and target.package in {"@fastify/autoload", "fastify-autoload"}:
             for each in autoloaded(self.symbols, options) if options is not None else ():
                 place = join_paths(written or "", each.prefix)
                 yield _Event("plugin", at, (each.plugin, *each.hooks), place)
@@ -223,6 +230,8 @@ class _Reader:
         guards = [self._meant(site) for event in hooks for site in event.sites]
         guards += [self._meant(site) for site in route.guards]
         gateway = next((event.gateway for event in hooks if event.gateway), "") or self._verified(guards)
+        limited = next((event.limited for event in hooks if event.limited), "") if route.limited is None else ""
+        limited = "rateLimit of its config" if route.limited else limited
         opened = open_handler(self.symbols, route.handler)
         place = FileSpan(route.where.path, line_of(route.where.node))
         handler = opened.handler
@@ -232,7 +241,7 @@ class _Reader:
             for method in route.methods:
                 self.found.append(Endpoint(
                     "Fastify", method, join_paths(prefix, path), place, handler, (*guards, *opened.wrappers),
-                    schemas=route.schemas, gateway=gateway, lost=opened.lost,
+                    schemas=route.schemas, gateway=gateway, lost=opened.lost, limited=limited,
                 ))  # fmt: skip
 
     def _meant(self, site: Site) -> Site:
@@ -266,6 +275,12 @@ def find_fastify(symbols: Symbols) -> list[Endpoint]:
         if key not in reader.walked:
             reader.walk(key, "", ())
     return list(dict.fromkeys(reader.found))
+
+
+def _required(node: Node) -> str:
+    """The package of `require("x")` where it is registered, also of `require("x").default`."""
+    found = _REQUIRED.match(text_of(node))
+    return found["package"] if found else ""
 
 
 def _beginning(node: Node) -> Node:

@@ -23,6 +23,9 @@ _GENERATED = re.compile(
     r"(?:^|/)(?:dist|build|out|\.next|coverage|generated|__generated__|\.yarn)/"
     r"|\.min\.[cm]?js$|\.d\.[cm]?ts$|\.gen(?:erated)?\.[jt]sx?$|(?:^|/)(?:database\.types|types_db)\.ts$|_pb2?\.py$",
 )
+# Below the sources these folders are subjects of the application: `src/core/build/build.resolver.ts`.
+_SUBJECT = re.compile(r"(?P<above>(?:[^/]+/)*?(?:src|app|pages|server|routes|modules)/).*\.(?:[cm]?tsx?|py)$")
+_OUTPUT = re.compile(r"(?:^|(?<=/))(?:dist|build|out|coverage)/")
 _MAX_LINE = 5000
 _SENT_TO_BROWSERS = re.compile(r"(?:^|/)(?:static|public|assets|wwwroot|htdocs)/(?:.*/)?[^/]*\.js$")
 _BANNER = 2000  # characters
@@ -35,9 +38,15 @@ _FUNCTIONS = {
 
 def language_of(path: str) -> str | None:
     """The grammar for a path; None for files that no code rule reads, such as vendored and generated ones."""
-    if is_vendored(path) or _GENERATED.search(path):
+    if is_vendored(path) or _GENERATED.search(_without_subjects(path)):
         return None
     return _LANGUAGES.get(PurePosixPath(path).suffix)
+
+
+def _without_subjects(path: str) -> str:
+    """A path without the folders below its sources that merely sound like what a compiler writes."""
+    below = _SUBJECT.match(path)
+    return below["above"] + _OUTPUT.sub("", path[below.end("above") :]) if below is not None else path
 
 
 def is_minified(text: str) -> bool:
@@ -118,7 +127,9 @@ def nodes(language: str, root: Node, *types: str) -> list[Node]:
 def _query(language: str, types: tuple[str, ...]) -> Query:
     from tree_sitter import Query
 
-    return Query(_grammar(language), " ".join(f"({name}) @node" for name in types))
+    grammar = _grammar(language)  # JavaScript's has no abstract classes: what a grammar lacks is nowhere
+    known = [name for name in types if grammar.id_for_node_kind(name, True) is not None]  # noqa: FBT003 - the library's
+    return Query(grammar, " ".join(f"({name}) @node" for name in known or types))
 
 
 def text_of(node: Node | None) -> str:

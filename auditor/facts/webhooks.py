@@ -33,10 +33,10 @@ _HEADER = re.compile(
     re.IGNORECASE,
 )
 _VERIFIES = re.compile(
-    r"(?:^|\.)(?:constructEvent(?:Async)?|parseThinEvent|parseEventNotification|unwrap|validateRequest|validateEvent|validateSignature"
+    r"(?:^|\.)(?:constructEvent(?:Async)?|webhooks\.unmarshal|parseThinEvent|parseEventNotification|unwrap|validateRequest|validateEvent|validateSignature"
     r"|verify_?\w*(?:signature|webhook|payload|request|event|hmac|token|secret)\w*|verifyHeader|timingSafeEqual|safeCompare"
     r"|createHmac|createVerify|jwtVerify|secureCompare|constantTimeEqual|isValidSignature\w*|check_?\w*signature\w*"
-    r"|validate_?\w*(?:signature|webhook|hmac)\w*|authenticate_?\w*webhook\w*|verifyWebhook\w*|verifyAndReceive|subtle\.verify)$",
+    r"|validate_?\w*(?:signature|webhook|hmac)\w*|authenticate_?\w*webhook\w*|verifyWebhook\w*|verifyAndReceive|verifyAndDecode(?:Notification|Transaction|RenewalInfo)|subtle\.verify)$",
     re.IGNORECASE,
 )
 _BODY = re.compile(r"\b(?:json|text|formData|arrayBuffer|parseBody|body|rawBody|blob)\b|\.raw\b")
