@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from auditor.facts.endpoints import join_paths
+from auditor.facts.pieces import Kept
 from auditor.facts.py_bindings import Imported, keyword, node_of, positional
 from auditor.facts.py_django_models import model_asked, model_views
 from auditor.facts.py_django_routers import mapped_by, read_registered
@@ -65,7 +66,12 @@ def find_django(names: PyNames) -> Iterator[Endpoint]:
         return
     urls = _Urls(names, read_settings(names))
     urls.registered, urls.ninja = read_registered(names), ninja_routes(names)
-    found = {path: list(_of_file(urls, path, "", _MAX_DEPTH)) for path in files}
+    kept = Kept(names.code, (call for calls in urls.registered.values() for call in calls))
+    kept.extend(site for routes in urls.ninja.values() for route in routes for site in route.sites)
+    found: dict[str, list[_Leaf]] = {}
+    for path in files:
+        found[path] = list(_of_file(urls, path, "", _MAX_DEPTH))
+        kept.extend(leaf.view for leaf in found[path])
     roots = _roots(names) or {path for path in files if path not in urls.included}
     for path in files:
         if path in roots:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from auditor.facts.endpoints import Listed
 from auditor.facts.py_connexion import find_connexion
 from auditor.facts.py_django import find_django
 from auditor.facts.py_fastapi import find_fastapi
@@ -30,7 +31,7 @@ def find_python(
     if not names.paths():
         return
     finders = (find_fastapi(names), find_flask(names), find_django(names), find_connexion(names, paths, text))
-    listed = [endpoint for found in finders for endpoint in found]
+    listed = Listed(code, (endpoint for found in finders for endpoint in found))
     hosts = [endpoint for endpoint in listed if hosts_graphql(names, endpoint)]
     fields = find_python_graphql(names, paths, text, hosts)
     kept = [each for each in listed if each not in hosts] if fields else listed

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from auditor.facts.py_bindings import arguments, decorators, innermost_class, keyword, node_of, positional
 from auditor.facts.py_graphql_hosts import APPLICATION
 from auditor.facts.py_path_secrets import path_secret_of
-from auditor.facts.py_routes import Mount, Route, Router, flattened, only_at_home, router_of
+from auditor.facts.py_routes import Mount, Route, Router, Routers, flattened, only_at_home, router_of
 from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import nodes, text_of
 
@@ -29,7 +29,7 @@ _INJECTED = re.compile(r"(?:^|\.)(?:Depends|Security)$")
 
 def find_fastapi(names: PyNames) -> Iterator[Endpoint]:
     """All endpoints of all FastAPI applications."""
-    routers: dict[Key, Router] = {}
+    routers = Routers(names.code)
     if not names.mentions("fastapi"):
         return
     files = [path for path in names.paths() if _concerned(names, path)]

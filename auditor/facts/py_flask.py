@@ -11,7 +11,7 @@ from auditor.facts.py_classful import classful_routes, is_classful
 from auditor.facts.py_flask_prefixes import below, prefixes_around
 from auditor.facts.py_flask_views import METHODS, class_routes, decorator_guards, handler_classes, in_turn, unwrapped
 from auditor.facts.py_path_secrets import path_secret_of
-from auditor.facts.py_routes import Mount, Route, Router, flattened, key_of, only_at_home, router_of
+from auditor.facts.py_routes import Mount, Route, Router, Routers, flattened, key_of, only_at_home, router_of
 from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import text_of
 
@@ -36,7 +36,7 @@ _NAMED = re.compile(r"(?:^|_)(?:app|application|bp|blueprint|api|ns)\d*$|(?:bp|b
 
 def find_flask(names: PyNames) -> Iterator[Endpoint]:
     """All endpoints of all Flask applications."""
-    routers: dict[Key, Router] = {}
+    routers = Routers(names.code)
     concerned = re.compile(
         r"flask|quart|connexion|\.(?:register_blueprint|add_\w*resource|add_namespace|add_url_rule|(?:route|get|post|put|patch|delete)\()",
         re.IGNORECASE,

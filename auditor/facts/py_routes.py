@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node
 
+    from auditor.facts.parsed_files import Files
     from auditor.facts.py_names import PyNames
 
 Key = tuple[str, int]
@@ -56,6 +57,26 @@ class Router:
     mounted: list[Mount] = field(default_factory=list)
     is_app: bool = False
 
+    @property
+    def sites(self) -> Iterator[Site]:
+        yield from self.guards
+        yield from (site for route in self.routes for site in route.sites)
+        yield from (site for mount in self.mounted for site in mount.sites)
+
+
+class Routers(dict[Key, Router]):
+    """Routers by where they are made; the code that they hold is let go of where there are too many trees."""
+
+    def __init__(self, code: Files) -> None:
+        super().__init__()
+        self._code = code
+        code.watch(self.park)
+
+    def park(self) -> None:
+        for router in self.values():
+            for site in router.sites:
+                site.park(self._code)
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -70,6 +91,10 @@ class Route:
     gateway: str = ""
     lost: str = ""
 
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        return (self.where, *((self.handler,) if self.handler is not None else ()), *self.guards)
+
 
 @dataclass(frozen=True, slots=True)
 class Mount:
@@ -80,6 +105,10 @@ class Mount:
     guards: tuple[Site, ...] = ()
     instead: str | None = None
     gateway: str = ""
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        return self.guards
 
 
 def is_python(endpoint: Endpoint) -> bool:
@@ -98,7 +127,7 @@ def only_at_home(node: Node) -> str:
 
 
 def key_of(site: Site) -> Key:
-    return site.path, site.node.start_byte
+    return site.path, site.start
 
 
 def flattened(framework: str, routers: dict[Key, Router]) -> Iterator[Endpoint]:
