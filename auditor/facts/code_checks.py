@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from auditor.facts import code_ir as ir
-from auditor.facts.code_values import EVERYTHING, Value, content
+from auditor.facts.code_values import CLEAN, EVERYTHING, Value, content
 from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ def _either(flow: Flow, test: ir.Binary, truth: bool, env: Env) -> None:
     refine(flow, test.left, truth=truth, env=one)
     refine(flow, test.right, truth=truth, env=other)
     for path in one.cleared.keys() & other.cleared.keys():
-        for use in one.cleared[path] & other.cleared[path]:
+        left, right = one.cleared[path], other.cleared[path]
+        for use in (left & right) | (right if EVERYTHING in left else left if EVERYTHING in right else CLEAN):
             env.clear([path], use)
 
 
