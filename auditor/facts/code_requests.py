@@ -57,7 +57,7 @@ _NOT_DATA = re.compile(
     r"^(?:self|cls|_?req|_?request|res|response|db|session|conn|ctx|context|current_user|settings|background_tasks|next)$"
 )
 _STRING = re.compile(
-    r"^(?:\"|')?(?:.*\bstr\b.*|.*\bbytes\b.*|(?:typing\.)?Any|dict\b.*|Dict\b.*|list|UploadFile.*)(?:\"|')?$"
+    r"^(?:\"|')?(?:.*\bstr\b.*|.*\bbytes\b.*|(?:typing\.)?Any|dict\b.*|Dict\b.*|list|(?:(?:typing\.)?Annotated\[\s*)?UploadFile.*)(?:\"|')?$"
 )
 _METHOD = re.compile(r"^(?:GET|POST|PUT|PATCH|DELETE|HEAD)$")
 _MODEL = re.compile(
