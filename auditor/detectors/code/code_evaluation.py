@@ -35,6 +35,8 @@ _FORMULAS = re.compile(
 )
 _LATER = re.compile(r"^(?:window\.|global\.)?(?:setTimeout|setInterval|setImmediate)$")
 _NAMESPACES = re.compile(r"^(?:globals|locals|vars)\(\)$|^sys\.modules$")
+_IMPORTS = re.compile(r"^(?:importlib\.import_module|__import__)$")
+_OF_PACKAGE = re.compile(r"^\w+(?:\.\w+)*\.")
 _LOADS = re.compile(r"^(?:require|import)$")
 _DATA_FILE = re.compile(r"\.(?:json5?|ya?ml|mdx?|po|svg)[`\"']\s*[,)]")  # read, and not run
 
@@ -52,6 +54,8 @@ def _judge(event: Event, text: str) -> Judged | None:  # noqa: PLR0911 - a case 
         return _reflected(event, name)
     if event.kind not in {"call", "new"} or not event.args:
         return None
+    if _IMPORTS.match(event.name) and _OF_PACKAGE.match(content(event.args[0]).prefix):
+        return Judged("it loads modules of one package of ours")
     if _EVALUATES.match(event.name) or _EVALUATES.search(event.name):
         return _verdict(event, [content(arg) for arg in event.args])
     if _FORMULAS.match(event.name):
