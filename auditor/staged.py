@@ -35,11 +35,10 @@ if TYPE_CHECKING:
 # Rules of other kinds that look at one file at a time; a test holds each to that.
 SINGLE_FILE = frozenset({
     "auth-config-weak", "code-evaluation", "compose-database-published", "cookie-flags-missing",
-    "cors-origin-loosely-matched", "cors-wildcard-with-credentials", "csrf-protection-disabled", "debug-mode-enabled",
+    "cors-origin-loosely-matched", "cors-wildcard-with-credentials", "debug-mode-enabled",
     "directory-query-injection", "dockerfile-runs-as-root", "empty-catch", "error-details-leaked",
     "hardcoded-signing-secret", "insecure-random-for-secret", "jwt-claims-or-algorithm-loose", "open-redirect",
     "password-fast-hash", "path-traversal", "postgrest-filter-injection",
-    "prototype-pollution-merge",
     "regular-expression-from-input", "secret-compare-not-constant-time", "server-side-request-forgery",
     "server-side-template-injection", "sql-in-route-handler", "template-html-injection", "tls-version-outdated",
     "weak-cryptography", "weak-secret-fallback", "xml-external-entities",

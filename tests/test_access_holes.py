@@ -32,6 +32,34 @@ def test_a_hole_in_a_condition_is_no_decision(clause: str) -> None:
     assert (answer.state, answer.severity) == (State.FAIL, None)
 
 
+BOARDS = """
+create table public.teams (id uuid primary key, owner_id uuid not null references auth.users);
+create table public.boards (id uuid primary key, user_id uuid not null references auth.users, body text);
+create table public.board_shares (board_id uuid primary key references public.boards);
+create table public.cards (
+  id uuid primary key, user_id uuid not null references auth.users, board_id uuid not null references public.boards,
+  share_id uuid references public.board_shares);
+alter table public.boards enable row level security;
+alter table public.cards enable row level security;
+alter table public.board_shares enable row level security;
+create policy shares on public.board_shares for select to anon using (true);
+create policy listed on public.boards for select to anon using ({boards});
+create policy cards on public.cards for select to anon using ({cards});
+"""
+LISTED = "board_id in (select s.board_id from public.board_shares s)"
+BY_KEY = "share_id in (select s.board_id from public.board_shares s)"
+
+
+@pytest.mark.parametrize("cards", [BY_KEY, f"{LISTED} or user_id is distinct from auth.uid()"])
+def test_a_list_to_which_every_row_belongs_publishes_nothing(cards: str) -> None:
+    boards = "id in (select s.board_id from public.board_shares s)"
+    with support.shadow(BOARDS.format(boards=boards, cards=cards)) as database:
+        answers = {a.subject: a for a in cross_tenant_read.ask(database, probes.probe(database))}
+    assert answers["table public.boards"].severity is Severity.LOW
+    assert "once board_shares lists it" in answers["table public.boards"].detail
+    assert answers["table public.cards"].severity is None
+
+
 PEOPLE = """
 create table public.users (id uuid primary key, email text);
 create table public.crates (id uuid primary key, title text);

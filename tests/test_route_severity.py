@@ -185,3 +185,30 @@ def test_a_function_of_the_database_is_called_after_what_it_does(
     }
     found = asked(tmp_path, endpoint_without_auth, files)["POST /search"]
     assert (found.state, found.severity) == (State.FAIL, severity), found
+
+
+_CLIENT = """import { createServerClient } from "@supabase/ssr";
+export async function createClient({ useServiceRole = false }: { useServiceRole?: boolean } = {}) {
+  const key = useServiceRole ? process.env.SUPABASE_SERVICE_ROLE_KEY! : process.env.SUPABASE_ANON_KEY!;
+  return createServerClient(process.env.SUPABASE_URL!, key, { cookies: { getAll: () => [] } });
+}
+"""
+_INVITE = """import { Hono } from "hono";
+import { createClient } from "./client";
+const app = new Hono();
+app.post("/invites", async (c) => {
+  const { email } = schema.parse(await c.req.json());
+  const supabase = await createClient(%s);
+  const { error } = await supabase.from("invites").insert({ email });
+  if (error) return c.json({ error: "no" }, 403);
+  await resend.emails.send({ to: email, subject: "come in" });
+  return c.json({});
+});
+export default app;
+"""
+
+
+@pytest.mark.parametrize(("given", "severity"), [("", Severity.LOW), ("{ useServiceRole: true }", Severity.HIGH)])
+def test_a_client_goes_past_policies_where_its_caller_says_so(given: str, severity: Severity, tmp_path: Path) -> None:
+    rows = asked(tmp_path, endpoint_without_auth, {"src/client.ts": _CLIENT, "src/app.ts": _INVITE % given})
+    assert (rows["POST /invites"].state, rows["POST /invites"].severity) == (State.FAIL, severity)

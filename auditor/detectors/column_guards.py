@@ -48,6 +48,14 @@ class Guards:
         bodies = self.triggers.get((table.oid, command), [])
         return any(_watches(body, column) for body in bodies)
 
+    def overwritten(self, table: Table, column: str, command: str) -> bool:
+        """Whether a trigger gives the column a value of its own, whatever a statement says."""
+        bodies = self.triggers.get((table.oid, command), [])
+        name = rf"\bnew\s*\.\s*\"?{re.escape(column)}\"?"
+        set_anew = re.compile(rf"(?:;|\bbegin|\bthen|\belse)\s*{name}\s*:?=(?!\s*coalesce)", re.IGNORECASE)
+        kept = re.compile(rf"{name}\s+is\s+(?:not\s+)?null", re.IGNORECASE)
+        return any(set_anew.search(body) and not kept.search(body) for body in bodies)
+
 
 def read_guards(database: Database) -> Guards:
     commands = ("insert", "update")

@@ -27,6 +27,10 @@ _SCHEMAS = re.compile(
     r"\.(?:safeParse|parse|parseAsync|safeParseAsync|validate|validateAsync|validateSync)\(\s*(?:\w+\.body|object|data)\b"
 )
 _NAMED = {"variable_declarator", "method_definition", "function_declaration", "pair"}
+_CONTRACT = re.compile(r"from\s+[\"']@ts-rest/(?:express|fastify|nest|next|serverless)")
+_CONTRACT_ROUTER = re.compile(
+    r"\.router\(|createExpressEndpoints\(|createNextRouter?\(|tsRestHandler\(|fetchRequestHandler\("
+)
 _MOST = 900  # characters of one route
 
 
@@ -42,6 +46,17 @@ def behind_schema(code: Code, home: str, event: Event, *, strips: bool = False) 
         _REPLACES.search(code.text(path)) and _SCHEMAS.search(code.text(path))
         for path, language in code.files.items()
         if language != "python" and "valid" in path.lower()
+    )
+
+
+def by_contract(code: Code, home: str) -> bool:
+    """Whether the handlers in `home` are those of a router of ts-rest, whose contract looks at all of a request."""
+    stem = re.escape(PurePosixPath(home).stem)
+    imported = re.compile(rf"[\"'`][^\"'`\n]*/{stem}(?:\.\w+)?[\"'`]")
+    return any(
+        _CONTRACT.search(text) and _CONTRACT_ROUTER.search(text)
+        for path, language in code.files.items()
+        if language != "python" and imported.search(text := code.text(path))
     )
 
 

@@ -25,11 +25,14 @@ MAX_LINKS = 40
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What a library's middleware is made with: of a function, of two others, of what it is called on alone."""
+    """What a library's middleware is made with: of a function, of two others, of what it is called on alone, and of
+    one that gets something beside it (`oo.spec(middleware, { … })`).
+    """
 
     wraps: frozenset[str]
     joins: frozenset[str]
     keeps: frozenset[str] = frozenset()
+    dresses: frozenset[str] = frozenset()
 
 
 def link_of(node: Node) -> tuple[str, Node] | None:
@@ -52,7 +55,8 @@ def middleware_of(symbols: Symbols, words: Words, site: Site, depth: int = MAX_H
     name, held = link_of(target.node) or ("", target.node)
     given = arguments_of(target.node)
     parts = [held] if name in words.keeps or (name in words.joins and given) else []
-    parts += given[:1] if name in words.joins or (name in words.wraps and len(given) == 1) else []
+    wrapped = name in words.dresses or (name in words.wraps and len(given) == 1)
+    parts += given[:1] if name in words.joins or wrapped else []
     inner = [Site(target.path, part) for part in parts] or results(symbols.called(target.path, target.node))
     if not inner:
         yield target

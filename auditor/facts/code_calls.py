@@ -65,6 +65,8 @@ def _inside(flow: Flow, closure: Closure, args: tuple[Value, ...], named: dict[s
     entry = "\0entry" in named
     if not entry and (flow.depth >= _MOST_CALLS or not _matters(closure, args, named)):
         return Value(name=f"{closure.function.name}()")
+    if any(text_of(decorator.node) == "staticmethod" for decorator in closure.function.decorators):
+        closure = replace(closure, this=None)  # its first parameter is no object
     inside = Env({}, env.cleared, closure.function, closure.env)
     for decorator in closure.function.decorators if entry else ():
         evaluate(flow, decorator, inside)

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from auditor.facts import code_ir as ir
-from auditor.facts.code_values import EVERYTHING, Value, content
+from auditor.facts.code_values import CLEAN, EVERYTHING, Value, content
 from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ _LOOKS = {
 }
 _SHAPES = {"isdigit", "isalnum", "isalpha", "isidentifier", "isnumeric", "isdecimal"}
 _NUMBERS = re.compile(r"^(?:Number\.is\w+|isFinite|Array\.isArray)$")
+_OWN_ADDRESS = re.compile(r"(?:^|\.)_?req(?:uest)?\.(?:url|nextUrl|originalUrl)(?:\.(?:origin|host))?$")
 _NO_HOST = {"protocol", "scheme", "port"}  # parts of a URL that say nothing of where it leads
 _HOST = {"netloc", "hostname", "host"}
 _READERS = re.compile(r"^(?:JSON5?|YAML|yaml|qs|querystring|url|path|superjson|csv|ini|toml|TOML)$")
@@ -80,7 +81,8 @@ def _either(flow: Flow, test: ir.Binary, truth: bool, env: Env) -> None:
     refine(flow, test.left, truth=truth, env=one)
     refine(flow, test.right, truth=truth, env=other)
     for path in one.cleared.keys() & other.cleared.keys():
-        for use in one.cleared[path] & other.cleared[path]:
+        left, right = one.cleared[path], other.cleared[path]
+        for use in (left & right) | (right if EVERYTHING in left else left if EVERYTHING in right else CLEAN):
             env.clear([path], use)
 
 
@@ -147,6 +149,14 @@ def _compared(flow: Flow, test: ir.Binary, truth: bool, env: Env) -> None:  # no
             env.clear(one.taint)
         elif other.taint and not one.taint and one.const is not None:
             env.clear(other.taint)
+        elif _is_own_origin(left, one) or _is_own_origin(right, other):
+            env.clear(one.taint | other.taint, "redirect")
+
+
+def _is_own_origin(side: ir.Expr, value: Value) -> bool:
+    """`req.nextUrl.origin`, `new URL(req.url).host`: where the request itself was sent."""
+    named = isinstance(side, ir.Attr) and side.name in {"origin", "host"}
+    return named and bool(value.taint) and all(_OWN_ADDRESS.search(path) for path in value.taint)
 
 
 def _type_of(call: ir.Call) -> bool:

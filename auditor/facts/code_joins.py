@@ -12,6 +12,7 @@ from auditor.facts.code_values import (
     GUESSABLE,
     HOLE,
     NOTHING,
+    SEGMENT,
     Env,
     Value,
     constant,
@@ -29,6 +30,7 @@ _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 COMPARES = {"<", ">", "<=", ">=", "===", "==", "!==", "!=", "in", "not in", "is", "is not", "instanceof"}
 _LARGE = 10**9
+_SLASHES = ("/", "\\")
 
 
 def joined(values: list[Value]) -> Value:
@@ -38,10 +40,23 @@ def joined(values: list[Value]) -> Value:
         return constant(sum(one for one in known if isinstance(one, int)))
     if all(one is not NOTHING for one in known):
         return constant("".join(map(str, known))[:_TEXT])
-    dirty = [value for value in values if value.taint]
-    safe = frozenset.intersection(*(value.safe for value in dirty)) if dirty else frozenset()
-    taint = frozenset().union(*(value.taint for value in dirty))
+    dirty = [(value, _safe_among(values, n)) for n, value in enumerate(values) if value.taint]
+    safe = frozenset.intersection(*(uses for _, uses in dirty)) if dirty else frozenset()
+    taint = frozenset().union(*(value.taint for value, _ in dirty))
     return Value(taint, safe=safe, prefix=_prefix(values), built=True, args=tuple(values))
+
+
+def _safe_among(values: list[Value], place: int) -> frozenset[str]:
+    """The uses that a part is safe for: with text glued to it, what has no slash is a name and never `..`."""
+    value = values[place]
+    if SEGMENT not in value.safe:
+        return value.safe
+    before = values[place - 1].const if place else None
+    after = values[place + 1].const if place + 1 < len(values) else None
+    glued = (isinstance(before, str) and before[-1:] not in {"", *_SLASHES}) or (
+        isinstance(after, str) and after[:1] not in {"", *_SLASHES}
+    )
+    return value.safe | {"path"} if glued else value.safe
 
 
 def guessable(values: Iterable[Value]) -> Value:

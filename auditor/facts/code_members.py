@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,7 @@ def _unknown_key(obj: Value, dotted: str, language: str) -> Value:
     return _part_of(obj, dotted.rpartition(".")[2], dotted, language) if obj.taint else Value(name=dotted)
 
 
+_PATH = re.compile(r"(?:^|\.)(?:Path|Pure(?:Posix|Windows)?Path|PosixPath)\(\)$")
 _SAME = {".value", ".then", ".data"}
 
 
@@ -50,6 +52,8 @@ def _part_of(obj: Value, name: str, dotted: str, language: str) -> Value:
         return Value()
     if (made_here(dotted) and language != "python") or name.startswith(("valid", "parsed")):
         return Value(name=dotted)
+    if _PATH.search(obj.name) and name in {"name", "stem", "suffix"}:
+        return replace(obj, safe=obj.safe | {"path"}, name=dotted, prefix="")  # of the last part, without a slash
     if obj.name.endswith(("URL()", "urlparse()", "urlsplit()", "url.parse()")) or "." + name in _SAME:
         return replace(obj, name=dotted, whole=False)
     return replace(obj, taint=frozenset(f"{path}.{name}" for path in obj.taint), name=dotted, prefix="")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # Calls whose result holds what they are given.
 _CARRY = re.compile(
-    r"^(?:String|Buffer\.from|Buffer\.concat|decodeURIComponent|decodeURI|unescape|escape|atob|btoa|JSON\.(?:parse|stringify)|structuredClone"
+    r"^(?:Request|String|Buffer\.from|Buffer\.concat|decodeURIComponent|decodeURI|unescape|escape|atob|btoa|JSON\.(?:parse|stringify)|structuredClone"
     r"|Object\.(?:assign|values|entries|keys|fromEntries)|Array\.from|Promise\.(?:all|resolve)|util\.(?:format|promisify)"
     r"|(?:path|path/posix|path\.posix|path\.win32|upath)\.(?:join|resolve|normalize|format|relative)|path\.(?:join|resolve|normalize)"
     r"|(?:url\.)?(?:URL|parse)|url\.(?:parse|resolve|URL|fileURLToPath)|fileURLToPath|querystring\.\w+|qs\.parse"
@@ -184,6 +184,8 @@ def _carried(call: Event) -> Value:
         return Value(name=f"{call.name}()")
     if call.name.endswith(("URL", "urljoin", "url.resolve")) and len(given) > 1:
         return _resolved(call, given)
+    if call.name == "Request":  # where it goes to is the first; what is sent there is no address
+        return replace(given[0], name="Request()", items=None, keys=None, closure=None)
     whole = union(given)
     text = call.name in {"String", "str", "JSON.stringify", "json.dumps"}
     prefix = whole.prefix if len(given) == 1 else given[0].prefix if given[0].const is NOTHING else str(given[0].const)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from auditor.facts.code_parameters import ENTERED, field_argument, filled
-from auditor.facts.code_values import ENTRY, GUESSABLE, VALIDATED, Value, tainted
+from auditor.facts.code_values import ENTRY, GUESSABLE, SEGMENT, VALIDATED, Value, tainted
 from auditor.facts.syntax import text_of
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ _NOT_DATA = re.compile(
     r"^(?:self|cls|_?req|_?request|res|response|db|session|conn|ctx|context|current_user|settings|background_tasks|next)$"
 )
 _STRING = re.compile(
-    r"^(?:\"|')?(?:.*\bstr\b.*|.*\bbytes\b.*|(?:typing\.)?Any|dict\b.*|Dict\b.*|list|UploadFile.*)(?:\"|')?$"
+    r"^(?:\"|')?(?:.*\bstr\b.*|.*\bbytes\b.*|(?:typing\.)?Any|dict\b.*|Dict\b.*|list|(?:(?:typing\.)?Annotated\[\s*)?UploadFile.*)(?:\"|')?$"
 )
 _METHOD = re.compile(r"^(?:GET|POST|PUT|PATCH|DELETE|HEAD)$")
 _MODEL = re.compile(
@@ -129,7 +129,8 @@ def parameter(language: str, function: Function, param: Param, name: str) -> Val
     if (given := field_argument(function, name)) is not None:
         return given
     if function.decorators and not _NOT_DATA.match(name) and _is_data(function, param):
-        return tainted(name, whole=param.type.lower().startswith(("dict", "any")), name=name)
+        data = tainted(name, whole=param.type.lower().startswith(("dict", "any")), name=name)
+        return replace(data, safe=frozenset({SEGMENT})) if _is_segment(function, name) else data
     if function.decorators and _MODEL.match(param.type) and param.default is None:
         return tainted(f"{VALIDATED}{name}", name=name)
     return Value(name=name)
@@ -155,6 +156,13 @@ def is_route(function: Function) -> bool:
 
 def _route(function: Function) -> Expr | None:
     return next((one for one in function.decorators if _ROUTE.search(text_of(one.node).split("(")[0])), None)
+
+
+def _is_segment(function: Function, name: str) -> bool:
+    """A part of the route's path: there is no slash in it, unless a converter says `path`."""
+    route = _route(function)
+    part = rf"<(?:string:)?{re.escape(name)}>|\{{{re.escape(name)}(?::str)?\}}"
+    return route is not None and re.search(part, text_of(route.node)) is not None
 
 
 def _is_data(function: Function, param: Param) -> bool:

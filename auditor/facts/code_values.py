@@ -19,6 +19,7 @@ GUESSABLE = "\1"  # begins the path of a value that is no request data: it comes
 VALIDATED = "\3"  # begins the path of what a schema has let through: it has the right form, and may say anything
 FREE = "\3\4"  # begins the path of a text that a schema lets through whatever it says
 ENTRY = "\3\5"  # begins the path of the name of an entry of an archive
+SEGMENT = "segment"  # among the uses that data is safe for: there is no slash in it
 HOLE = "\0"  # in a prefix: text that nobody knows, and that no request chose
 _BOUND = re.compile(r"^(?:[a-z]+://[^/\0]+/|/[^/\\\0])")
 _FREE_USES = {"sql", "command", "path", "code", "template"}  # of which no type keeps a text away

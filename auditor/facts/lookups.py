@@ -89,6 +89,7 @@ _OF_REQUEST = {"params", "searchParams", "parsedInput", "input", "args", "_args"
 _TAKES = re.compile(r"@(?:Param|Body|Query|Args|Params|BodyParam|QueryParam|Path)\b")
 _IS_CALLER = re.compile(r"@\w*(?:User|Auth|Session|Account|Workspace|Organi[sz]ation|Team|Tenant|Member|Jwt)\w*\b")
 _CONTEXT = re.compile(r"(?:_?_?(?:ctx|context|contextValue)\b|\{)")
+_OPTION = re.compile(r"\b(\w*(?:[sS]ervice|[aA]dmin|[bB]ypass)\w*)\s*(?::\s*boolean\s*)?=\s*false\b")
 _SERVICE = re.compile(r"SERVICE_?ROLE|SECRET_?KEY|sb_secret|service_role|serviceRole", re.IGNORECASE)
 
 
@@ -283,7 +284,14 @@ def by_service(reacher: Reacher, effect: Effect) -> bool:
     target = reacher.symbols.resolve(effect.call.path, node)
     if not isinstance(target, Site):
         return False
-    return any(_SERVICE.search(reacher.text(body)) for body in reacher.reach(target, 1).bodies)
+    bodies = [reacher.text(body) for body in reacher.reach(target, 1).bodies]
+    return any(_SERVICE.search(text) and not _on_demand(text, text_of(target.node)) for text in bodies)
+
+
+def _on_demand(factory: str, call: str) -> bool:
+    """Whether a client goes past policies only where its caller says so, which this one does not."""
+    option = _OPTION.search(factory)
+    return option is not None and option[1] not in call
 
 
 def _mentions(text: str, names: Iterable[str]) -> bool:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from auditor.facts.symbols import Symbols
 
 _BASE = re.compile(r"(?:[pP]rocedure\w*|^(?:os|pub|authed|base))$")
-_WORDS = Words(frozenset({"middleware"}), frozenset({"concat"}), frozenset({"mapInput", "errors"}))
+_WORDS = Words(frozenset({"middleware"}), frozenset({"concat"}), frozenset({"mapInput", "errors"}), frozenset({"spec"}))
 Place = tuple[str, int, int]
 
 

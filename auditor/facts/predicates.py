@@ -172,3 +172,21 @@ def only_own_columns(predicate: str) -> bool:
         and "select" not in predicate.lower()
         and all(c.lower() in harmless for c in called)
     )
+
+
+_SYNTAX = {"in", "any", "exists", "and", "not", "where", "from", "select", "join", "on"}
+_PUBLISHES = re.compile(
+    r"(?i)\b(?:from|join)\s+\(*\s*(?:\w+\.)?\"?(\w*(?:public|publish|shar(?:e|ed|es|ing)(?![a-z])|embed)\w*)"
+)
+
+
+def published_by(predicate: str) -> str:
+    """The table whose rows publish others: `id in (select board_id from shared_boards)`, without a look at the caller.
+
+    An empty text where a predicate asks for anything else.
+    """
+    tables = _PUBLISHES.findall(predicate)
+    asks = {called.lower() for called in re.findall(r"\b([\w.]+)\s*\(", predicate)} - _SYNTAX
+    return (
+        tables[-1] if tables and not asks and not looks_at_caller(predicate) and " or " not in predicate.lower() else ""
+    )

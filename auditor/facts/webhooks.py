@@ -32,6 +32,9 @@ _HEADER = re.compile(
     r"|x-vercel-signature|x-hubspot-signature(?:-v3)?|x-telegram-bot-api-secret-token|plaid-verification)[\"'`]",
     re.IGNORECASE,
 )
+_EVENT = re.compile(  # of Stripe
+    r"(?:\.type\s*===?\s*|\bcase\s+)[\"'`](?:checkout\.session|customer\.subscription|invoice|payment_intent|charge)\.[a-z_.]+[\"'`]"
+)
 _VERIFIES = re.compile(
     r"(?:^|\.)(?:constructEvent(?:Async)?|webhooks\.unmarshal|parseThinEvent|parseEventNotification|unwrap|validateRequest|validateEvent|validateSignature"
     r"|verify_?\w*(?:signature|webhook|payload|request|event|hmac|token|secret)\w*|verifyHeader|timingSafeEqual|safeCompare"
@@ -63,7 +66,7 @@ def receiver(inventory: Inventory, endpoint: Endpoint) -> bool:
     if endpoint.method not in {"POST", "PUT", "ALL"} or endpoint.handler is None:
         return False
     text = inventory.text(endpoint)
-    if _HEADER.search(text):
+    if _HEADER.search(text) or (_EVENT.search(text) and _BODY.search(text)):
         return True
     parts = endpoint.path.strip("/").split("/")
     place = next((i for i, part in enumerate(parts) if _SEGMENT.search(part)), None)

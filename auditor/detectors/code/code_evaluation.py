@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from auditor.detectors.code_answers import Judged, answers, named
 from auditor.facts.code_requests import ENTERS
 from auditor.facts.code_values import Value, content
+from auditor.facts.syntax import text_of
 from auditor.model import Severity
 
 if TYPE_CHECKING:
@@ -34,7 +35,10 @@ _FORMULAS = re.compile(
 )
 _LATER = re.compile(r"^(?:window\.|global\.)?(?:setTimeout|setInterval|setImmediate)$")
 _NAMESPACES = re.compile(r"^(?:globals|locals|vars)\(\)$|^sys\.modules$")
+_IMPORTS = re.compile(r"^(?:importlib\.import_module|__import__)$")
+_OF_PACKAGE = re.compile(r"^\w+(?:\.\w+)*\.")
 _LOADS = re.compile(r"^(?:require|import)$")
+_DATA_FILE = re.compile(r"\.(?:json5?|ya?ml|mdx?|po|svg)[`\"']\s*[,)]")  # read, and not run
 
 PER_FILE = True
 
@@ -50,13 +54,15 @@ def _judge(event: Event, text: str) -> Judged | None:  # noqa: PLR0911 - a case 
         return _reflected(event, name)
     if event.kind not in {"call", "new"} or not event.args:
         return None
+    if _IMPORTS.match(event.name) and _OF_PACKAGE.match(content(event.args[0]).prefix):
+        return Judged("it loads modules of one package of ours")
     if _EVALUATES.match(event.name) or _EVALUATES.search(event.name):
         return _verdict(event, [content(arg) for arg in event.args])
     if _FORMULAS.match(event.name):
         return _verdict(event, [content(event.args[0])], Severity.MEDIUM)
     if _LATER.match(event.name) and event.args[0].closure is None and event.args[0].taint:
         return _verdict(event, [event.args[0]])
-    if _LOADS.match(event.name) and event.args[0].taint:
+    if _LOADS.match(event.name) and event.args[0].taint and not _DATA_FILE.search(text_of(event.node)):
         data = event.data(event.args[0], "path")
         return Judged(f"{named(data)} names the module that is loaded", "module", Severity.HIGH) if data else None
     return None

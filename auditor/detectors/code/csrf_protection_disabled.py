@@ -24,6 +24,7 @@ _EXEMPT = re.compile(r"(?:^|\.)csrf_exempt$|(?:^|\.)csrf\.exempt$|CSRFProtect\(\
 _SIGNED = re.compile(
     r"(?i)webhook|signature|hmac|callback|bearer|authorization|api_?key|token_?auth|construct_event|verify"
 )
+_TOKEN = re.compile(r"(?i)\b\w*(?:auth_?token|api_?key|access_?token|bearer)\w*\b|headers\W+(?:get\W+)?authorization")
 _DEVELOPMENT = re.compile(r"(?i)test|dev|local")
 
 PER_FILE = True
@@ -31,7 +32,23 @@ PER_FILE = True
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository
-    yield from answers(code, "setting", (_WORDS,), _judge, Severity.MEDIUM)
+    yield from answers(code, "setting", (_WORDS,), _judge, Severity.MEDIUM, _excused)
+
+
+def _excused(code: Code, home: str, event: Event, judged: Judged) -> str:
+    """A view whose other decorator looks for a token, which no site has that only borrows a visitor's cookies."""
+    del home
+    if judged.fault != "exempt" or event.function is None:
+        return ""
+    names = {text_of(one.node).partition("(")[0].rpartition(".")[2] for one in event.function.decorators}
+    guards = [name for name in names if re.search(r"(?i)auth|token|key|require|verif", name)]
+    return "its decorator asks for a token" if any(_asks_token(code, name) for name in guards) else ""
+
+
+def _asks_token(code: Code, name: str) -> bool:
+    defined = re.compile(rf"^def {re.escape(name)}\(.*\n(?:(?:[ \t].*)?\n){{1,40}}", re.MULTILINE)
+    texts = (code.text(path) for path, language in code.files.items() if language == "python")
+    return any(_TOKEN.search(match[0]) for text in texts if name in text and (match := defined.search(text)))
 
 
 def _judge(event: Event, text: str) -> Judged | None:

@@ -178,6 +178,8 @@ def _by_surroundings(repository: Repository, code: Code, path: str, decoding: No
     callers = list(_callers(code, path, decoding))
     if callers and all(not text or _VERIFIES.search(text) for text in callers):
         return "its callers verify the token", None, None
+    if callers and all(_EXCHANGE.search(text) and not _FROM_REQUEST.search(text) for text in callers):
+        return "its callers have the token straight from the provider", None, None
     careless = [text for text in callers if not _VERIFIES.search(text)]
     if judged[2] and any(_FROM_REQUEST.search(text) and _KEEPS.search(text) for text in careless):
         return f"{judged[0]}, and a caller keeps them as its user", Severity.CRITICAL, None

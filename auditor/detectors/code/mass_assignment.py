@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from auditor.detectors.code_answers import Judged, answers, named
-from auditor.detectors.validated_bodies import behind_schema
+from auditor.detectors.validated_bodies import behind_schema, by_contract
 from auditor.facts.code_requests import ENTERS
 from auditor.facts.syntax import text_of
 from auditor.model import Severity
@@ -74,6 +74,8 @@ def ask(repository: Repository, code: Code) -> Iterator[Answer]:
 
 def _excused(code: Code, home: str, event: Event, judged: Judged) -> str:
     """A body in whose place a schema of the route has put the fields that it knows."""
+    if by_contract(code, home):
+        return "the contract of its route names the fields"
     of_body = re.match(r"`(?:\w+\.)*body`", judged.detail) is not None
     return "a schema of its route names the fields" if of_body and behind_schema(code, home, event, strips=True) else ""
 

@@ -115,6 +115,8 @@ def _reading(reads: list[DatabaseRead]) -> dict[str, str]:
         name = enclosing_function(read.node)
         if function is None or read.batched or name == "module" or name in found or _ACTION.match(name):
             continue
+        if _chosen_by_caller(read):
+            continue
         body = text_of(function)
         if not _CACHED.search(body) and not _ACTS.search(body) and not next(loops_around(read.node), None):
             found[name] = read.model
@@ -185,6 +187,8 @@ def _answer(path: str, text: str, read: DatabaseRead, seen: Counter[str]) -> Ans
     loop = _loop_of(read.node, text)
     if loop is None:
         return Answer(subject, State.OK, "not in a loop over rows", place)
+    if _is_handed(read) and _root(read.model) in _variables(loop) | _declared(loop):
+        return Answer(subject, State.OK, "each turn reads another table", place)
     detail = f"{read.model} is read once per turn of {loop.title}: {_instead(path)}"
     severity = Severity.INFO if read.fluent else None
     return Answer(subject, State.FAIL, detail, place, severity=severity, evidence=f"loop {read.model}")
@@ -212,9 +216,33 @@ def _called(call: Node) -> str:
     return name.removeprefix("this.").removeprefix("self.")
 
 
+def _variables(loop: Loop) -> set[str]:
+    return set(re.findall(r"[A-Za-z_$]\w*", re.sub(r":\s*[A-Za-z][\w.<>\[\]| ]*", "", loop.variables)))
+
+
+def _declared(loop: Loop) -> set[str]:
+    return set(re.findall(r"\b(?:const|let|var)\s+\{?\s*(\w+)", text_of(loop.body)))
+
+
+def _root(model: str) -> str:
+    """`def` of `def.view`, `table` of `table as any`."""
+    return re.split(r"\W", model, maxsplit=1)[0]
+
+
+def _is_handed(read: DatabaseRead) -> bool:
+    """Whether the table is an argument (`.from(table)`), and not a member of the client (`prisma.user`)."""
+    return re.search(rf"\bfrom\(\s*{re.escape(_root(read.model))}\b", text_of(read.node)) is not None
+
+
+def _chosen_by_caller(read: DatabaseRead) -> bool:
+    """Whether the table is what the function around the read was given."""
+    function = _owner(read.node) if _is_handed(read) else None
+    given = text_of(function.child_by_field_name("parameters")) if function is not None else ""
+    return re.search(rf"\b{re.escape(_root(read.model))}\b", given) is not None
+
+
 def _depends(call: Node, loop: Loop) -> bool:
     """Whether what the call is given comes from the turn of the loop."""
     given = " ".join(text_of(argument) for argument in arguments(call))
-    own = set(re.findall(r"[A-Za-z_$]\w*", re.sub(r":\s*[A-Za-z][\w.<>\[\]| ]*", "", loop.variables)))
-    declared = set(re.findall(r"\b(?:const|let|var)\s+\{?\s*(\w+)", text_of(loop.body)))
-    return not (own | declared).isdisjoint(re.findall(r"[A-Za-z_$]\w*", given))
+    own = _variables(loop)
+    return not (own | _declared(loop)).isdisjoint(re.findall(r"[A-Za-z_$]\w*", given))

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from auditor.detectors.code_answers import Judged, answers, named
-from auditor.detectors.validated_bodies import behind_schema
+from auditor.detectors.validated_bodies import behind_schema, by_contract
 from auditor.facts.code_values import NOTHING, Value, content
 from auditor.model import Severity
 
@@ -45,6 +45,8 @@ def ask(repository: Repository, code: Code) -> Iterator[Answer]:
 
 def _excused(code: Code, home: str, event: Event, judged: Judged) -> str:
     """A body that a schema of the route has been through holds no operators."""
+    if by_contract(code, home):
+        return "the contract of its route sees the request"
     of_body = judged.fault == "operators" and re.match(r"`(?:\w+\.)*body\.\w", judged.detail) is not None
     return "a schema of its route sees the body" if of_body and behind_schema(code, home, event) else ""
 

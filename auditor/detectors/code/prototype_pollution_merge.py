@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from auditor.detectors.code_answers import Judged, answers, named
+from auditor.detectors.validated_bodies import by_contract
 from auditor.facts.code_requests import ENTERS
 from auditor.facts.sites import innermost_function
 from auditor.facts.syntax import enclosing_function, text_of
@@ -39,7 +40,12 @@ PER_FILE = True
 
 def ask(repository: Repository, code: Code) -> Iterator[Answer]:
     del repository
-    yield from answers(code, "merge", (_WORDS, ENTERS), _judge, Severity.MEDIUM)
+    yield from answers(code, "merge", (_WORDS, ENTERS), _judge, Severity.MEDIUM, _excused)
+
+
+def _excused(code: Code, home: str, event: Event, judged: Judged) -> str:
+    del event, judged
+    return "the contract of its route sees the request" if by_contract(code, home) else ""
 
 
 def _judge(event: Event, text: str) -> Judged | None:

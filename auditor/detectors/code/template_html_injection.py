@@ -32,7 +32,7 @@ _PAGES = re.compile(
 )
 _RESPONSE = re.compile(r"^(?:Response|NextResponse|next/server\.NextResponse)$")
 _PLAIN = re.compile(
-    r"text/plain|application/(?:json|xml|javascript|octet)|text/(?:csv|xml|event)|\.type\(\s*[\"'](?:txt|text|json|text/plain)|application/problem"
+    r"text/plain|application/(?:(?:x-)?nd-?json|jsonl|json|xml|javascript|octet)|text/(?:csv|xml|event)|\.type\(\s*[\"'](?:txt|text|json|text/plain)|application/problem"
 )
 _FLASK = re.compile(r"\b(?:flask|bottle|quart|Flask)\b")
 _HTML_TYPE = re.compile(r"(?i)text/html")
@@ -63,10 +63,16 @@ def _is_data(event: Event, value: Value) -> bool:
     if value.keys is not None or (value.items is not None and event.kind != "return"):
         return event.kind != "markup"
     structured = value.whole and not value.built and event.name.endswith(("send", "json"))
-    around = innermost_function(event.node)
-    return structured or (
-        event.kind != "markup" and _PLAIN.search(text_of(around if around is not None else event.node)) is not None
-    )
+    return structured or (event.kind != "markup" and _PLAIN.search(_around(event)) is not None)
+
+
+def _around(event: Event) -> str:
+    """The function around a place; of one that only writes for another (`const send = …`), that one, too."""
+    inner = innermost_function(event.node)
+    outer = innermost_function(inner.parent) if inner is not None and inner.parent is not None else None
+    if outer is not None and event.name.endswith(".write"):
+        return text_of(outer)
+    return text_of(inner if inner is not None else event.node)
 
 
 def _written(event: Event, text: str) -> Value | None:  # noqa: PLR0911 - a case per line
@@ -83,7 +89,13 @@ def _written(event: Event, text: str) -> Value | None:  # noqa: PLR0911 - a case
         return event.args[0]
     if _RESPONSE.match(event.name) and event.kind == "new":
         return event.args[0] if _HTML_TYPE.search(text_of(event.node)) else None
-    return _python_page(event) if _PAGES.match(event.name) else None
+    return _python_page(event) if _PAGES.match(event.name) and not _read_back(event) else None
+
+
+def _read_back(event: Event) -> bool:
+    """`Markup(text).unescape()`, `.striptags()`: what comes out is a text again, and no page."""
+    member = event.node.parent
+    return member is not None and text_of(member.child_by_field_name("attribute")) in {"unescape", "striptags"}
 
 
 def _python_page(event: Event) -> Value | None:

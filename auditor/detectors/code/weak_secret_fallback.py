@@ -53,6 +53,8 @@ _TESTS = re.compile(r"\bNODE_ENV\s*(?:\?\?|\|\|)?=\s*[\"']test[\"']")
 _NAMED = re.compile(r"(?:COOKIE|HEADER|STORAGE|CACHE)_KEY$")
 _NAME = re.compile(r"^(?!.*(?:secret|change|pass|default))[a-z]+(?:[_-][a-z0-9]+)+$")
 _SHORT = 6  # no service gives out keys of so few characters
+_BLANKED = re.compile(r"[0Xx*#.\-_]+")  # a form that was never filled in
+_CLIENT_KEY = re.compile(r"(?i)api_?key")
 _NEAR = 8  # lines
 _PROVIDERS = ("eyJ", "sk_live_", "rk_live_", "sk_test_", "sk-", "sb_secret_", "sbp_", "AKIA", "ghp_", "SG.", "xox")
 _PUBLIC = ("phc_", "pk_", "sb_publishable_", "http", "AIza")
@@ -96,13 +98,18 @@ def _answer(path: str, text: str, read: Read, seen: Counter[str]) -> Answer:
         f"{read.name} falls back to a literal of {len(value)} characters: where the variable is missing, "
         "everybody who has the code knows the secret"
     )
-    severity = Severity.HIGH if _is_own(read.name) else Severity.MEDIUM
+    severity = Severity.HIGH if _is_own(read) else Severity.MEDIUM
     return Answer(subject, State.FAIL, detail, place, severity=severity, evidence=f"fallback {read.name}")
 
 
-def _is_own(name: str) -> bool:
-    upper = name.upper()
-    return _OWN.search(upper) is not None and _FOREIGN.search(upper) is None
+def _is_own(read: Read) -> bool:
+    """Whether it lets somebody in here; what a client of a service is given as its key (`apiKey: …`) does not."""
+    upper = read.name.upper()
+    pair = next((o for o in ancestors(read.node) if o.type in {"pair", "keyword_argument", "arguments"}), None)
+    field = pair.child_by_field_name("key") or pair.child_by_field_name("name") if pair is not None else None
+    if _OWN.search(upper) is None or _FOREIGN.search(upper) is not None:
+        return False
+    return field is None or _CLIENT_KEY.fullmatch(text_of(field)) is None
 
 
 def _fallback_value(fallback: Node | None, text: str) -> str | None:
@@ -128,7 +135,7 @@ def _excuse(read: Read, value: str, text: str) -> str:
         return "it is the name of a cookie, or of something else that is kept"
     if _TESTS.search(text):
         return "the file makes its own process a test"
-    if _only_in_development(read.node):
+    if _by_hand(read.node) or _only_in_development(read.node):
         return "the fallback holds in development only"
     if _refused(read, value, text):
         return "its absence or its default is refused"
@@ -140,9 +147,8 @@ def _excuse_of_value(read: Read, value: str, text: str) -> str:
         return "the literal is a provider's key, which the rules for such keys name"
     if value.startswith(_PUBLIC):
         return "the literal is public"
-    if not _is_own(read.name) and (
-        len(value) < _SHORT or is_wordy(value) or is_placeholder(value) or _SAYS_NOTHING.search(value)
-    ):
+    blank = len(value) < _SHORT or _BLANKED.fullmatch(value) or _SAYS_NOTHING.search(value)
+    if not _is_own(read) and (blank or is_wordy(value) or is_placeholder(value)):
         return "the fallback is a placeholder that opens nothing"
     first = max(0, read.node.start_point[0] - _NEAR)
     around = "\n".join(text.split("\n")[first : read.node.end_point[0] + _NEAR])
@@ -171,6 +177,12 @@ def _only_in_development(node: Node) -> bool:
                 return True
         inner = outer
     return False
+
+
+def _by_hand(node: Node) -> bool:
+    """Whether it stands below `if __name__ == "__main__":` of a module whose other code never runs then."""
+    tests = (outer.child_by_field_name("condition") for outer in ancestors(node) if outer.type == "if_statement")
+    return any("__name__" in text_of(test) and "__main__" in text_of(test) for test in tests)
 
 
 def _refused(read: Read, value: str, text: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from auditor.detectors.column_guards import read_guards
 from auditor.detectors.outsiders import foreign, named, shown
 from auditor.detectors.policies import table_place, to_blame
 from auditor.facts.ownership import data_class
@@ -13,6 +14,7 @@ from auditor.model import Answer, Confidence, Proof, Severity, State
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from auditor.detectors.column_guards import Guards
     from auditor.sources.attempts import Attempt
     from auditor.sources.database import Database
     from auditor.sources.probes import Probed, TableProbe
@@ -21,16 +23,18 @@ _WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
 def ask(database: Database, probed: Probed) -> Iterator[Answer]:
-    del database
+    guards = read_guards(database)
     for result in probed.tables.values():
         if result.owned:
-            yield _answer(result)
+            yield _answer(result, guards)
 
 
-def _answer(result: TableProbe) -> Answer:
+def _answer(result: TableProbe, guards: Guards) -> Answer:
     place = table_place(result.table, aspect="rls")
     # What needs no sign-in at all is anon-can-write-rows.
     tried = [attempt for attempt in foreign(result, _WRITES) if attempt.caller != "anon"]
+    if _made_their_own(result, guards):  # what a constraint stopped was a second row of the caller's own
+        tried = [attempt for attempt in tried if attempt.command != "INSERT" or not attempt.passed]
     open_to_all = {a.command for a in foreign(result, _WRITES) if a.caller == "anon" and a.state == "allowed"}
     done = [a for a in tried if (a.state == "allowed" or a.passed) and a.command not in open_to_all]
     if result.owned and is_membership(result.table, result.owned):  # joining a tenant is self-join-any-tenant
@@ -43,6 +47,12 @@ def _answer(result: TableProbe) -> Answer:
     if lost:
         return Answer(place.subject, State.UNKNOWN, f"{lost[0].command} as {lost[0].caller}: {lost[0].seen}", place)
     return Answer(place.subject, State.OK, f"{result.owned}; nobody else writes them", place)
+
+
+def _made_their_own(result: TableProbe, guards: Guards) -> bool:
+    """Whether a trigger writes the caller over whomever a new row is said to belong to."""
+    assert result.owned
+    return any(guards.overwritten(result.table, column, "insert") for column in result.owned.users)
 
 
 def _found(result: TableProbe, done: list[Attempt]) -> Answer:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from auditor.facts.delegates import OPERATIONS, SIGNED, delegate
-from auditor.facts.effects import READ, WRITE, supabase_table
+from auditor.facts.effects import READ, SEND, WRITE, supabase_table
 from auditor.facts.limits import limited_itself
 from auditor.facts.lookups import by_service
 from auditor.facts.public_endpoints import declared_public
@@ -130,6 +130,8 @@ def _reading(endpoint: Endpoint, effects: list[Effect], shows: str) -> Answer:
 def _writing(inventory: Inventory, endpoint: Endpoint, text: str, shows: str) -> Answer:
     done = [effect for effect in inventory.effects(endpoint) if effect.kind in _DOES]
     free = [effect for effect in done if not _under_policies(inventory, effect)]
+    if all(effect.kind == SEND for effect in free) and any(effect.kind == WRITE for effect in done):
+        free = []  # the message about what policies let through, or refuse
     guarded, done = bool(done) and not free, free or done
     worst = next((effect for effect in done if effect.kind != READ), done[0] if done else None)
     severity, confidence = Severity.INFO if _harmless(inventory, endpoint) else Severity.LOW, None
