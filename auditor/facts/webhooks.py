@@ -35,6 +35,7 @@ _HEADER = re.compile(
 _EVENT = re.compile(  # of Stripe
     r"(?:\.type\s*===?\s*|\bcase\s+)[\"'`](?:checkout\.session|customer\.subscription|invoice|payment_intent|charge)\.[a-z_.]+[\"'`]"
 )
+_KIND = re.compile(r"\b(?:event|payload|body|data)\??\.(?:type|event|event_?[tT]ype|event_?[nN]ame|action|topic)\b")
 _VERIFIES = re.compile(
     r"(?:^|\.)(?:constructEvent(?:Async)?|webhooks\.unmarshal|parseThinEvent|parseEventNotification|unwrap|validateRequest|validateEvent|validateSignature"
     r"|verify_?\w*(?:signature|webhook|payload|request|event|hmac|token|secret)\w*|verifyHeader|timingSafeEqual|safeCompare"
@@ -74,6 +75,15 @@ def receiver(inventory: Inventory, endpoint: Endpoint) -> bool:
         return False
     own = _PROVIDERS.search("/".join(parts[max(0, place - 2) :]))
     return bool(own) or not _managed(inventory, endpoint, "/" + "/".join(parts[: place + 1]))
+
+
+def from_elsewhere(inventory: Inventory, endpoint: Endpoint) -> bool:
+    """Whether what it receives is sent by another company's service, which has no token of the own platform."""
+    text = inventory.text(endpoint)
+    if _HEADER.search(text) or _EVENT.search(text):
+        return True
+    provider = next(iter(_PROVIDERS.findall(endpoint.path)), "")
+    return provider.lower() not in {"", "supabase"} and _KIND.search(text) is not None
 
 
 def _managed(inventory: Inventory, endpoint: Endpoint, prefix: str) -> bool:
