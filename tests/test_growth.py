@@ -14,6 +14,7 @@ from auditor.desk import OwnDesk
 from auditor.facts import portions as facts_portions
 from auditor.facts.pieces import Site
 from auditor.facts.portions import portions
+from auditor.lanes import find_inventory
 from auditor.model import DbObject, Kind
 from auditor.rulebook import load_rulebook
 from auditor.sources import code as code_module
@@ -24,6 +25,8 @@ from tests.shadow_support import shadow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tree_sitter import Tree
 
     from auditor.batches import Asked
     from auditor.facts.inventory import Inventory
@@ -198,3 +201,58 @@ def test_a_record_of_another_portion_makes_a_rule_apply(tmp_path: Path, monkeypa
         ("endpoint DELETE /a/:id", "fail"),
         ("endpoint DELETE /b/:id", "ok"),
     ]
+
+
+_NEST = """import { Controller, Get } from '@nestjs/common';
+@Controller('m{n}')
+export class Things { @Get() all() { return 1 } }
+"""
+_FASTIFY = "import Fastify from 'fastify';\nconst app = Fastify();\napp.get('/m{n}', async () => 1);\n"
+_TRPC = """import { initTRPC } from '@trpc/server';
+const t = initTRPC.create();
+export const thingRouter = t.router({ m{n}: t.procedure.query(() => 1) });
+"""
+_GRAPHQL = """import { createSchema } from 'graphql-yoga';
+export const resolvers = { Query: { m{n}: () => 1 } };
+export const schema = createSchema({ resolvers });
+"""
+_FASTAPI = "from fastapi import FastAPI\napp = FastAPI()\n@app.get('/m{n}')\ndef all(): return 1\n"
+_FLASK = "from flask import Flask\napp = Flask(__name__)\n@app.get('/m{n}')\ndef all(): return 1\n"
+_DJANGO = "from django.urls import path\ndef all(request): return 1\nurlpatterns = [path('m{n}/', all)]\n"
+
+
+@pytest.mark.parametrize(
+    ("package", "name", "text"),
+    [
+        ("@nestjs/common", "m{n}.controller.ts", _NEST),
+        ("fastify", "m{n}.ts", _FASTIFY),
+        ("@trpc/server", "m{n}.ts", _TRPC),
+        ("graphql-yoga", "m{n}.ts", _GRAPHQL),
+        ("fastapi", "m{n}.py", _FASTAPI),
+        ("flask", "m{n}.py", _FLASK),
+        ("django", "m{n}/urls.py", _DJANGO),
+    ],
+    ids=["nestjs", "fastify", "trpc", "graphql", "fastapi", "flask", "django"],
+)
+def test_what_a_finder_collects_holds_no_tree(
+    package: str, name: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {f"src/{name}".replace("{n}", str(n)): text.replace("{n}", str(n)) for n in range(30)}
+    manifest = {"package.json": f'{{"dependencies": {{"{package}": "1"}}}}', "requirements.txt": f"{package}==1\n"}
+    write(tmp_path, files | {m: held for m, held in manifest.items() if (m == "package.json") == name.endswith(".ts")})
+    repository = read_repository(tmp_path)
+    code = read_code(repository)
+    code.forget(list(code.files))
+    most, tree = 0, code_module.Code.tree
+
+    def counted(self: Code, path: str) -> Tree:
+        nonlocal most
+        found = tree(self, path)
+        most = max(most, _kept(self))
+        return found
+
+    monkeypatch.setattr(code_module, "_PARSED", 0)
+    monkeypatch.setattr(code_module, "_HELD", -1_000_000)
+    monkeypatch.setattr(code_module.Code, "tree", counted)
+    assert len(find_inventory(repository, code).endpoints) == 30
+    assert most <= 8, "of thirty"
