@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -296,12 +297,4 @@ def _merged_keys(values: list[Value], depth: int) -> dict[str, Value] | None:
 
 def _shared(prefixes: list[str]) -> str:
     """What several texts begin with; where each is bound to a host or a folder, any of them says that."""
-    return prefixes[0] if all(map(_BOUND.match, prefixes)) else _common(prefixes)
-
-
-def _common(prefixes: list[str]) -> str:
-    shortest = min(prefixes, key=len)
-    for length in range(len(shortest), 0, -1):
-        if all(prefix.startswith(shortest[:length]) for prefix in prefixes):
-            return shortest[:length]
-    return ""
+    return prefixes[0] if all(map(_BOUND.match, prefixes)) else os.path.commonprefix(prefixes)  # noqa: RUF071 - texts, no paths
