@@ -433,7 +433,72 @@ def orders(request):
     'urlpatterns = [path("about", views.about), path("orders", views.orders)]\n',
 }
 
+_TO_ORDER: Files = {
+    "app/__init__.py": "",
+    "app/refusals.py": "from fastapi import HTTPException\n\ndef forbidden(detail):\n"
+    "    return HTTPException(status_code=403, detail=detail)\n",
+    "app/access.py": """from typing import Annotated
+from fastapi import Depends, Header, HTTPException
+from app.refusals import forbidden
+
+async def _check(token, roles):
+    if not token:
+        raise HTTPException(status_code=401)
+    return token
+
+def allow(*roles):
+    if "admin" in roles:
+        async def admins(authorization: str = Header()):
+            return await _check(authorization, roles)
+        return Depends(admins)
+    async def everybody(authorization: str = Header()):
+        return await _check(authorization, roles)
+    return Depends(everybody)
+
+def paged(size):
+    def page(cursor: int = 0):
+        return cursor, size
+    return Depends(page)
+
+def by_session(authorization: str = Header()):
+    if (session := find_session(authorization)) is None:
+        raise forbidden("Invalid session token")
+    return session
+
+Member = Annotated[dict, allow("member")]
+""",
+    "app/main.py": """from fastapi import Depends, FastAPI
+from app.access import Member, allow, by_session, paged
+app = FastAPI()
+
+@app.get("/by-alias")
+async def one(member: Member):
+    return member
+
+@app.get("/by-default")
+async def two(member=allow("admin")):
+    return member
+
+@app.get("/listed", dependencies=[allow("member")])
+async def three():
+    return []
+
+@app.get("/paged")
+async def four(page=paged(20)):
+    return page
+
+@app.get("/by-session")
+async def five(session=Depends(by_session)):
+    return session
+""",
+}
+
 _CASES: list[tuple[Files, str, str]] = [
+    (_TO_ORDER, "GET /by-alias", "present"),
+    (_TO_ORDER, "GET /by-default", "present"),
+    (_TO_ORDER, "GET /listed", "present"),
+    (_TO_ORDER, "GET /paged", "absent"),
+    (_TO_ORDER, "GET /by-session", "present"),
     (_RESTX, "GET /api/notes", "present"),
     (_PREPROCESSOR, "GET /<project_id>/bills", "present"),
     (_PREPROCESSOR, "GET /<string:project_id>/join", "absent"),

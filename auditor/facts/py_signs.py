@@ -46,7 +46,7 @@ REFUSES = re.compile(
     r"|HTTPException\(\s*40[13]\b|\babort\(\s*40[13]\b|\breturn\b[^\n]{0,200},\s*40[13]\b|,\s*40[13][ \t]*(?:[,)\n]|$)"
     r"|\breturn\s+[\w.]+\(\s*40[13]\b|\braise\s+\w*(?:Unauthori[sz]ed|Forbidden|PermissionDenied|NotAuthenticated|AuthenticationFailed|Auth\w*(?:Error|Exception)"
     r"|Credentials?\w*|InvalidToken\w*|NotAuthori[sz]ed\w*)|HttpResponse(?:Forbidden|Unauthorized)"
-    r"|\breturn\s+[\w.]*\bunauthori[sz]ed\(|\braise\s+HTTPException\([^()]{0,80}(?:REDIRECT|\b30[237]\b)|(?:[rR]edirect\w*|HttpResponseRedirect)\([^)\n]{0,80}(?:log_?in|sign_?in|auth)",
+    r"|\breturn\s+[\w.]*\bunauthori[sz]ed\(|\braise\s+(?:[\w.]+\.)?(?:un_?auth\w*|not_auth\w*|forbidden)\w*\(|\braise\s+HTTPException\([^()]{0,80}(?:REDIRECT|\b30[237]\b)|(?:[rR]edirect\w*|HttpResponseRedirect)\([^)\n]{0,80}(?:log_?in|sign_?in|auth)",
 )
 UNAUTHORISED = re.compile(r"\b401\b|UNAUTHORI[SZ]ED|Unauthori[sz]ed|NotAuthenticated|AuthenticationFailed")
 CREDENTIAL = re.compile(
