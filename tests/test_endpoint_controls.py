@@ -463,3 +463,52 @@ def test_a_file_of_javascript_that_names_a_library_of_controllers(tmp_path: Path
         "src/users.js": 'const { JsonController } = require("routing-controllers");\nclass Users {}\n',
     }
     assert list(access(tmp_path, files)) == ["GET /notes"]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "body", "expected"),
+    [
+        ("@Ctx() { req: { user } }: Context", "if (!user || !user.id) throw new Error(t(keys.REQUIRED))", Presence.PRESENT),
+        ("@Ctx() { user: _user }: Context", "const id = _user?.id\nif (!id) throw new Error('no')", Presence.ABSENT),
+        (
+            "@Ctx() { req: { user: _user } }: Context",
+            "const userId = _user?.id\nconst user = await find(userId)\nif (!user) throw new Error(t(keys.UN_AUTHORIZED))",
+            Presence.PRESENT,
+        ),
+        (
+            "@Ctx() ctx: Context",
+            "const userId = ctx?.req?.user?.id\nconst donor = await find(userId)\n"
+            "if (!donor) { throw new Error(t(keys.UN_AUTHORIZED)) }",
+            Presence.PRESENT,
+        ),
+        (
+            "@Ctx() ctx: Context",
+            "const userId = ctx?.req?.user?.id\nconst note = await find(userId)\nif (!note) throw new Error('no note')",
+            Presence.ABSENT,
+        ),
+        ("@Ctx() { req: { ip } }: Context", "if (!ip) throw new Error('who?')", Presence.ABSENT),
+        (
+            "@Ctx() ctx: Context",
+            "const wallet = await find(id)\nif (!wallet) throw new Error(t(keys.UN_AUTHORIZED))",
+            Presence.ABSENT,
+        ),
+    ],
+)
+def test_a_resolver_of_a_class_that_needs_the_caller_of_its_context(
+    parameter: str, body: str, expected: Presence, tmp_path: Path
+) -> None:
+    text = f"""import {{ ApolloServer }} from '@apollo/server'
+import {{ Arg, Ctx, Mutation, Resolver }} from 'type-graphql'
+import {{ find, t, keys }} from './elsewhere'
+@Resolver()
+export class Notes {{
+  @Mutation(() => Boolean)
+  async addNote(@Arg('id') id: string, {parameter}): Promise<boolean> {{
+    {body}
+    return save(id)
+  }}
+}}
+"""
+    elsewhere = "export const find = (id) => rows.get(id)\nexport const t = (key) => key\nexport const keys = {}\n"
+    found = access(tmp_path, {"src/notes.ts": text, "src/elsewhere.ts": elsewhere})
+    assert found == {"MUTATION Mutation.addNote": expected}
