@@ -512,3 +512,56 @@ export class Notes {{
     elsewhere = "export const find = (id) => rows.get(id)\nexport const t = (key) => key\nexport const keys = {}\n"
     found = access(tmp_path, {"src/notes.ts": text, "src/elsewhere.ts": elsewhere})
     assert found == {"MUTATION Mutation.addNote": expected}
+
+
+def test_guards_that_the_class_of_a_router_is_made_with(tmp_path: Path) -> None:
+    files = {
+        "src/guard.ts": "async function apikey(req, res, next) {\n  const key = req.get('apikey')\n"
+        "  if (key !== process.env.KEY) throw new UnauthorizedException()\n  next()\n}\n"
+        "const noted = (req, res, next) => { console.log(req.path); next() }\nexport const guard = { apikey, noted }\n",
+        "src/notes.ts": """import { Router } from 'express'
+export class NotesRouter {
+  readonly router: Router = Router()
+  constructor(readonly settings: unknown, ...guards: RequestHandler[]) {
+    this.router.get('/', ...guards, async (req, res) => res.json(await all()))
+  }
+}
+""",
+        "src/groups.ts": """import { Router } from 'express'
+import { NotesRouter } from './notes'
+import { OpenRouter } from './open'
+export class GroupRouter {
+  readonly router: Router
+  constructor(settings: unknown, ...guards: RequestHandler[]) {
+    this.router = Router()
+    this.router.use('/notes', new NotesRouter(settings, ...guards).router)
+    this.router.use('/open', new OpenRouter(settings).router)
+  }
+}
+""",
+        "src/open.ts": """import { Router } from 'express'
+import { guard } from './guard'
+export class OpenRouter {
+  readonly router: Router = Router()
+  constructor(settings: unknown, ...guards: RequestHandler[]) {
+    this.router.get('/', ...guards, async (req, res) => res.json(await all()))
+    this.router.get('/mine', guard['apikey'], async (req, res) => res.json(await mine()))
+    this.router.get('/noted', guard['noted'], async (req, res) => res.json(await mine()))
+  }
+}
+""",
+        "src/app.ts": """import express from 'express'
+import { GroupRouter } from './groups'
+import { guard } from './guard'
+const app = express()
+const guards = [guard['noted'], guard['apikey']]
+app.use('/api', new GroupRouter({}, ...guards).router)
+""",
+    }
+    found = access(tmp_path, files)
+    assert found == {
+        "GET /api/notes": Presence.PRESENT,
+        "GET /api/open": Presence.ABSENT,
+        "GET /api/open/mine": Presence.PRESENT,
+        "GET /api/open/noted": Presence.ABSENT,
+    }
