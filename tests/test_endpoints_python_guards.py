@@ -493,7 +493,121 @@ async def five(session=Depends(by_session)):
 """,
 }
 
+_MORE_FOR_THE_KNOWN: Files = {
+    "manage.py": "import django\n",
+    "shop/__init__.py": "",
+    "shop/views.py": """from django.http import JsonResponse
+from django.shortcuts import render
+
+def catalogue(request):
+    things = Thing.objects.all()
+    if request.user.is_authenticated:
+        things = things.union(request.user.things())
+    return render(request, "shop/catalogue.html", {"things": things})
+
+def seen(request):
+    who = request.user if request.user.is_authenticated else None
+    return render(request, "shop/seen.html", {"things": Thing.objects.seen_by(who)})
+
+def counted(request):
+    limit = 10
+    if not request.user.is_authenticated:
+        limit = 3
+    return render(request, "shop/counted.html", {"things": Thing.objects.all()[:limit]})
+
+def orders(request):
+    if request.user.is_authenticated:
+        return render(request, "shop/orders.html")
+    return JsonResponse({"detail": "please log in to see your own orders"}, status=400)
+
+def bills(request):
+    if not request.user.is_authenticated:
+        return JsonResponse([])
+    return render(request, "shop/bills.html", {"bills": Bill.objects.filter(user=request.user)})
+
+def mine(request):
+    if request.user.is_authenticated:
+        return render(request, "shop/mine.html", {"things": request.user.things()})
+    return JsonResponse([])
+""",
+    "shop/permissions.py": """from rest_framework import permissions
+
+class MayAdd(permissions.BasePermission):
+    def has_permission(self, request, view):
+        if request.method in permissions.SAFE_METHODS:
+            return True
+        return may_add(request.user)
+""",
+    "shop/api.py": """from jwcrypto import jwk
+from rest_framework.views import APIView
+from rest_framework.response import Response
+from .permissions import MayAdd
+
+class Comments(APIView):
+    permission_classes = (MayAdd,)
+
+    def get(self, request):
+        return Response(Comment.objects.count())
+
+    def post(self, request):
+        return Response(Comment.objects.create(text=request.data["text"]).pk)
+
+class PublicKey(APIView):
+    def get(self, request):
+        return Response(jwk.JWK(**load()).export_to_pem().decode("utf-8"))
+""",
+    "shop/urls.py": """from django.urls import path
+from . import api, views
+urlpatterns = [
+    path("catalogue", views.catalogue), path("seen", views.seen), path("counted", views.counted),
+    path("orders", views.orders), path("bills", views.bills), path("mine", views.mine),
+    path("comments", api.Comments.as_view()), path("key", api.PublicKey.as_view()),
+]
+""",
+}
+
+_WITHOUT_TOKEN: Files = {
+    "app.py": """from flask import Flask, jsonify, request
+import jwt
+app = Flask(__name__)
+
+def decoded(request):
+    token = request.headers.get("Authorization")
+    if not token:
+        return None
+    try:
+        return jwt.decode(token, KEY, algorithms=["HS256"])
+    except Exception:
+        return {"error": "invalid_token"}
+
+@app.before_request
+def who_calls():
+    claims_token = decoded(request)
+    if not claims_token:
+        request.claims = None
+    elif "error" in claims_token:
+        return jsonify(claims_token), 401
+    elif app.config["MODE"] == "sso" and denied(claims_token):
+        return jsonify({"message": "session revoked"}), 401
+    return None
+
+@app.route("/config")
+def config():
+    return jsonify({"mode": app.config["MODE"]})
+""",
+}
+
 _CASES: list[tuple[Files, str, str]] = [
+    (_MORE_FOR_THE_KNOWN, "GET /catalogue", "absent"),
+    (_MORE_FOR_THE_KNOWN, "GET /seen", "absent"),
+    (_MORE_FOR_THE_KNOWN, "GET /counted", "absent"),
+    (_MORE_FOR_THE_KNOWN, "GET /orders", "present"),
+    (_MORE_FOR_THE_KNOWN, "GET /bills", "present"),
+    (_MORE_FOR_THE_KNOWN, "GET /mine", "present"),
+    (_MORE_FOR_THE_KNOWN, "GET /comments", "absent"),
+    (_MORE_FOR_THE_KNOWN, "POST /comments", "present"),
+    (_MORE_FOR_THE_KNOWN, "GET /key", "absent"),
+    (_WITHOUT_TOKEN, "GET /config", "absent"),
     (_TO_ORDER, "GET /by-alias", "present"),
     (_TO_ORDER, "GET /by-default", "present"),
     (_TO_ORDER, "GET /listed", "present"),
