@@ -565,3 +565,34 @@ app.use('/api', new GroupRouter({}, ...guards).router)
         "GET /api/open/mine": Presence.PRESENT,
         "GET /api/open/noted": Presence.ABSENT,
     }
+
+
+@pytest.mark.parametrize(("first", "counted", "known"), [(True, True, True), (False, False, False)])
+def test_what_stands_before_a_server_of_graphql_stands_before_what_it_answers(
+    first: bool, counted: bool, known: bool, tmp_path: Path
+) -> None:
+    guards = "app.use(rateLimit({ max: 3 }))\n  app.use('/graphql', requireUser)"
+    host = "app.use('/graphql', express.json(), expressMiddleware(server, { context }))"
+    files = {
+        "src/app.ts": f"""import express from 'express'
+import {{ ApolloServer }} from '@apollo/server'
+import {{ expressMiddleware }} from '@apollo/server/express4'
+import {{ rateLimit }} from 'express-rate-limit'
+import {{ Notes }} from './notes'
+function requireUser(req, res, next) {{ if (!req.session.user) return res.status(401).end(); next() }}
+export async function start() {{
+  const app = express()
+  const server = new ApolloServer(schemaOf([Notes]))
+  {guards if first else host}
+  {host if first else guards}
+  app.get('/health', (req, res) => res.send('ok'))
+}}
+""",
+        "src/notes.ts": "import { Arg, Mutation, Resolver } from 'type-graphql'\n@Resolver()\nexport class Notes {\n"
+        "  @Mutation(() => Boolean)\n  async addNote(@Arg('id') id: string) { return save(id) }\n}\n",
+    }
+    rows = {f"{row.method} {row.path}": row.controls for row in endpoint_rows(inventory(tmp_path, files))}
+    assert set(rows) == {"GET /health", "MUTATION Mutation.addNote"}
+    found = rows["MUTATION Mutation.addNote"]
+    assert (found["rate_limit"].presence is Presence.PRESENT) is counted
+    assert (found["auth"].presence is Presence.PRESENT) is known
