@@ -313,6 +313,8 @@ def test_handlers_in_an_object_by_method(tmp_path: Path) -> None:
 
 PUBLIC = "const open = ['/login', '/api/open/**']\n"
 BEGINS = "const closed = ['/dashboard', '/api/notes']\nconst isClosed = closed.some((p) => path.startsWith(p))\n"
+LOOSE = "const path = request.nextUrl.pathname\nconst open = ['/login', '/api/open']\nconst pathname = path\n\n"
+NAMED = "if (!user && !request.nextUrl.pathname.startsWith('/login') && pathname !== '/api/open') { redirect(url) }"
 KEPT = "const open: string[] = ['/login', '/api/open']\nconst isOpen = open.includes(path)\n"
 
 
@@ -325,6 +327,14 @@ KEPT = "const open: string[] = ['/login', '/api/open']\nconst isOpen = open.incl
         (BEGINS + "if (isClosed && !session) { return NextResponse.redirect(url) }", "/api/other", False),
         (KEPT + "if (!isOpen && !session) return NextResponse.redirect(url)", "/api/open", False),
         (KEPT + "if (!isOpen && !session) return NextResponse.redirect(url)", "/api/notes", True),
+        (LOOSE + "if (!user && !open.some((p) => pathname.startsWith(p))) { redirect(url) }", "/api/open/x", False),
+        (LOOSE + "if (!user && !open.some((p) => pathname.startsWith(p))) { redirect(url) }", "/api/notes", True),
+        (NAMED, "/login/callback", False),
+        (NAMED, "/api/open", False),
+        (NAMED, "/api/notes", True),
+        (NAMED.replace("&& pathname", "|| pathname"), "/api/notes", None),
+        (NAMED.replace("!user", "!user && isApp(host)"), "/api/notes", None),
+        (NAMED.replace("!user", "user"), "/api/notes", None),
         (KEPT + "if (isOpen && session) return NextResponse.redirect(home)", "/api/notes", None),
         ("const hosts = ['a.example']\nif (hosts.includes(host)) return NextResponse.next()", "/api/notes", None),
     ],
@@ -596,3 +606,27 @@ export async function start() {{
     found = rows["MUTATION Mutation.addNote"]
     assert (found["rate_limit"].presence is Presence.PRESENT) is counted
     assert (found["auth"].presence is Presence.PRESENT) is known
+
+
+@pytest.mark.parametrize(("path", "expected"), [("notes", Presence.PRESENT), ("open", Presence.ABSENT)])
+def test_public_paths_that_a_helper_of_the_middleware_keeps(path: str, expected: Presence, tmp_path: Path) -> None:
+    helper = """import { createServerClient } from '@supabase/ssr'
+import { NextResponse } from 'next/server'
+export async function updateSession(request) {
+  const supabase = createServerClient(url, key, {})
+  const { data: { user } } = await supabase.auth.getUser()
+  const open = ['/login', '/api/open']
+  const pathname = request.nextUrl.pathname
+  if (!user && !open.some((each) => pathname.startsWith(each))) {
+    return NextResponse.redirect(new URL('/login', request.url))
+  }
+  return NextResponse.next({ request })
+}
+"""
+    files = {
+        "middleware.ts": "import { updateSession } from './lib/session'\n"
+        "export async function middleware(request) { return await updateSession(request) }\n",
+        "lib/session.ts": helper,
+        f"app/api/{path}/route.ts": f"export async function POST(request) {{ {WRITES} }}\n",
+    }
+    assert access(tmp_path, files) == {f"POST /api/{path}": expected}

@@ -258,8 +258,9 @@ def _look_at_middleware(reacher: Reacher, site: Site, path: str, seen: _Seen) ->
     found = asked(reacher, site, _MAX_HOPS)
     if found is None or not (found.strict or _refuses(reacher, reacher.reach(site).bodies)):
         return
-    holder = reacher.symbols.code.text(site.path) or ""
-    listed = matched(holder, path)
+    listed = matched(reacher.symbols.code.text(site.path) or "", path)
+    for body in reacher.reach(site).bodies[:6] if listed is None else ():
+        listed = matched(reacher.text(body), path) if listed is None and body.path != site.path else listed
     if listed is None and any(reacher.says(body, _by_path) for body in reacher.reach(site).bodies[:6]):
         seen.doubt = seen.doubt or f"which paths the middleware in {site.path} protects"
     elif listed is not False:
