@@ -630,3 +630,45 @@ export async function updateSession(request) {
         f"app/api/{path}/route.ts": f"export async function POST(request) {{ {WRITES} }}\n",
     }
     assert access(tmp_path, files) == {f"POST /api/{path}": expected}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (", { methods: ['POST'], user: true }", Presence.PRESENT),
+        (", { methods: ['POST'] }", Presence.ABSENT),
+        (", { methods: ['POST'], user: false }", Presence.ABSENT),
+        ("", Presence.ABSENT),
+        (", { ...shared }", Presence.PRESENT),
+    ],
+)
+def test_a_wrapper_that_asks_where_its_options_say_so(given: str, expected: Presence, tmp_path: Path) -> None:
+    helper = """import { timingSafeEqual } from 'node:crypto'
+import { unsigned } from './cookies'
+export const withApi = (handler, options: Options = { methods: ['GET'] }) => (req, res) => {
+  // if the user is not logged in
+  res.unauthorized = (message) => { res.status(401).json({ message }) }
+  req.user = async () => {
+    const id = unsigned(req.cookies.user, process.env.SECRET)
+    return id ? prisma.user.findFirst({ where: { id } }) : null
+  }
+  if (!options.methods.includes(req.method)) return res.status(405).end()
+  if (options.user) {
+    return req.user().then((user) => {
+      if (!user) return res.unauthorized('not logged in')
+      return handler(req, res, user)
+    })
+  }
+  return handler(req, res)
+}
+"""
+    cookies = """import { timingSafeEqual } from 'node:crypto'
+export function unsigned(value, secret) {
+  const [id, given] = value.split('.')
+  return timingSafeEqual(sign(id, secret), given) ? id : null
+}
+"""
+    page = "import { withApi } from '../../lib/api'\nimport { shared } from '../../lib/unseen'\n"
+    page += f"async function handler(req, res) {{ {WRITES} }}\nexport default withApi(handler{given})\n"
+    files = {"lib/api.ts": helper, "lib/cookies.ts": cookies, "pages/api/notes.ts": page}
+    assert set(access(tmp_path, files).values()) == {expected}

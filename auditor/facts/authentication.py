@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditor.facts.asked import LOCAL, asked, before_errors, followed, in_itself, is_code
+from auditor.facts.asked_by_option import spared_by_options
 from auditor.facts.bindings import arguments_of, string_of
 from auditor.facts.entering import asks_before, entering
 from auditor.facts.handed_request import demanded
@@ -162,6 +163,8 @@ def _guarded(reacher: Reacher, guard: Site) -> _Seen:
     seen = _Seen()
     if known := path_secret(reacher.symbols, guard) if guard.node.type in _PATHS else "":
         return _Seen(f"a secret in its path ({known})")
+    if spared_by_options(reacher.symbols, guard):
+        return seen
     name, reach = _short(guard), reacher.reach(guard)
     if _LETS_PASS.search(text_of(guard.node)) or _LOOSE.search(name) or _FORGERY.search(text_of(_root(guard))[-40:]):
         return seen
