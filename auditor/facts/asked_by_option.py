@@ -1,4 +1,4 @@
-"""Wrappers that ask who calls only where their options say so: `withApi(handler, { methods: ["POST"], user: true })`."""
+"""Wrappers that ask who calls only where their options say so: `withApi(handler, { methods: [], user: true })`."""
 
 from __future__ import annotations
 

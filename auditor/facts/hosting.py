@@ -33,7 +33,9 @@ _HOSTS = {
         r"|@redwoodjs/graphql-server: "
     ),
 }
-HOST = "USE"  # the method of what hosts others and is no endpoint itself: `app.use("/graphql", expressMiddleware(server))`
+HOST = (
+    "USE"  # the method of what hosts others and is no endpoint itself: `app.use("/graphql", expressMiddleware(server))`
+)
 _MENTIONS = ("rpc", "openapi", "graphql", "yoga", "apollo")
 _DENIES = re.compile(
     r"\bthrow\b[^;]{0,200}(?:unauth|\b401\b|AuthenticationError|not (?:logged|signed) in)", re.IGNORECASE

@@ -48,7 +48,7 @@ def by_list(text: str, path: str) -> bool | None:
 
 
 def _by_conditions(text: str, path: str) -> bool | None:
-    """The same where the one refusal names the public paths itself: `if (!user && !pathname.startsWith("/login")) …`."""
+    """The same where the one refusal names the public paths: `if (!user && !pathname.startsWith("/login")) …`."""
     refusing = [c for c, body in _conditions(text) if _UNKNOWN.search(c) and _REFUSES.search(body)]
     parts = [part.strip() for part in refusing[0].split("&&")] if len(refusing) == 1 else []
     open_to_all = [match for part in parts if (match := _OTHER_PATH.fullmatch(part))]

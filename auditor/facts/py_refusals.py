@@ -28,10 +28,15 @@ _NEGATIVE = re.compile(
 # One row that holds the settings of a site: `SiteSettings.get().closed`, `Config.objects.first().closed`.
 _OF_ROW = re.compile(r"^[A-Z]\w+\.(?:get\w*|load|current|objects\.\w+)\([^()]*\)\.\w+$")
 _TURNS = re.compile(rf"{REFUSES.pattern}|login_required|is_authenticated|redirect")
-_NOBODY = re.compile(r"not\s+[\w.]*(?:token|user|session|auth|claims|payload|credentials)\w*|[\w.]*(?:token|user|session|claims|payload)\w*\s+is\s+None")
+_NOBODY = re.compile(
+    r"not\s+[\w.]*(?:token|user|session|auth|claims|payload|credentials)\w*"
+    r"|[\w.]*(?:token|user|session|claims|payload)\w*\s+is\s+None"
+)
 _LEAVES = re.compile(rf"\b(?:return|raise|abort|redirect)\b|{REFUSES.pattern}")
 _SAYS_NO = re.compile(
-    rf"{REFUSES.pattern}|\b4\d\d\b|HTTP_4\d\d|log_?in|sign_?in|redirect|denied|error|permission|auth(?!or)|not allowed|raise|abort", re.IGNORECASE
+    rf"{REFUSES.pattern}|\b4\d\d\b|HTTP_4\d\d|log_?in|sign_?in"
+    r"|redirect|denied|error|permission|auth(?!or)|not allowed|raise|abort",
+    re.IGNORECASE,
 )
 _OF_SUBSTANCE = 5  # words: `return Response([])` is no answer
 _SIGNED_IN = re.compile(r"authed|logged|signed_?in|is_auth", re.IGNORECASE)

@@ -180,12 +180,13 @@ def given_to_makers(symbols: Symbols, rest: Parameter, texts: dict[str, str]) ->
     if holder is None or holder.type not in CLASSES:
         return []
     made = f"new {text_of(holder.child_by_field_name('name'))}("
-    found = []
-    for path in (path for path, text in texts.items() if made in text):
-        for call in symbols.code.nodes(path, "new_expression")[:_MAX_CALLS]:
-            if text_of(call).startswith(made) and symbols.called(path, call) == Site(rest.site.path, holder):
-                found.append([Site(path, each) for each in arguments_of(call)[rest.index :]])
-    return found
+    calls = (
+        Site(path, call)
+        for path in (path for path, text in texts.items() if made in text)
+        for call in symbols.code.nodes(path, "new_expression")[:_MAX_CALLS]
+        if text_of(call).startswith(made) and symbols.called(path, call) == Site(rest.site.path, holder)
+    )
+    return [[Site(each.path, given) for given in arguments_of(each.node)[rest.index :]] for each in calls]
 
 
 def place_bound(bindings: Bindings) -> At:

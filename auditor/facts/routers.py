@@ -268,7 +268,9 @@ class Routers:
         if spread and isinstance(target, Site) and target.node.type == "call_expression":
             return list(self._handlers([Site(target.path, given) for given in arguments_of(target.node)], depth - 1))
         if spread and isinstance(target, Parameter):
-            made = [list(self._handlers(given, depth - 1)) for given in given_to_makers(self.symbols, target, self.texts)]
+            made = [
+                list(self._handlers(given, depth - 1)) for given in given_to_makers(self.symbols, target, self.texts)
+            ]
             return [site for site in made[0] if all(site in each for each in made)] if made else None
         return None
 
