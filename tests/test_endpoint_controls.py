@@ -491,7 +491,7 @@ def test_a_file_of_javascript_that_names_a_library_of_controllers(tmp_path: Path
         ),
         (
             "@Ctx() ctx: Context",
-            "const id = ctx?.user?.id\nconst donor = await find(id)\nif (!donor) throw t(keys.UN_AUTHORIZED)",
+            "const id = ctx?.req?.user?.id\nconst donor = await find(id)\nif (!donor) throw t(keys.UN_AUTHORIZED)",
             Presence.PRESENT,
         ),
         (
