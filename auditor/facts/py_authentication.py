@@ -186,7 +186,8 @@ def _lets_in(reacher: Reacher, endpoint: Endpoint, permission: Site) -> bool:
     """Whether a permission says yes to everybody, or asks nothing of who calls."""
     if CONSTANT.search(text_of(permission.node)) is not None:
         return True
-    if endpoint.method in SAFE and READS_FREELY.search(text_of(permission.node)):
+    free = READS_FREELY.search(text_of(permission.node)) if endpoint.method in SAFE else None
+    if free is not None and not re.search(r"\.user\b|\.auth\b|return\s+False", free.string[: free.start()]):
         return True
     return endpoint.framework == "GraphQL" and not is_about_callers(reacher, permission)
 
