@@ -313,6 +313,8 @@ def test_handlers_in_an_object_by_method(tmp_path: Path) -> None:
 
 PUBLIC = "const open = ['/login', '/api/open/**']\n"
 BEGINS = "const closed = ['/dashboard', '/api/notes']\nconst isClosed = closed.some((p) => path.startsWith(p))\n"
+LOOSE = "const path = request.nextUrl.pathname\nconst open = ['/login', '/api/open']\nconst pathname = path\n\n"
+NAMED = "if (!user && !request.nextUrl.pathname.startsWith('/login') && pathname !== '/api/open') { redirect(url) }"
 KEPT = "const open: string[] = ['/login', '/api/open']\nconst isOpen = open.includes(path)\n"
 
 
@@ -325,6 +327,14 @@ KEPT = "const open: string[] = ['/login', '/api/open']\nconst isOpen = open.incl
         (BEGINS + "if (isClosed && !session) { return NextResponse.redirect(url) }", "/api/other", False),
         (KEPT + "if (!isOpen && !session) return NextResponse.redirect(url)", "/api/open", False),
         (KEPT + "if (!isOpen && !session) return NextResponse.redirect(url)", "/api/notes", True),
+        (LOOSE + "if (!user && !open.some((p) => pathname.startsWith(p))) { redirect(url) }", "/api/open/x", False),
+        (LOOSE + "if (!user && !open.some((p) => pathname.startsWith(p))) { redirect(url) }", "/api/notes", True),
+        (NAMED, "/login/callback", False),
+        (NAMED, "/api/open", False),
+        (NAMED, "/api/notes", True),
+        (NAMED.replace("&& pathname", "|| pathname"), "/api/notes", None),
+        (NAMED.replace("!user", "!user && isApp(host)"), "/api/notes", None),
+        (NAMED.replace("!user", "user"), "/api/notes", None),
         (KEPT + "if (isOpen && session) return NextResponse.redirect(home)", "/api/notes", None),
         ("const hosts = ['a.example']\nif (hosts.includes(host)) return NextResponse.next()", "/api/notes", None),
     ],
@@ -463,3 +473,226 @@ def test_a_file_of_javascript_that_names_a_library_of_controllers(tmp_path: Path
         "src/users.js": 'const { JsonController } = require("routing-controllers");\nclass Users {}\n',
     }
     assert list(access(tmp_path, files)) == ["GET /notes"]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "body", "expected"),
+    [
+        (
+            "@Ctx() { req: { user } }: Context",
+            "if (!user || !user.id) throw new Error(t(keys.REQUIRED))",
+            Presence.PRESENT,
+        ),
+        ("@Ctx() { user: _user }: Context", "const id = _user?.id\nif (!id) throw new Error('no')", Presence.ABSENT),
+        (
+            "@Ctx() { req: { user: _user } }: Context",
+            "const userId = _user?.id\nconst user = await find(userId)\nif (!user) throw t(keys.UN_AUTHORIZED)",
+            Presence.PRESENT,
+        ),
+        (
+            "@Ctx() ctx: Context",
+            "const id = ctx?.req?.user?.id\nconst donor = await find(id)\nif (!donor) throw t(keys.UN_AUTHORIZED)",
+            Presence.PRESENT,
+        ),
+        (
+            "@Ctx() ctx: Context",
+            "const userId = ctx?.req?.user?.id\nconst note = await find(userId)\nif (!note) throw new Error('no note')",
+            Presence.ABSENT,
+        ),
+        ("@Ctx() { req: { ip } }: Context", "if (!ip) throw new Error('who?')", Presence.ABSENT),
+        (
+            "@Ctx() ctx: Context",
+            "const wallet = await find(id)\nif (!wallet) throw new Error(t(keys.UN_AUTHORIZED))",
+            Presence.ABSENT,
+        ),
+    ],
+)
+def test_a_resolver_of_a_class_that_needs_the_caller_of_its_context(
+    parameter: str, body: str, expected: Presence, tmp_path: Path
+) -> None:
+    text = f"""import {{ ApolloServer }} from '@apollo/server'
+import {{ Arg, Ctx, Mutation, Resolver }} from 'type-graphql'
+import {{ find, t, keys }} from './elsewhere'
+@Resolver()
+export class Notes {{
+  @Mutation(() => Boolean)
+  async addNote(@Arg('id') id: string, {parameter}): Promise<boolean> {{
+    {body}
+    return save(id)
+  }}
+}}
+"""
+    elsewhere = "export const find = (id) => rows.get(id)\nexport const t = (key) => key\nexport const keys = {}\n"
+    found = access(tmp_path, {"src/notes.ts": text, "src/elsewhere.ts": elsewhere})
+    assert found == {"MUTATION Mutation.addNote": expected}
+
+
+def test_guards_that_the_class_of_a_router_is_made_with(tmp_path: Path) -> None:
+    files = {
+        "src/guard.ts": "async function apikey(req, res, next) {\n  const key = req.get('apikey')\n"
+        "  if (key !== process.env.KEY) throw new UnauthorizedException()\n  next()\n}\n"
+        "const noted = (req, res, next) => { console.log(req.path); next() }\nexport const guard = { apikey, noted }\n",
+        "src/notes.ts": """import { Router } from 'express'
+export class NotesRouter {
+  readonly router: Router = Router()
+  constructor(readonly settings: unknown, ...guards: RequestHandler[]) {
+    this.router.get('/', ...guards, async (req, res) => res.json(await all()))
+  }
+}
+""",
+        "src/groups.ts": """import { Router } from 'express'
+import { NotesRouter } from './notes'
+import { OpenRouter } from './open'
+export class GroupRouter {
+  readonly router: Router
+  constructor(settings: unknown, ...guards: RequestHandler[]) {
+    this.router = Router()
+    this.router.use('/notes', new NotesRouter(settings, ...guards).router)
+    this.router.use('/open', new OpenRouter(settings).router)
+  }
+}
+""",
+        "src/open.ts": """import { Router } from 'express'
+import { guard } from './guard'
+export class OpenRouter {
+  readonly router: Router = Router()
+  constructor(settings: unknown, ...guards: RequestHandler[]) {
+    this.router.get('/', ...guards, async (req, res) => res.json(await all()))
+    this.router.get('/mine', guard['apikey'], async (req, res) => res.json(await mine()))
+    this.router.get('/noted', guard['noted'], async (req, res) => res.json(await mine()))
+  }
+}
+""",
+        "src/app.ts": """import express from 'express'
+import { GroupRouter } from './groups'
+import { guard } from './guard'
+const app = express()
+const guards = [guard['noted'], guard['apikey']]
+app.use('/api', new GroupRouter({}, ...guards).router)
+""",
+    }
+    found = access(tmp_path, files)
+    assert found == {
+        "GET /api/notes": Presence.PRESENT,
+        "GET /api/open": Presence.ABSENT,
+        "GET /api/open/mine": Presence.PRESENT,
+        "GET /api/open/noted": Presence.ABSENT,
+    }
+
+
+@pytest.mark.parametrize(("first", "counted", "known"), [(True, True, True), (False, False, False)])
+def test_what_stands_before_a_server_of_graphql_stands_before_what_it_answers(
+    first: bool, counted: bool, known: bool, tmp_path: Path
+) -> None:
+    guards = "app.use(rateLimit({ max: 3 }))\n  app.use('/graphql', requireUser)"
+    host = "app.use('/graphql', express.json(), expressMiddleware(server, { context }))"
+    files = {
+        "src/app.ts": f"""import express from 'express'
+import {{ ApolloServer }} from '@apollo/server'
+import {{ expressMiddleware }} from '@apollo/server/express4'
+import {{ rateLimit }} from 'express-rate-limit'
+import {{ Notes }} from './notes'
+function requireUser(req, res, next) {{ if (!req.session.user) return res.status(401).end(); next() }}
+export async function start() {{
+  const app = express()
+  const server = new ApolloServer(schemaOf([Notes]))
+  {guards if first else host}
+  {host if first else guards}
+  app.get('/health', (req, res) => res.send('ok'))
+}}
+""",
+        "src/notes.ts": "import { Arg, Mutation, Resolver } from 'type-graphql'\n@Resolver()\nexport class Notes {\n"
+        "  @Mutation(() => Boolean)\n  async addNote(@Arg('id') id: string) { return save(id) }\n}\n",
+    }
+    rows = {f"{row.method} {row.path}": row.controls for row in endpoint_rows(inventory(tmp_path, files))}
+    assert set(rows) == {"GET /health", "MUTATION Mutation.addNote"}
+    found = rows["MUTATION Mutation.addNote"]
+    assert (found["rate_limit"].presence is Presence.PRESENT) is counted
+    assert (found["auth"].presence is Presence.PRESENT) is known
+
+
+@pytest.mark.parametrize(("path", "expected"), [("notes", Presence.PRESENT), ("open", Presence.ABSENT)])
+def test_public_paths_that_a_helper_of_the_middleware_keeps(path: str, expected: Presence, tmp_path: Path) -> None:
+    helper = """import { createServerClient } from '@supabase/ssr'
+import { NextResponse } from 'next/server'
+export async function updateSession(request) {
+  const supabase = createServerClient(url, key, {})
+  const { data: { user } } = await supabase.auth.getUser()
+  const open = ['/login', '/api/open']
+  const pathname = request.nextUrl.pathname
+  if (!user && !open.some((each) => pathname.startsWith(each))) {
+    return NextResponse.redirect(new URL('/login', request.url))
+  }
+  return NextResponse.next({ request })
+}
+"""
+    files = {
+        "middleware.ts": "import { updateSession } from './lib/session'\n"
+        "export async function middleware(request) { return await updateSession(request) }\n",
+        "lib/session.ts": helper,
+        f"app/api/{path}/route.ts": f"export async function POST(request) {{ {WRITES} }}\n",
+    }
+    assert access(tmp_path, files) == {f"POST /api/{path}": expected}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (", { methods: ['POST'], user: true }", Presence.PRESENT),
+        (", { methods: ['POST'] }", Presence.ABSENT),
+        (", { methods: ['POST'], user: false }", Presence.ABSENT),
+        ("", Presence.ABSENT),
+        (", { ...shared }", Presence.PRESENT),
+    ],
+)
+def test_a_wrapper_that_asks_where_its_options_say_so(given: str, expected: Presence, tmp_path: Path) -> None:
+    helper = """import { timingSafeEqual } from 'node:crypto'
+import { unsigned } from './cookies'
+export const withApi = (handler, options: Options = { methods: ['GET'] }) => (req, res) => {
+  // if the user is not logged in
+  res.unauthorized = (message) => { res.status(401).json({ message }) }
+  req.user = async () => {
+    const id = unsigned(req.cookies.user, process.env.SECRET)
+    return id ? prisma.user.findFirst({ where: { id } }) : null
+  }
+  if (!options.methods.includes(req.method)) return res.status(405).end()
+  if (options.user) {
+    return req.user().then((user) => {
+      if (!user) return res.unauthorized('not logged in')
+      return handler(req, res, user)
+    })
+  }
+  return handler(req, res)
+}
+"""
+    cookies = """import { timingSafeEqual } from 'node:crypto'
+export function unsigned(value, secret) {
+  const [id, given] = value.split('.')
+  return timingSafeEqual(sign(id, secret), given) ? id : null
+}
+"""
+    page = "import { withApi } from '../../lib/api'\nimport { shared } from '../../lib/unseen'\n"
+    page += f"async function handler(req, res) {{ {WRITES} }}\nexport default withApi(handler{given})\n"
+    files = {"lib/api.ts": helper, "lib/cookies.ts": cookies, "pages/api/notes.ts": page}
+    assert set(access(tmp_path, files).values()) == {expected}
+
+
+@pytest.mark.parametrize(("how", "expected"), [("decode", Presence.ABSENT), ("verify", Presence.PRESENT)])
+def test_a_helper_that_only_decodes_a_token_knows_nobody(how: str, expected: Presence, tmp_path: Path) -> None:
+    helper = f"""const jwt = require('jsonwebtoken')
+module.exports = async req => {{
+  if (!req.headers.authorization) return null
+  const token = await jwt.{how}(req.headers.authorization.split(' ')[1], process.env.JWT_SECRET)
+  return token || null
+}}
+"""
+    routes = """const router = require('express').Router()
+const checkAuth = require('./auth')
+router.get('/notes', async (req, res) => {
+  const who = await checkAuth(req)
+  if (!who) return res.json([])
+  res.json(await Note.find({ user: who.id }))
+})
+module.exports = router
+"""
+    assert access(tmp_path, {"auth.js": helper, "routes.js": routes}) == {"GET /notes": expected}

@@ -433,7 +433,202 @@ def orders(request):
     'urlpatterns = [path("about", views.about), path("orders", views.orders)]\n',
 }
 
+_TO_ORDER: Files = {
+    "app/__init__.py": "",
+    "app/refusals.py": "from fastapi import HTTPException\n\ndef forbidden(detail):\n"
+    "    return HTTPException(status_code=403, detail=detail)\n",
+    "app/access.py": """from typing import Annotated
+from fastapi import Depends, Header, HTTPException
+from app.refusals import forbidden
+
+async def _check(token, roles):
+    if not token:
+        raise HTTPException(status_code=401)
+    return token
+
+def allow(*roles):
+    if "admin" in roles:
+        async def admins(authorization: str = Header()):
+            return await _check(authorization, roles)
+        return Depends(admins)
+    async def everybody(authorization: str = Header()):
+        return await _check(authorization, roles)
+    return Depends(everybody)
+
+def paged(size):
+    def page(cursor: int = 0):
+        return cursor, size
+    return Depends(page)
+
+def by_session(authorization: str = Header()):
+    if (session := find_session(authorization)) is None:
+        raise forbidden("Invalid session token")
+    return session
+
+Member = Annotated[dict, allow("member")]
+""",
+    "app/main.py": """from fastapi import Depends, FastAPI
+from app.access import Member, allow, by_session, paged
+app = FastAPI()
+
+@app.get("/by-alias")
+async def one(member: Member):
+    return member
+
+@app.get("/by-default")
+async def two(member=allow("admin")):
+    return member
+
+@app.get("/listed", dependencies=[allow("member")])
+async def three():
+    return []
+
+@app.get("/paged")
+async def four(page=paged(20)):
+    return page
+
+@app.get("/by-session")
+async def five(session=Depends(by_session)):
+    return session
+""",
+}
+
+_MORE_FOR_THE_KNOWN: Files = {
+    "manage.py": "import django\n",
+    "shop/__init__.py": "",
+    "shop/views.py": """from django.http import JsonResponse
+from django.shortcuts import render
+
+def catalogue(request):
+    things = Thing.objects.all()
+    if request.user.is_authenticated:
+        things = things.union(request.user.things())
+    return render(request, "shop/catalogue.html", {"things": things})
+
+def seen(request):
+    who = request.user if request.user.is_authenticated else None
+    return render(request, "shop/seen.html", {"things": Thing.objects.seen_by(who)})
+
+def counted(request):
+    limit = 10
+    if not request.user.is_authenticated:
+        limit = 3
+    return render(request, "shop/counted.html", {"things": Thing.objects.all()[:limit]})
+
+def orders(request):
+    if request.user.is_authenticated:
+        return render(request, "shop/orders.html")
+    return JsonResponse({"detail": "please log in to see your own orders"}, status=400)
+
+def bills(request):
+    if not request.user.is_authenticated:
+        return JsonResponse([])
+    return render(request, "shop/bills.html", {"bills": Bill.objects.filter(user=request.user)})
+
+def mine(request):
+    if request.user.is_authenticated:
+        return render(request, "shop/mine.html", {"things": request.user.things()})
+    return JsonResponse([])
+""",
+    "shop/permissions.py": """from rest_framework import permissions
+
+class MayAdd(permissions.BasePermission):
+    def has_permission(self, request, view):
+        if request.method in permissions.SAFE_METHODS:
+            return True
+        return may_add(request.user)
+
+class MayAsk(permissions.BasePermission):
+    def has_permission(self, request, view):
+        if request.user.is_anonymous:
+            return False
+        if request.method in permissions.SAFE_METHODS:
+            return True
+        return may_add(request.user)
+""",
+    "shop/api.py": """from jwcrypto import jwk
+from rest_framework.views import APIView
+from rest_framework.response import Response
+from .permissions import MayAdd, MayAsk
+
+class Questions(APIView):
+    permission_classes = [MayAsk]
+
+    def get(self, request):
+        return Response(Question.objects.count())
+
+class Comments(APIView):
+    permission_classes = (MayAdd,)
+
+    def get(self, request):
+        return Response(Comment.objects.count())
+
+    def post(self, request):
+        return Response(Comment.objects.create(text=request.data["text"]).pk)
+
+class PublicKey(APIView):
+    def get(self, request):
+        return Response(jwk.JWK(**load()).export_to_pem().decode("utf-8"))
+""",
+    "shop/urls.py": """from django.urls import path
+from . import api, views
+urlpatterns = [
+    path("catalogue", views.catalogue), path("seen", views.seen), path("counted", views.counted),
+    path("orders", views.orders), path("bills", views.bills), path("mine", views.mine),
+    path("comments", api.Comments.as_view()), path("key", api.PublicKey.as_view()),
+    path("questions", api.Questions.as_view()),
+]
+""",
+}
+
+_WITHOUT_TOKEN: Files = {
+    "app.py": """from flask import Flask, jsonify, request
+import jwt
+app = Flask(__name__)
+
+def decoded(request):
+    token = request.headers.get("Authorization")
+    if not token:
+        return None
+    try:
+        return jwt.decode(token, KEY, algorithms=["HS256"])
+    except Exception:
+        return {"error": "invalid_token"}
+
+@app.before_request
+def who_calls():
+    claims_token = decoded(request)
+    if not claims_token:
+        request.claims = None
+    elif "error" in claims_token:
+        return jsonify(claims_token), 401
+    elif app.config["MODE"] == "sso" and denied(claims_token):
+        return jsonify({"message": "session revoked"}), 401
+    return None
+
+@app.route("/config")
+def config():
+    return jsonify({"mode": app.config["MODE"]})
+""",
+}
+
 _CASES: list[tuple[Files, str, str]] = [
+    (_MORE_FOR_THE_KNOWN, "GET /catalogue", "absent"),
+    (_MORE_FOR_THE_KNOWN, "GET /seen", "absent"),
+    (_MORE_FOR_THE_KNOWN, "GET /counted", "absent"),
+    (_MORE_FOR_THE_KNOWN, "GET /orders", "present"),
+    (_MORE_FOR_THE_KNOWN, "GET /bills", "present"),
+    (_MORE_FOR_THE_KNOWN, "GET /mine", "present"),
+    (_MORE_FOR_THE_KNOWN, "GET /comments", "absent"),
+    (_MORE_FOR_THE_KNOWN, "POST /comments", "present"),
+    (_MORE_FOR_THE_KNOWN, "GET /key", "absent"),
+    (_MORE_FOR_THE_KNOWN, "GET /questions", "present"),
+    (_WITHOUT_TOKEN, "GET /config", "absent"),
+    (_TO_ORDER, "GET /by-alias", "present"),
+    (_TO_ORDER, "GET /by-default", "present"),
+    (_TO_ORDER, "GET /listed", "present"),
+    (_TO_ORDER, "GET /paged", "absent"),
+    (_TO_ORDER, "GET /by-session", "present"),
     (_RESTX, "GET /api/notes", "present"),
     (_PREPROCESSOR, "GET /<project_id>/bills", "present"),
     (_PREPROCESSOR, "GET /<string:project_id>/join", "absent"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditor.facts.asked import LOCAL, asked, before_errors, followed, in_itself, is_code
+from auditor.facts.asked_by_option import spared_by_options
 from auditor.facts.bindings import arguments_of, string_of
 from auditor.facts.entering import asks_before, entering
 from auditor.facts.handed_request import demanded
@@ -163,11 +164,7 @@ def _guarded(reacher: Reacher, guard: Site) -> _Seen:
     if known := path_secret(reacher.symbols, guard) if guard.node.type in _PATHS else "":
         return _Seen(f"a secret in its path ({known})")
     name, reach = _short(guard), reacher.reach(guard)
-    if _LETS_PASS.search(text_of(guard.node)) or _LOOSE.search(name) or _FORGERY.search(text_of(_root(guard))[-40:]):
-        return seen
-    if any(lets_nobody_pass(each) for body in reacher.reach(guard, 1).bodies for each in _written(body.node)):
-        return seen
-    if any(reacher.says(body, _closes_for_all) for body in reacher.reach(guard, 1).bodies):
+    if _asks_nobody(reacher, guard, name):
         return seen
     if found := asked(reacher, guard, _GUARD_HOPS):
         library = not any(body.node.type in LOCAL for body in reach.bodies)
@@ -181,6 +178,16 @@ def _guarded(reacher: Reacher, guard: Site) -> _Seen:
     elif found is None:
         _by_name(reacher, reacher.symbols.resolve(guard.path, _root(guard)), name, reach.bodies, seen)
     return seen
+
+
+def _asks_nobody(reacher: Reacher, guard: Site, name: str) -> bool:
+    """Whether a guard by its options, its name or its code lets everybody pass, or nobody at all."""
+    if _LETS_PASS.search(text_of(guard.node)) or _LOOSE.search(name) or _FORGERY.search(text_of(_root(guard))[-40:]):
+        return True
+    near = reacher.reach(guard, 1).bodies
+    if any(lets_nobody_pass(each) for body in near for each in _written(body.node)):
+        return True
+    return any(reacher.says(body, _closes_for_all) for body in near) or spared_by_options(reacher.symbols, guard)
 
 
 def _closes_for_all(text: str) -> bool:
@@ -258,8 +265,9 @@ def _look_at_middleware(reacher: Reacher, site: Site, path: str, seen: _Seen) ->
     found = asked(reacher, site, _MAX_HOPS)
     if found is None or not (found.strict or _refuses(reacher, reacher.reach(site).bodies)):
         return
-    holder = reacher.symbols.code.text(site.path) or ""
-    listed = matched(holder, path)
+    listed = matched(reacher.symbols.code.text(site.path) or "", path)
+    for body in reacher.reach(site).bodies[:6] if listed is None else ():
+        listed = matched(reacher.text(body), path) if listed is None and body.path != site.path else listed
     if listed is None and any(reacher.says(body, _by_path) for body in reacher.reach(site).bodies[:6]):
         seen.doubt = seen.doubt or f"which paths the middleware in {site.path} protects"
     elif listed is not False:
@@ -290,7 +298,8 @@ def _by_name(reacher: Reacher, target: Target | None, name: str, bodies: list[Si
         return
     if isinstance(target, Site):
         refused = any(reacher.says(body, refuses_callers) for body in bodies)
-        seen.named = seen.named or (name if refused else "")
+        decodes = any(_DECODED.search(call.name) for body in bodies for call in reacher.own(body))
+        seen.named = seen.named or (name if refused and not decodes else "")
     elif isinstance(target, External):
         seen.named = seen.named or ("" if _KEEPERS.match(target.package) else f"{name} of {target.package}")
     else:

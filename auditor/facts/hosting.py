@@ -33,6 +33,9 @@ _HOSTS = {
         r"|@redwoodjs/graphql-server: "
     ),
 }
+HOST = (
+    "USE"  # the method of what hosts others and is no endpoint itself: `app.use("/graphql", expressMiddleware(server))`
+)
 _MENTIONS = ("rpc", "openapi", "graphql", "yoga", "apollo")
 _DENIES = re.compile(
     r"\bthrow\b[^;]{0,200}(?:unauth|\b401\b|AuthenticationError|not (?:logged|signed) in)", re.IGNORECASE
@@ -44,14 +47,14 @@ def with_hosted(reacher: Reacher, listed: list[Endpoint], hosted: list[Endpoint]
     """All endpoints without the hosts; what stands in front of every host stands in front of what it hosts."""
     kinds = {endpoint.framework for endpoint in hosted} & set(_HOSTS)
     if not kinds:
-        return [*listed, *hosted]
+        return [*(each for each in listed if each.method != HOST), *hosted]
     kept: list[Endpoint] = []
     before: dict[str, list[tuple[Site, ...]]] = {}
     for endpoint in listed:
         kind = _hosts(reacher, endpoint)
         if kind in kinds:
             before.setdefault(kind, []).append(endpoint.guards)
-        else:
+        elif endpoint.method != HOST:
             kept.append(endpoint)
     shared = {kind: _shared(before.get(kind, [()])) + _context(reacher.symbols, kind) for kind in kinds}
     return [*kept, *(replace(each, guards=(*shared.get(each.framework, ()), *each.guards)) for each in hosted)]
@@ -70,6 +73,11 @@ def _hosts(reacher: Reacher, endpoint: Endpoint) -> str:
     named = [endpoint.lost, *(f"{c.target.package}: {c.target.name}" for c in calls if isinstance(c.target, External))]
     found = (kind for kind, pattern in _HOSTS.items() if any(pattern.match(name) for name in named))
     return next(found, "")
+
+
+def is_host(named: str) -> bool:
+    """Whether `package: name` is what makes a handler out of a server."""
+    return any(pattern.match(named) for pattern in _HOSTS.values())
 
 
 def _mentions(text: str) -> bool:

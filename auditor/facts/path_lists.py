@@ -13,12 +13,19 @@ _LIST = re.compile(
     r"\[(?P<list>[^\]]{2,4000})\]"
 )
 _TEXT = re.compile(r"[\"'`](/[^\"'`\n]*)[\"'`]")
-_KEPT = r"\b(?:const|let|var)\s+(\w+)\s*=(?=(?:(?!\b(?:const|let|var)\b)[^;]){{0,200}}?\b{}\b)"
+_KEPT = r"\b(?:const|let|var)\s+(\w+)\s*=(?=(?:(?!\b(?:const|let|var|if)\b)[^;]){{0,200}}?\b{}\b)"
 _IF = re.compile(r"\bif\s*\(")
 _LETS = re.compile(r"\s*\{?\s*return\b(?:\s*;|\s*\w+\s*;|[^;]{0,80}\bnext\()")
 _REFUSES = re.compile(r"redirect|\b40[13]\b|rewrite\(|[uU]nauthori[sz]ed")
 _KNOWN = re.compile(r"(?<![!\w])(?:\w+\.)*\w*(?:session|user|token|auth|logged|signed)\w*", re.IGNORECASE)
 _UNKNOWN = re.compile(r"!\s*(?:\w+\??\.)*\w*(?:session|user|token|auth|logged|signed)\w*", re.IGNORECASE)
+_NOBODY = re.compile(rf"\(?\s*{_UNKNOWN.pattern}\s*\)?", re.IGNORECASE)
+_ADDRESS = r"(?:[\w$]+\.)*path(?:name)?"
+_OTHER_PATH = re.compile(
+    rf"!\s*{_ADDRESS}\.startsWith\(\s*[\"'`](?P<begin>/[^\"'`$]*)[\"'`]\s*\)"
+    rf"|{_ADDRESS}\s*!==?\s*[\"'`](?P<same>/[^\"'`$]*)[\"'`]",
+    re.IGNORECASE,
+)
 _MAX_CONDITION = 400
 _MAX_BODY = 300
 
@@ -37,7 +44,17 @@ def by_list(text: str, path: str) -> bool | None:
         return True if any(protected) else (None if not any(public) else False)
     if public:
         return not any(public)
-    return any(protected) if protected else None
+    return any(protected) if protected else _by_conditions(text, path)
+
+
+def _by_conditions(text: str, path: str) -> bool | None:
+    """The same where the one refusal names the public paths: `if (!user && !pathname.startsWith("/login")) …`."""
+    refusing = [c for c, body in _conditions(text) if _UNKNOWN.search(c) and _REFUSES.search(body)]
+    parts = [part.strip() for part in refusing[0].split("&&")] if len(refusing) == 1 else []
+    open_to_all = [match for part in parts if (match := _OTHER_PATH.fullmatch(part))]
+    if not open_to_all or len(open_to_all) + sum(bool(_NOBODY.fullmatch(part)) for part in parts) != len(parts):
+        return None
+    return not any(path.startswith(m["begin"]) if m["begin"] else path == m["same"] for m in open_to_all)
 
 
 def _meaning(text: str, name: str) -> str | None:

@@ -10,7 +10,7 @@ from auditor.facts.py_bindings import decorators
 from auditor.facts.py_fastapi import injected_guards
 from auditor.facts.py_graphql_callers import asks_context, is_about_callers, of_wrapper
 from auditor.facts.py_reach import names_of
-from auditor.facts.py_refusals import asks_of_object, given_back, spares, waits_for_setting
+from auditor.facts.py_refusals import answers_strangers_too, asks_of_object, given_back, spares, waits_for_setting
 from auditor.facts.py_signs import (
     BRANCHES,
     CONSTANT,
@@ -20,6 +20,7 @@ from auditor.facts.py_signs import (
     OPEN,
     OPTIONAL,
     ORIGIN,
+    READS_FREELY,
     SAFE,
     SCHEME,
     SIGNED_IN_ALREADY,
@@ -185,6 +186,9 @@ def _lets_in(reacher: Reacher, endpoint: Endpoint, permission: Site) -> bool:
     """Whether a permission says yes to everybody, or asks nothing of who calls."""
     if CONSTANT.search(text_of(permission.node)) is not None:
         return True
+    free = READS_FREELY.search(text_of(permission.node)) if endpoint.method in SAFE else None
+    if free is not None and not re.search(r"\.user\b|\.auth\b|return\s+False", free.string[: free.start()]):
+        return True
     return endpoint.framework == "GraphQL" and not is_about_callers(reacher, permission)
 
 
@@ -263,7 +267,8 @@ def _in_handler(reacher: Reacher, names: PyNames, endpoint: Endpoint, handler: S
         return asks_context(reacher, handler) or refused(reacher, handler) or by_library(reacher, names, handler)
     if (coming := entering(endpoint)) is not None:
         return asks_before_python(handler, coming)
-    if BRANCHES.search(SIGNED_IN_ALREADY.sub(" ", reacher.text(handler))):
+    branches = BRANCHES.search(SIGNED_IN_ALREADY.sub(" ", reacher.text(handler)))
+    if branches and not answers_strangers_too(handler):
         return "asks whether the caller is signed in"
     return refused(reacher, handler) or by_library(reacher, names, handler) or _handed_on(reacher, names, handler)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from auditor.facts.py_bindings import arguments, decorators, innermost_class, keyword, node_of, positional
+from auditor.facts.py_bindings import arguments, decorators, innermost_class, keyword, node_of, positional, returns
 from auditor.facts.py_graphql_hosts import APPLICATION
 from auditor.facts.py_path_secrets import path_secret_of
 from auditor.facts.py_routes import Mount, Route, Router, Routers, flattened, only_at_home, router_of
@@ -25,6 +25,7 @@ _ROUTER = re.compile(r"(?:^|\.)(?:FastAPI|APIRouter|InferringRouter)$")
 _METHODS = {"get", "post", "put", "patch", "delete", "options", "head", "trace"}
 _NAMED = re.compile(r"(?:^|_)(?:app|api|router|application)$|router$", re.IGNORECASE)
 _INJECTED = re.compile(r"(?:^|\.)(?:Depends|Security)$")
+_NAMES = {"identifier", "attribute"}
 
 
 def find_fastapi(names: PyNames) -> Iterator[Endpoint]:
@@ -107,7 +108,7 @@ def _dependencies(names: PyNames, call: Site) -> list[Site]:
     for each in names.items(call.path, listed):
         inner = names.resolve(each.path, each.node)
         if isinstance(inner, Site):
-            found += list(_injected(inner))
+            found += [*_injected(inner), *_made_to_order(names, inner)]
     return found
 
 
@@ -119,6 +120,21 @@ def _injected(holder: Site) -> Iterator[Site]:
             named = keyword(call, "dependency")
             if given or named is not None:
                 yield Site(holder.path, given[0] if given else named or call)
+
+
+def _made_to_order(names: PyNames, holder: Site) -> Iterator[Site]:
+    """The calls of functions of this repository that give a dependency back: `def allow(…): return Depends(check)`."""
+    for call in nodes("python", holder.node, "call"):
+        named = call.child_by_field_name("function")
+        made = names.resolve(holder.path, named) if named is not None and named.type in _NAMES else None
+        if isinstance(made, Site) and made.node.type == "function_definition":
+            backs = returns(made.node)
+            if backs and all(_gives_dependency(back) for back in backs):
+                yield Site(holder.path, call)
+
+
+def _gives_dependency(value: Node) -> bool:
+    return value.type == "call" and bool(_INJECTED.search(text_of(value.child_by_field_name("function"))))
 
 
 def _read_calls(names: PyNames, path: str, routers: dict[Key, Router]) -> None:
@@ -283,6 +299,7 @@ def _by_type(annotation: Node, default: Node, path: str) -> Iterator[Site]:
 def _asked_by(names: PyNames, part: Site) -> Iterator[Site]:
     """`Annotated[T, Depends(f)]`, written here or under a name of another module."""
     yield from _injected(part)
+    yield from _made_to_order(names, part)
     inner = part.node.named_children[0] if part.node.type == "type" and part.node.named_children else None
     for named in nodes("python", inner, "identifier", "attribute") if inner is not None else ():
         found = (
@@ -290,3 +307,4 @@ def _asked_by(names: PyNames, part: Site) -> Iterator[Site]:
         )
         if isinstance(found, Site) and found.node.type in {"subscript", "generic_type", "type"}:
             yield from _injected(found)
+            yield from _made_to_order(names, found)

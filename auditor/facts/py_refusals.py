@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from auditor.facts.py_bindings import arguments, innermost_class, keyword, returns
-from auditor.facts.py_signs import CREDENTIAL, REFUSES, SAFE
+from auditor.facts.py_signs import BRANCHES, CREDENTIAL, REFUSES, SAFE
 from auditor.facts.symbols import Site
 from auditor.facts.syntax import nodes, text_of
 
@@ -28,6 +28,17 @@ _NEGATIVE = re.compile(
 # One row that holds the settings of a site: `SiteSettings.get().closed`, `Config.objects.first().closed`.
 _OF_ROW = re.compile(r"^[A-Z]\w+\.(?:get\w*|load|current|objects\.\w+)\([^()]*\)\.\w+$")
 _TURNS = re.compile(rf"{REFUSES.pattern}|login_required|is_authenticated|redirect")
+_NOBODY = re.compile(
+    r"not\s+[\w.]*(?:token|user|session|auth|claims|payload|credentials)\w*"
+    r"|[\w.]*(?:token|user|session|claims|payload)\w*\s+is\s+None"
+)
+_LEAVES = re.compile(rf"\b(?:return|raise|abort|redirect)\b|{REFUSES.pattern}")
+_SAYS_NO = re.compile(
+    rf"{REFUSES.pattern}|\b4\d\d\b|HTTP_4\d\d|log_?in|sign_?in"
+    r"|redirect|denied|error|permission|auth(?!or)|not allowed|raise|abort",
+    re.IGNORECASE,
+)
+_OF_SUBSTANCE = 5  # words: `return Response([])` is no answer
 _SIGNED_IN = re.compile(r"authed|logged|signed_?in|is_auth", re.IGNORECASE)
 _BARE_CALL = re.compile(r"^[\w.]+\(\)$")
 
@@ -47,8 +58,47 @@ def _for_the_known(node: Node, function: Node) -> bool:
             condition = parent.child_by_field_name("condition")
             if condition is not None and any(_is_shown(part) for part in _conjuncts(condition)):
                 return True
+        if current.type in {"elif_clause", "else_clause"} and _NOBODY.fullmatch(_condition(parent)):
+            return True
         current = parent
     return False
+
+
+def _condition(branch: Node) -> str:
+    return text_of(branch.child_by_field_name("condition"))
+
+
+def answers_strangers_too(function: Site) -> bool:
+    """Whether code asks if the caller is signed in only to do more for those who are: strangers get an answer too."""
+    asked = [each for each in nodes("python", function.node, "attribute") if BRANCHES.fullmatch(text_of(each))]
+    return bool(asked) and all(_does_more(each, function.node) for each in asked)
+
+
+def _does_more(asked: Node, function: Node) -> bool:
+    """Whether one such question leaves the way of a stranger open."""
+    current, known = asked, text_of(asked).rpartition(".")[2] != "is_anonymous"
+    while (parent := current.parent) is not None and current != function:
+        if parent.type == "not_operator":
+            known = not known
+        elif parent.type == "conditional_expression" and parent.named_children[1] == current:
+            return known and not _SAYS_NO.search(text_of(parent.named_children[2]))
+        elif parent.type in {"if_statement", "elif_clause"} and parent.child_by_field_name("condition") == current:
+            return _goes_on(parent, function) if known else not _LEAVES.search(_text_below(parent))
+        elif parent.type not in {"boolean_operator", "parenthesized_expression"}:
+            return False
+        current = parent
+    return False
+
+
+def _text_below(branch: Node) -> str:
+    return text_of(branch.child_by_field_name("consequence"))
+
+
+def _goes_on(branch: Node, function: Node) -> bool:
+    """Whether what runs where a condition does not hold answers, and says no to nobody."""
+    body = branch.child_by_field_name("consequence") or branch
+    rest = (function.text or b"")[body.end_byte - function.start_byte :].decode("utf-8", "replace")
+    return len(rest.split()) >= _OF_SUBSTANCE and not _SAYS_NO.search(rest)
 
 
 def _is_shown(condition: Node) -> bool:

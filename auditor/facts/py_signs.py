@@ -21,7 +21,7 @@ SURE = re.compile(
 )
 # Functions that verify a credential and raise where it is no good.
 VERIFIES = re.compile(
-    r"^(?:jwt|jose\.jwt|jose\.jws|authlib\.jose.*|joserfc.*|itsdangerous\..*|python_jwt|jwcrypto\..*)\.?(?:\w+\(\)\.)?"
+    r"^(?:jwt|jose\.jwt|jose\.jws|authlib\.jose.*|joserfc.*|itsdangerous\..*|python_jwt|jwcrypto\.(?!.*export).*)\.?(?:\w+\(\)\.)?"
     r"(?:decode|loads|verify\w*|unsign)$|(?:^|\.)(?:verify_id_token|verify_session_cookie|verify_oauth2_token|verify_firebase_token"
     r"|verify_jwt_in_request|authenticate_request|verify_session|construct_event|validate_token|verify_signature)(?:\(\))?$"
     r"|^django\.core\.signing\.(?:\w+\(\)\.)?(?:unsign\w*|loads)$"
@@ -33,6 +33,10 @@ BRANCHES = re.compile(r"\b(?:request|current|g)[._]user\.is_(?:authenticated|ano
 # A page to sign in at sends those on who have done so, and answers everybody else.
 SIGNED_IN_ALREADY = re.compile(
     r"\bif\s+(?:request\.|self\.request\.|current_|g\.)user\.is_authenticated\s*:\s*(?:#[^\n]*\n\s*)*return\s+[\w.]*redirect\w*\("
+)
+# A permission of REST framework that lets everybody read.
+READS_FREELY = re.compile(
+    r"\bif\s+request\.method\s+in\s+(?:[\w.]+\.)?SAFE_METHODS(?:\s+or\b[^:\n]*)?\s*:\s*(?:#[^\n]*\n\s*)*return\s+True\b"
 )
 SCHEME = re.compile(
     r"^fastapi\.(?:.*\.)?(?:OAuth2\w*|HTTPBearer|HTTPBasic|HTTPDigest|APIKey\w+|OpenIdConnect)(?:\(\))?$"
@@ -46,7 +50,7 @@ REFUSES = re.compile(
     r"|HTTPException\(\s*40[13]\b|\babort\(\s*40[13]\b|\breturn\b[^\n]{0,200},\s*40[13]\b|,\s*40[13][ \t]*(?:[,)\n]|$)"
     r"|\breturn\s+[\w.]+\(\s*40[13]\b|\braise\s+\w*(?:Unauthori[sz]ed|Forbidden|PermissionDenied|NotAuthenticated|AuthenticationFailed|Auth\w*(?:Error|Exception)"
     r"|Credentials?\w*|InvalidToken\w*|NotAuthori[sz]ed\w*)|HttpResponse(?:Forbidden|Unauthorized)"
-    r"|\breturn\s+[\w.]*\bunauthori[sz]ed\(|\braise\s+HTTPException\([^()]{0,80}(?:REDIRECT|\b30[237]\b)|(?:[rR]edirect\w*|HttpResponseRedirect)\([^)\n]{0,80}(?:log_?in|sign_?in|auth)",
+    r"|\breturn\s+[\w.]*\bunauthori[sz]ed\(|\braise\s+(?:[\w.]+\.)?(?:un_?auth\w*|not_auth\w*|forbidden)\w*\(|\braise\s+HTTPException\([^()]{0,80}(?:REDIRECT|\b30[237]\b)|(?:[rR]edirect\w*|HttpResponseRedirect)\([^)\n]{0,80}(?:log_?in|sign_?in|auth)",
 )
 UNAUTHORISED = re.compile(r"\b401\b|UNAUTHORI[SZ]ED|Unauthori[sz]ed|NotAuthenticated|AuthenticationFailed")
 CREDENTIAL = re.compile(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from auditor.facts.symbols import Symbols
 
 T = TypeVar("T")
+_NAMES = {"identifier", "member_expression", "subscript_expression"}
 _MAX_HOPS = 4
 _MAX_BODIES = 150
 _FOLLOWED = FUNCTIONS | {"class_declaration"}
@@ -139,13 +140,13 @@ class Reacher:
             calls.append(call)
             onward += self._begun(call)
             for argument in arguments_of(node):
-                if argument.type in {"identifier", "member_expression"}:
+                if argument.type in _NAMES:
                     onward += self._function(self.symbols.resolve(site.path, argument))
         return calls, onward
 
     def _built(self, path: str, start: Node) -> list[Site]:
         """What stands behind a name, or behind the beginning of `client.use(…).schema(…).action`."""
-        if start.type not in {"identifier", "member_expression", "call_expression"}:
+        if start.type not in {*_NAMES, "call_expression"}:
             return []
         found = self._function(self.symbols.resolve(path, start)) if start.type != "call_expression" else []
         while start.type in {"member_expression", "call_expression"}:

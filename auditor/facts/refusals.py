@@ -41,6 +41,12 @@ _CONTEXT = re.compile(
     r"^[^(]{0,60}\(\s*(?:[\w$]+|\{[^{}]*\})(?:\s*:[^,{}()]{1,60})?,\s*(?:[\w$]+|\{[^{}]*\})(?:\s*:[^,{}()]{1,60})?"
     r",\s*\{([^{}]{1,160})\}"
 )
+# The same of a class of resolvers: `@Ctx() { req: { user } }: Context`.
+_OF_CLASS = re.compile(r"@(?:Ctx|Context)\(\)\s*\{([^{}]{0,80}(?:\{[^{}]{1,80}\}[^{}]{0,80})?)\}")
+# What is found by somebody who is known: `const creator = await findUser(userId)`.
+_FOUND = r"\b(?:const|let|var)\s+(\w+)(?:\s*:[^=;\n]{{1,60}})?\s*=\s*(?:await\s+)?(?:[\w.]{{1,60}}\(\s*)?{}"
+_OF_CALLER = re.compile(r"[uU]ser|[mM]ember|[aA]ccount|[vV]iewer")
+_MISSED = r"!\s*{}\b[^;!]{{0,160}}(?:\b401\b|[uU][nN]_?[aA][uU][tT][hH][oOeE])"
 _CREDENTIAL = re.compile(
     r"(?:\b(?:get|getHeader|header|headers|param)\s*\??\.?[(\[]\s*)[\"'`](?:authorization|[\w-]*(?:api-?key|token|secret)"
     r"|x-[\w-]*(?:signature|key|auth)|api-?key)[\"'`]|headers?\.authorization\b"
@@ -101,24 +107,46 @@ def wants_session(text: str) -> bool:
     """Whether code turns those away for whom no middleware has found a session."""
     if not refuses_or_gives_nothing(text):
         return False
+    text = text.replace("?.", ".")
     if occurs(_TESTED, text):
         return True
     names = {match[1] for match in _KEPT.finditer(text)}
     for match in _TAKEN.finditer(text):
         names |= set(re.findall(r"\b(?:user\w*|session|auth|account)\b", match[1]))
-    if _misses(text, _CONTEXT.findall(text)):
+    contexts = [*_CONTEXT.findall(text), *_OF_CLASS.findall(text)]
+    if _misses(text, contexts):
         return True
+    names |= _found_by(text, names | _callers(contexts))
     if not names:
         return False
-    name = rf"(?:{'|'.join(map(re.escape, sorted(names)))})\b"
+    name = _any_of(names)
     return bool(re.search(rf"!\s*{name}|\bif\s*\(\s*{name}|\b{name}\s*[!=]==?\s*(?:null|undefined)", text))
 
 
 def _misses(text: str, contexts: list[str]) -> bool:
     """Whether code asks for the absence of a caller whom its parameters take out of a context."""
-    names = {name for given in contexts for name in re.findall(r"\b(?:user\w*|\w+User|session|viewer)\b", given)}
-    name = rf"(?:{'|'.join(map(re.escape, sorted(names)))})\b"
+    names = _callers(contexts)
+    name = _any_of(names)
     return bool(names) and bool(re.search(rf"!\s*{name}(?!\.)|\b{name}\s*[!=]==?\s*(?:null|undefined)", text))
+
+
+def _callers(contexts: list[str]) -> set[str]:
+    """The names that parameters give to the caller of a context."""
+    return {name for given in contexts for name in re.findall(r"\b(?:_?user\w*|\w+User|session|viewer)\b", given)}
+
+
+def _found_by(text: str, names: set[str]) -> set[str]:
+    """What code finds by the caller, and what it finds by that: nobody is found for a stranger."""
+    found: set[str] = set()
+    for _ in range(2):
+        known = names | found
+        named = {match[1] for match in re.finditer(_FOUND.format(_any_of(known)), text)} if known else set()
+        found |= {name for name in named if _OF_CALLER.search(name) or re.search(_MISSED.format(name), text)}
+    return found
+
+
+def _any_of(names: set[str]) -> str:
+    return rf"(?:{'|'.join(map(re.escape, sorted(names)))})\b"
 
 
 def refuses_without_session(text: str) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import FUNCTIONS, arguments_of, returned, string_of, unwrap
 from auditor.facts.endpoints import Endpoint, covers, join_paths, park
+from auditor.facts.hosting import HOST, is_host
 from auditor.facts.symbols import External, Missing, Parameter, Site
 from auditor.facts.syntax import line_of, text_of
 from auditor.facts.ts_rest import is_operation, schemas_of
@@ -137,6 +138,7 @@ class Flattened:
         for event in self._events(key) if depth < _MAX_DEPTH else ():
             path = join_paths(prefix, event.path)
             if event.kind == "use":
+                self._host(framework, event, path, active)
                 below = framework in {"Express", "Koa"} and not path.endswith(
                     "*"
                 )  # which runs it for everything below, too
@@ -174,6 +176,12 @@ class Flattened:
                 self._passing.add(endpoint)
         if passes:
             active.append(_Active(path, event.handlers, event.methods))
+
+    def _host(self, framework: str, event: Event, path: str, active: list[_Active]) -> None:
+        """What is put at a path and answers for others: what stands before it stands before those."""
+        last = event.handlers[-1] if event.handlers and not path.endswith("*") else None
+        if last is not None and is_host((opened := open_handler(self.routers.symbols, last)).lost):
+            self._found += self._endpoints(framework, replace(event, methods=(HOST,)), path, opened, active)
 
     def _endpoints(
         self, framework: str, event: Event, path: str, opened: Opened, active: list[_Active]

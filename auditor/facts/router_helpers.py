@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import CLASSES, FUNCTIONS, arguments_of, property_of, same_value, unwrap
 from auditor.facts.class_members import members_of
-from auditor.facts.parameters import parameters
+from auditor.facts.parameters import REST, parameters
 from auditor.facts.route_paths import UNKNOWN, text_at
 from auditor.facts.route_tables import is_loop
 from auditor.facts.router_classes import THIS, lineage
@@ -171,6 +171,22 @@ def router_bound(roots: Roots, held: Site, bindings: Bindings) -> Router | None:
         owner = called.child_by_field_name("object") if called is not None else None
         return roots.locate(outer.call.path, owner) if owner is not None else None
     return router
+
+
+def given_to_makers(symbols: Symbols, rest: Parameter, texts: dict[str, str]) -> list[list[Site]]:
+    """What each `new Notes(db, a, b)` gives `constructor(db, ...guards)` for its last parameter."""
+    body = rest.site.node.parent
+    holder = body.parent if body is not None and rest.key == REST else None
+    if holder is None or holder.type not in CLASSES:
+        return []
+    made = f"new {text_of(holder.child_by_field_name('name'))}("
+    calls = (
+        Site(path, call)
+        for path in (path for path, text in texts.items() if made in text)
+        for call in symbols.code.nodes(path, "new_expression")[:_MAX_CALLS]
+        if text_of(call).startswith(made) and symbols.called(path, call) == Site(rest.site.path, holder)
+    )
+    return [[Site(each.path, given) for given in arguments_of(each.node)[rest.index :]] for each in calls]
 
 
 def place_bound(bindings: Bindings) -> At:

@@ -17,6 +17,7 @@ from auditor.facts.router_helpers import (
     asks_for,
     calls_of,
     filled,
+    given_to_makers,
     handed_on_whole,
     handlers_bound,
     place_bound,
@@ -25,7 +26,7 @@ from auditor.facts.router_helpers import (
 )
 from auditor.facts.router_passing import passed_on
 from auditor.facts.router_roots import CHAINED, METHODS, Roots, Router, path_of, path_of_chain
-from auditor.facts.symbols import External, Site
+from auditor.facts.symbols import External, Parameter, Site
 from auditor.facts.syntax import text_of
 from auditor.facts.ts_rest import served
 
@@ -266,6 +267,11 @@ class Routers:
             return list(self._handlers([Site(target.path, child) for child in target.node.named_children], depth - 1))
         if spread and isinstance(target, Site) and target.node.type == "call_expression":
             return list(self._handlers([Site(target.path, given) for given in arguments_of(target.node)], depth - 1))
+        if spread and isinstance(target, Parameter):
+            made = [
+                list(self._handlers(given, depth - 1)) for given in given_to_makers(self.symbols, target, self.texts)
+            ]
+            return [site for site in made[0] if all(site in each for each in made)] if made else None
         return None
 
     def _add(self, router: Router, event: Event) -> None:

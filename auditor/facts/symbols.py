@@ -20,6 +20,7 @@ from auditor.facts.bindings import (
     required,
     returned,
     same_value,
+    string_of,
     unwrap,
 )
 from auditor.facts.class_members import given_types, members_of
@@ -237,10 +238,12 @@ class Symbols:
 
     def _property(self, path: str, node: Node, hops: int) -> Target | None:
         held, key = node.child_by_field_name("object"), node.child_by_field_name("property")
-        if held is None or key is None:
+        index = node.child_by_field_name("index")
+        name = text_of(key) if key is not None else string_of(index) if index is not None else None
+        if held is None or not name:
             return None
         whole = self.resolve(path, held, hops)
-        return self.member(whole, text_of(key), hops) if whole is not None else None
+        return self.member(whole, name, hops) if whole is not None else None
 
     def _of_object(self, target: Site, key: str, hops: int) -> Target | None:
         value = property_of(target.node, key)
