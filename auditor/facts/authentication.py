@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.asked import LOCAL, asked, before_errors, followed, in_itself, is_code
 from auditor.facts.asked_by_option import spared_by_options
-from auditor.facts.bindings import arguments_of, string_of
+from auditor.facts.bindings import arguments_of
 from auditor.facts.entering import asks_before, entering
 from auditor.facts.handed_request import demanded
 from auditor.facts.kept_on_context import asks_by_throwing
-from auditor.facts.letting_pass import exceptions, lets_nobody_pass, listed_exceptions
+from auditor.facts.letting_pass import excepted, lets_nobody_pass
 from auditor.facts.path_secrets import path_secret
 from auditor.facts.py_routes import is_python
 from auditor.facts.refusals import (
@@ -107,7 +107,7 @@ def authentication(reacher: Reacher, endpoint: Endpoint) -> Control:
         return python_authentication(reacher, endpoint)
     seen = _Seen()
     for guard in () if said_public(endpoint.guards) else endpoint.guards:
-        ends, beginnings = reacher.once(guard, _excepted)
+        ends, beginnings = reacher.once(guard, excepted)
         if not endpoint.path.endswith(ends) and not endpoint.path.startswith(beginnings):
             seen.add(reacher.once(guard, _guarded))
     if endpoint.handler is not None:
@@ -133,29 +133,6 @@ def _look_behind(reacher: Reacher, endpoint: Endpoint, handler: Site, seen: _See
         _look_at_handler(reacher, around, seen)
         found = asked(reacher, around, _GUARD_HOPS)
         seen.sure = seen.sure or (found.sign if found is not None and found.strict else "")
-
-
-def _excepted(reacher: Reacher, guard: Site) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The ends, and the beginnings, of the paths that a guard of all routes lets pass."""
-    bodies = reacher.reach(guard, 1).bodies
-    ends = {path for body in bodies for path in reacher.says(body, exceptions)}
-    beginnings: set[str] = set()
-    for body in bodies:
-        for name, partly in reacher.says(body, listed_exceptions):
-            paths = _texts(reacher, reacher.symbols.lookup(body.path, name, body.node))
-            ends.update(paths)
-            beginnings.update(paths if partly else ())
-    return tuple(ends), tuple(beginnings)
-
-
-def _texts(reacher: Reacher, listed: Target | None) -> set[str]:
-    """The paths of a list, or of a set of one."""
-    if isinstance(listed, Site) and listed.node.type == "new_expression" and (given := arguments_of(listed.node)):
-        listed = reacher.symbols.resolve(listed.path, given[0])
-    if not isinstance(listed, Site) or listed.node.type != "array":
-        return set()
-    texts = (string_of(each) for each in listed.node.named_children)
-    return {text.rstrip("/*") for text in texts if text and text.startswith("/") and len(text) > 1}
 
 
 def _guarded(reacher: Reacher, guard: Site) -> _Seen:

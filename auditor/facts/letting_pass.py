@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from auditor.facts.bindings import arguments_of, string_of
+from auditor.facts.symbols import Site
 from auditor.facts.syntax import text_of, walk
 
 if TYPE_CHECKING:
     from tree_sitter import Node
+
+    from auditor.facts.reach import Reacher
+    from auditor.facts.symbols import Target
 
 _CALLER = (
     r"(?:[\w$]+\??\.)*(?!(?:is|needs|requires?|has|should|must)[A-Z_])\w*"
@@ -38,7 +43,7 @@ _LISTED = re.compile(
 _KEPT = re.compile(rf"\b(?:const|let|var)\s+(?P<kept>\w+)\s*=\s*{_ON_LIST}")
 
 
-def listed_exceptions(text: str) -> frozenset[tuple[str, bool]]:
+def _listed_exceptions(text: str) -> frozenset[tuple[str, bool]]:
     """(name, whether its items are but beginnings) of the lists of paths that a guard of all routes lets pass:
     `if (PUBLIC.some((path) => req.url.startsWith(path))) return;`.
     """
@@ -56,7 +61,7 @@ def listed_exceptions(text: str) -> frozenset[tuple[str, bool]]:
     )
 
 
-def exceptions(text: str) -> frozenset[str]:
+def _exceptions(text: str) -> frozenset[str]:
     """The ends of paths to which a guard of all routes lets everybody pass: `if (req.url === "/login") return;`."""
     return frozenset(
         match["path"].rstrip("/") or "/"
@@ -82,3 +87,26 @@ def _passes(node: Node, function: Node) -> bool:
     after = node.next_named_sibling
     around = text_of(function).replace(text_of(node), "")
     return after is not None and bool(_ON.search(text_of(after))) and not _REFUSES.search(around)
+
+
+def excepted(reacher: Reacher, guard: Site) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The ends, and the beginnings, of the paths that a guard of all routes lets pass."""
+    bodies = reacher.reach(guard, 1).bodies
+    ends = {path for body in bodies for path in reacher.says(body, _exceptions)}
+    beginnings: set[str] = set()
+    for body in bodies:
+        for name, partly in reacher.says(body, _listed_exceptions):
+            paths = _texts(reacher, reacher.symbols.lookup(body.path, name, body.node))
+            ends.update(paths)
+            beginnings.update(paths if partly else ())
+    return tuple(ends), tuple(beginnings)
+
+
+def _texts(reacher: Reacher, listed: Target | None) -> set[str]:
+    """The paths of a list, or of a set of one."""
+    if isinstance(listed, Site) and listed.node.type == "new_expression" and (given := arguments_of(listed.node)):
+        listed = reacher.symbols.resolve(listed.path, given[0])
+    if not isinstance(listed, Site) or listed.node.type != "array":
+        return set()
+    texts = (string_of(each) for each in listed.node.named_children)
+    return {text.rstrip("/*") for text in texts if text and text.startswith("/") and len(text) > 1}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.entering import asks_before_python, entering
 from auditor.facts.py_bindings import decorators
-from auditor.facts.py_fastapi import injected_guards
+from auditor.facts.py_fastapi_depends import injected_guards
 from auditor.facts.py_graphql_callers import asks_context, is_about_callers, of_wrapper
 from auditor.facts.py_reach import names_of
 from auditor.facts.py_refusals import answers_strangers_too, asks_of_object, given_back, spares, waits_for_setting

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditor.facts.py_bindings import arguments, positional
-from auditor.facts.py_fastapi import injected_guards
+from auditor.facts.py_fastapi_depends import injected_guards
 from auditor.facts.py_names import PyNames
 from auditor.facts.reach import Call
 from auditor.facts.symbols import External, Missing, Site
