@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import string_of, unwrap
+from auditor.facts.path_functions import path_of_call
 from auditor.facts.symbols import Missing, Parameter, Site
 from auditor.facts.syntax import text_of
 
@@ -77,6 +78,8 @@ def _text(symbols: Symbols, site: Site) -> str | None:
             return text_at(symbols, target)
         if not isinstance(target, Site | Parameter) and _OF_DEPLOYMENT.search(_last_name(node)):
             return ""
+    if node.type == "call_expression":
+        return path_of_call(symbols, Site(site.path, node), lambda part: text_at(symbols, part), UNKNOWN)
     return _unset(symbols, Site(site.path, node)) if node.type in _CHOOSE else None
 
 

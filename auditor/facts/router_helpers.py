@@ -137,8 +137,9 @@ def filled(symbols: Symbols, site: Site, bindings: Bindings) -> Site:
 
 def text_of_bound(symbols: Symbols, site: Site, bindings: Bindings) -> str | None:
     """The text of an expression with what the calls give for its parameters."""
-    text = text_at(symbols, filled(symbols, site, bindings))
-    if text is None or UNKNOWN not in text:
+    whole = filled(symbols, site, bindings)
+    text = text_at(symbols, whole)
+    if text is None or UNKNOWN not in text or whole != site:  # what a call gives may have a part of that name
         return text
     for part, _ in _open(symbols, site):
         inner = text_at(symbols, filled(symbols, part, bindings))
