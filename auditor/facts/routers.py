@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import arguments_of, property_of, string_of, unwrap
 from auditor.facts.folder_routers import folder_routers, place_of_file
+from auditor.facts.loaded_folders import loaded_folders
+from auditor.facts.looped_paths import looped_paths
 from auditor.facts.openapi_routes import described_routes
 from auditor.facts.path_secrets import path_secret, written_path
 from auditor.facts.route_paths import UNKNOWN, paths_of, text_at
@@ -75,6 +77,8 @@ class Routers:
                 self._call(path, call)
         for router, event in (*passed_on(self.roots, self.tables, texts), *served(self.roots, texts)):
             self._add(router, event)
+        for router, event in list(loaded_folders(self.roots, texts, self.mounted)):
+            self._add(router, event)
         for key, events in self.events.items():
             events.sort(key=lambda event: (event.at.path != key[0], event.at))
 
@@ -136,11 +140,25 @@ class Routers:
         """One registration; for each row where it stands in a loop over a table."""
         chained = path_of_chain(held)
         fixed = [held] if isinstance(name, str) else [held, name]
-        for row in self.tables.each([Site(at.path, node) for node in (*fixed, *given)]):
+        rows = self.tables.each([Site(at.path, node) for node in (*fixed, *given)])
+        if len(rows) == 1 and name in METHODS and self._looped(at, held, str(name), given):
+            return
+        for row in rows:
             router = self.roots.locate(row[0].path, row[0].node)
             method = name if isinstance(name, str) else text_at(self.symbols, row[1])
             if router is not None and method in CHAINED:
                 self._register(router, method, at, row[len(fixed) :], chained)
+
+    def _looped(self, at: At, held: Node, name: str, given: list[Node]) -> bool:
+        """A registration whose path alone is what the loop around it gives."""
+        router = self.roots.locate(at.path, held)
+        if router is None:
+            return False
+        paths = looped_paths(self.symbols, self.tables, Site(at.path, given[0]))
+        handlers = self._handlers([Site(at.path, each) for each in given[1:]]) if paths else ()
+        for path in paths:
+            self._add(router, Event("route", at, path_of(router.base, path), _verbs(name), handlers))
+        return bool(paths)
 
     def _register(self, router: Router, name: str, at: At, given: list[Site], chained: Node | None) -> None:
         if name == "use":
