@@ -188,6 +188,43 @@ def test_an_api_of_ninja_that_a_function_fills_and_a_module_keeps(tmp_path: Path
     assert listed(tmp_path, files) == {"GET /api/v1/notes/{note_id}"}
 
 
+_OWN_ENTRY = """from django.urls import include, re_path
+from rest_framework import routers
+from . import views
+
+def optional_slash_path(route, view, name=None):
+    return re_path(route="^{}/?$".format(route), view=view, name=name)
+
+router = routers.SimpleRouter()
+router.register("notes", views.NoteViewSet)
+urlpatterns = [
+    optional_slash_path("profile", views.Profile.as_view(), name="profile"),
+    re_path("^", include(router.urls)),
+]
+"""
+_OWN_VIEWS = """from rest_framework import viewsets
+from rest_framework.decorators import action
+from rest_framework.views import APIView
+
+class Profile(APIView):
+    def get(self, request):
+        return {}
+
+class NoteViewSet(viewsets.GenericViewSet):
+    @action(methods=["delete"], detail=True, url_path=r"tags/(?P<tag>(?:a|b)(?:[0-9]{2}(?:x)?)?)")
+    def untag(self, request, pk, tag):
+        return {}
+"""
+
+
+def test_an_entry_of_the_projects_own_and_the_path_of_an_action(tmp_path: Path) -> None:
+    files = {
+        "shop/__init__.py": "", "shop/urls.py": _OWN_ENTRY, "shop/views.py": _OWN_VIEWS,
+        "requirements.txt": "django==5.0\ndjangorestframework==3.15\n",
+    }  # fmt: skip
+    assert listed(tmp_path, files) == {"GET /profile", "DELETE /notes/<pk>/tags/<tag>"}
+
+
 def loaded(method: str) -> str:
     return f"""import {{ Router }} from 'express'
 const router = Router({{ mergeParams: true }})

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from auditor.facts.endpoints import join_paths
-from auditor.facts.py_bindings import Imported, keyword, node_of, positional
+from auditor.facts.py_bindings import Imported, keyword, node_of, positional, returns
 from auditor.facts.py_django_models import model_asked, model_views
 from auditor.facts.py_django_patterns import cleaned
 from auditor.facts.py_django_routers import mapped_by, read_registered
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from auditor.facts.py_routes import Key, Route
 
 _ENTRY = re.compile(r"(?:^|\.)(?:path|re_path|url)$")
+_LIKE_AN_ENTRY = re.compile(r"(?:path|url|route)s?(?:_\w+)?$", re.IGNORECASE)
 _MAX_DEPTH = 8
 
 
@@ -109,7 +110,7 @@ def _of_list(urls: _Urls, patterns: Site, prefix: str, depth: int) -> Iterator[_
     elif node.type in {"binary_operator", "parenthesized_expression", "list_splat"}:
         for child in node.named_children:
             yield from _of_list(urls, Site(patterns.path, child), prefix, depth)
-    elif node.type == "call" and _ENTRY.search(text_of(node.child_by_field_name("function"))):
+    elif _is_entry(urls, patterns):
         yield from _of_entry(urls, patterns, prefix, depth)
     elif node.type in {"list", "tuple", "expression_list"}:
         for child in node.named_children:
@@ -186,9 +187,10 @@ def _of_entry(urls: _Urls, entry: Site, prefix: str, depth: int) -> Iterator[_Le
     if entry.node.type == "list_splat" or entry.node.type in {"identifier", "attribute"}:
         yield from _of_list(urls, entry, prefix, depth)
         return
-    function = text_of(entry.node.child_by_field_name("function")) if entry.node.type == "call" else ""
-    given = positional(entry.node) if _ENTRY.search(function) else []
-    view = given[1] if len(given) > 1 else keyword(entry.node, "view") if _ENTRY.search(function) else None
+    if not _is_entry(urls, entry):
+        return
+    given = positional(entry.node)
+    view = given[1] if len(given) > 1 else keyword(entry.node, "view")
     if view is None:
         return
     first = given[0] if given else keyword(entry.node, "route") or keyword(entry.node, "regex")
@@ -201,6 +203,21 @@ def _of_entry(urls: _Urls, entry: Site, prefix: str, depth: int) -> Iterator[_Le
         yield from _of_name(urls, Site(entry.path, view), whole, depth)
     else:
         yield _Leaf(whole, Site(entry.path, view))
+
+
+def _is_entry(urls: _Urls, entry: Site, hops: int = 2) -> bool:
+    """Whether a call is one of Django's own, `path(…)`, or of a function of the repository that gives one back."""
+    if entry.node.type != "call":
+        return False
+    called = entry.node.child_by_field_name("function")
+    if _ENTRY.search(text_of(called)):
+        return True
+    if hops == 0 or not _LIKE_AN_ENTRY.search(text_of(called)):
+        return False
+    function = urls.names.resolve(entry.path, called)
+    if not isinstance(function, Site) or function.node.type != "function_definition":
+        return False
+    return any(_is_entry(urls, Site(function.path, each), hops - 1) for each in returns(function.node))
 
 
 def _of_view(urls: _Urls, view: Site) -> Iterator[Route]:
