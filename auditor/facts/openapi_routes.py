@@ -42,6 +42,18 @@ def described_routes(symbols: Symbols, listed: Site, depth: int = _MAX_DEPTH) ->
         yield from _of_call(symbols, target, depth)
 
 
+def described_by(symbols: Symbols, route: Site) -> tuple[list[Site], list[Site]]:
+    """(the object that declares a route, what it is put together of): `createRoute({ ...config, method: "put" })`."""
+    node = unwrap(route.node)
+    target = symbols.resolve(route.path, node)
+    if isinstance(target, Site) and target.node.type == "call_expression" and arguments_of(target.node):
+        route, node = target, unwrap(arguments_of(target.node)[0])
+    if node.type != "object":
+        return [], [Site(route.path, node)]
+    spread = [child.named_children[0] for child in node.named_children if child.type == "spread_element"]
+    return [Site(route.path, node)], [Site(route.path, each) for each in spread]
+
+
 def _of_object(holder: Site) -> Iterator[Described]:
     route, handler = property_of(holder.node, "route"), property_of(holder.node, "handler")
     if route is not None and handler is not None:

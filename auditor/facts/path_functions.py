@@ -45,16 +45,18 @@ def path_of_call(symbols: Symbols, call: Site, text: Callable[[Site], str | None
     function = _function(symbols, call)
     if function is None:
         return None
-    outer = _Run(call.path, text, unknown)
-    run = _Run(function.path, text, unknown, _given(outer, function, arguments_of(call.node)))
     body = function.node.child_by_field_name("body")
-    if body is None:
-        return None
+    outer = _Run(call.path, text, unknown)
     try:
-        found = _block(run, body) if body.type == "statement_block" else _value(run, body)
+        run = _Run(function.path, text, unknown, _given(outer, function, arguments_of(call.node)))
+        found = _body(run, body) if body is not None else None
     except _TooMuch:
         return None
     return found if isinstance(found, str) and "/" in found else None
+
+
+def _body(run: _Run, body: Node) -> Value:
+    return _block(run, body) if body.type == "statement_block" else _value(run, body)
 
 
 def _function(symbols: Symbols, call: Site) -> Site | None:

@@ -174,6 +174,16 @@ def router_bound(roots: Roots, held: Site, bindings: Bindings) -> Router | None:
     return router
 
 
+def router_given(roots: Roots, router: Router, bindings: Bindings) -> Router | None:
+    """The router that a call gives for the parameter that a registration is made on; itself where it is none."""
+    if router.parameter is None or router.root != bindings[0].function:
+        return router if router.parameter is None else None
+    index, _, key = router.parameter.partition(".")
+    asked = Parameter(bindings[0].function, int(index), key) if index.isdigit() else None
+    site = bindings[0].given(roots.symbols, asked) if asked is not None else None
+    return roots.locate(site.path, site.node) if site is not None else None
+
+
 def place_bound(bindings: Bindings) -> At:
     call = bindings[-1].call
     return place_of(call.path, call.node, call.node.child_by_field_name("function") or call.node)

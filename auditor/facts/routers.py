@@ -11,7 +11,7 @@ from auditor.facts.bindings import arguments_of, property_of, string_of, unwrap
 from auditor.facts.folder_routers import folder_routers, place_of_file
 from auditor.facts.loaded_folders import loaded_folders
 from auditor.facts.looped_paths import looped_paths
-from auditor.facts.openapi_routes import described_routes
+from auditor.facts.openapi_routes import described_by, described_routes
 from auditor.facts.path_secrets import path_secret, written_path
 from auditor.facts.route_paths import UNKNOWN, paths_of, text_at
 from auditor.facts.router_events import Event, place_of
@@ -23,6 +23,7 @@ from auditor.facts.router_helpers import (
     handlers_bound,
     place_bound,
     router_bound,
+    router_given,
     text_of_bound,
 )
 from auditor.facts.router_passing import passed_on
@@ -243,16 +244,30 @@ class Routers:
 
     def _openapi(self, router: Router, at: At, given: list[Site], first: tuple[Site, ...] = ()) -> None:
         """`app.openapi(createRoute({ method, path, request, middleware }), handler)`."""
-        declared = self._declarations(given[0])
-        if not declared:
-            return
+        own, asked = described_by(self.symbols, given[0])
+        function = asks_for(self.symbols, asked)
+        calls = self._calls_of(function) if function is not None else []
+        for bindings in calls:
+            outer = router_given(self.roots, router, bindings)
+            parts = [filled(self.symbols, each, bindings) for each in asked]
+            found = [*own, *(each for part in parts for each in self._declarations(part))]
+            handlers = [each for site in given[1:2] for each in handlers_bound(self.symbols, site, bindings)]
+            if outer is not None and len(found) > len(own):
+                self._described(outer, place_bound(bindings), found, first, handlers)
+        declared = self._declarations(given[0]) if not calls else []
+        if declared:
+            self._described(router, at, declared, first, given[1:2])
+
+    def _described(
+        self, router: Router, at: At, declared: list[Site], first: tuple[Site, ...], handlers: list[Site]
+    ) -> None:
         method, where, middleware = (_first(declared, key) for key in ("method", "path", "middleware"))
         methods = text_at(self.symbols, method) if method is not None else None
         place = text_at(self.symbols, where) if where is not None else None
         place = re.sub(r"\{(\w+)\}", r":\1", place or "*")
         before = self._handlers([middleware]) if middleware is not None else ()
         event = Event("route", at, path_of(router.base, place), ((methods or "all").upper(),), declared=declared[-1])
-        self._add(router, replace(event, handlers=(*first, *before, *self._handlers(given[1:2]))))
+        self._add(router, replace(event, handlers=(*first, *before, *self._handlers(handlers))))
 
     def _declarations(self, site: Site, depth: int = _MAX_NESTED) -> list[Site]:
         """The objects that declare a route, the nearest first: `{ ...listNotes, middleware: [requireUser] }`."""
@@ -262,10 +277,13 @@ class Routers:
             whole = any(inner) or property_of(site.node, "path") is not None
             return [site, *(found for each in reversed(inner) for found in each)] if whole else []
         route = self.symbols.resolve(site.path, site.node)
-        if not isinstance(route, Site) or route.node.type != "call_expression":
+        if isinstance(route, Site) and route.node.type == "object" and depth:
+            return self._declarations(route, depth - 1)
+        given = arguments_of(route.node) if isinstance(route, Site) and route.node.type == "call_expression" else []
+        if not isinstance(route, Site) or not given or given[0].type != "object":
             return []
-        given = arguments_of(route.node)
-        return [Site(route.path, given[0])] if given and given[0].type == "object" else []
+        made = Site(route.path, given[0])
+        return (self._declarations(made, depth - 1) if depth else []) or [made]
 
     def _handlers(self, given: list[Site], depth: int = _MAX_NESTED) -> tuple[Site, ...]:
         """The functions of a registration: arrays and `...factory.createHandlers(a, b)` are taken apart."""
