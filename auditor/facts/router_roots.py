@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 from auditor.facts.bindings import CLASSES, arguments_of, property_of, required, returned, string_of, unwrap
 from auditor.facts.parameters import REST, parameters
 from auditor.facts.route_paths import UNKNOWN, text_at
-from auditor.facts.router_classes import THIS, constructors, kept_by, lineage, method_around, prefix_of, within
+from auditor.facts.router_classes import (
+    THIS,
+    constructors,
+    kept_by,
+    lineage,
+    method_around,
+    prefix_of,
+    serves,
+    taken_out,
+    within,
+)
 from auditor.facts.symbols import External, Parameter, Site
 from auditor.facts.syntax import text_of
 
@@ -111,7 +121,7 @@ class Roots:
         if node.type == THIS:
             return self._itself(path, node, target) if isinstance(target, Site) else None
         if target is None and node.type == "identifier" and text_of(node) in _OF_A_SERVER:
-            node = self._taken_out(path, node)  # `const app = this.app`
+            node = taken_out(self.symbols, path, node)  # `const app = this.app`
         if target is None and node.type == "member_expression":
             return self._inherited(path, node, hops)
         if isinstance(target, External) and target.package == "express-ws":
@@ -168,23 +178,11 @@ class Roots:
         """The router that a class keeps under a name: each one that derives from a base class has its own."""
         found = kept_by(self.symbols, holder, key)
         router = self.locate(found.path, found.node, hops - 1) if found is not None and hops > 0 else None
-        if found is None and key in _OF_A_SERVER and self._serves(holder):
+        if found is None and key in _OF_A_SERVER and serves(self.symbols, holder):
             return Router(holder, "Express")
         if router is None or found is None or within(found, holder):
             return router
         return Router(holder, router.framework, factory=replace(router, base=""))
-
-    def _taken_out(self, path: str, name: Node) -> Node:
-        declared = self.symbols.code.nodes(path, "variable_declarator")
-        own = (each for each in declared if text_of(each.child_by_field_name("name")) == text_of(name))
-        values = (each.child_by_field_name("value") for each in own)
-        return next((each for each in values if text_of(each) == f"{THIS}.{text_of(name)}" and each is not None), name)
-
-    def _serves(self, holder: Site) -> bool:
-        """Whether a class extends a server of some package, whose application is Express by all that its file says."""
-        base = lineage(self.symbols, holder)[-1]
-        named = isinstance(base, External) and re.search(r"Server$|App(?:lication)?$", base.last)
-        return bool(named) and "express" in self.symbols.code.text(holder.path)
 
     def _classes(self, target: Site) -> list[Site | External]:
         found = lineage(self.symbols, target)

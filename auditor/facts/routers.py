@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from auditor.facts.bindings import arguments_of, property_of, string_of, unwrap
+from auditor.facts.bindings import arguments_of, string_of, unwrap
 from auditor.facts.folder_routers import folder_routers, place_of_file
 from auditor.facts.loaded_folders import loaded_folders
 from auditor.facts.looped_paths import looped_paths
-from auditor.facts.openapi_routes import described_by, described_routes
+from auditor.facts.openapi_routes import declarations, described_by, described_routes, first_of
 from auditor.facts.path_secrets import path_secret, written_path
 from auditor.facts.route_paths import UNKNOWN, paths_of, text_at
 from auditor.facts.router_events import Event, place_of
@@ -250,40 +250,24 @@ class Routers:
         for bindings in calls:
             outer = router_given(self.roots, router, bindings)
             parts = [filled(self.symbols, each, bindings) for each in asked]
-            found = [*own, *(each for part in parts for each in self._declarations(part))]
+            found = [*own, *(each for part in parts for each in declarations(self.symbols, part))]
             handlers = [each for site in given[1:2] for each in handlers_bound(self.symbols, site, bindings)]
             if outer is not None and len(found) > len(own):
                 self._described(outer, place_bound(bindings), found, first, handlers)
-        declared = self._declarations(given[0]) if not calls else []
+        declared = declarations(self.symbols, given[0]) if not calls else []
         if declared:
             self._described(router, at, declared, first, given[1:2])
 
     def _described(
         self, router: Router, at: At, declared: list[Site], first: tuple[Site, ...], handlers: list[Site]
     ) -> None:
-        method, where, middleware = (_first(declared, key) for key in ("method", "path", "middleware"))
+        method, where, middleware = (first_of(declared, key) for key in ("method", "path", "middleware"))
         methods = text_at(self.symbols, method) if method is not None else None
         place = text_at(self.symbols, where) if where is not None else None
         place = re.sub(r"\{(\w+)\}", r":\1", place or "*")
         before = self._handlers([middleware]) if middleware is not None else ()
         event = Event("route", at, path_of(router.base, place), ((methods or "all").upper(),), declared=declared[-1])
         self._add(router, replace(event, handlers=(*first, *before, *self._handlers(handlers))))
-
-    def _declarations(self, site: Site, depth: int = _MAX_NESTED) -> list[Site]:
-        """The objects that declare a route, the nearest first: `{ ...listNotes, middleware: [requireUser] }`."""
-        if site.node.type == "object":
-            spread = [child.named_children[0] for child in site.node.named_children if child.type == "spread_element"]
-            inner = [self._declarations(Site(site.path, node), depth - 1) for node in spread] if depth else []
-            whole = any(inner) or property_of(site.node, "path") is not None
-            return [site, *(found for each in reversed(inner) for found in each)] if whole else []
-        route = self.symbols.resolve(site.path, site.node)
-        if isinstance(route, Site) and route.node.type == "object" and depth:
-            return self._declarations(route, depth - 1)
-        given = arguments_of(route.node) if isinstance(route, Site) and route.node.type == "call_expression" else []
-        if not isinstance(route, Site) or not given or given[0].type != "object":
-            return []
-        made = Site(route.path, given[0])
-        return (self._declarations(made, depth - 1) if depth else []) or [made]
 
     def _handlers(self, given: list[Site], depth: int = _MAX_NESTED) -> tuple[Site, ...]:
         """The functions of a registration: arrays and `...factory.createHandlers(a, b)` are taken apart."""
@@ -321,12 +305,6 @@ class Routers:
 
 def _verbs(name: str) -> tuple[str, ...]:
     return ("DELETE" if name == "del" else name.upper(),)
-
-
-def _first(declared: list[Site], key: str) -> Site | None:
-    """The value of a property in the nearest object that has it."""
-    found = ((each.path, property_of(each.node, key)) for each in declared)
-    return next((Site(path, node) for path, node in found if node is not None), None)
 
 
 def _is_path(site: Site) -> bool:
