@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from auditor.facts.bindings import arguments_of, property_of, string_of
 from auditor.facts.nest_guards import PIPES, guard_of
 from auditor.facts.nest_middleware import read_middleware
+from auditor.facts.nest_router_modules import placed_controllers
 from auditor.facts.symbols import Site
 from auditor.facts.syntax import nodes, text_of
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from auditor.facts.nest_guards import Guard
     from auditor.facts.nest_middleware import Middleware
+    from auditor.facts.nest_router_modules import Placed
     from auditor.facts.symbols import Symbols
 
 _STARTS = re.compile(r"\bNestFactory\s*\.\s*create\s*(?:<[^()]*>)?\(")
@@ -41,6 +43,7 @@ class Application:
     validates: bool = False
     versions: Versions | None = None
     middleware: list[Middleware] = field(default_factory=list)
+    placed: Placed = field(default_factory=dict)
 
 
 def read_applications(symbols: Symbols) -> dict[str, Application]:
@@ -71,6 +74,7 @@ def _holder(path: str, folders: Iterable[str]) -> str | None:
 def _read(symbols: Symbols, paths: list[str]) -> Application:
     """`useGlobalGuards`, `useGlobalPipes`, `setGlobalPrefix`, and the providers of APP_GUARD and APP_PIPE."""
     found = Application(versions=_versions(symbols, paths), middleware=read_middleware(symbols, paths))
+    found.placed = placed_controllers(symbols, paths)
     for path in paths:
         text = symbols.code.text(path)
         if "useGlobal" in text or "setGlobalPrefix" in text:

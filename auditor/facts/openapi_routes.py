@@ -42,6 +42,41 @@ def described_routes(symbols: Symbols, listed: Site, depth: int = _MAX_DEPTH) ->
         yield from _of_call(symbols, target, depth)
 
 
+def declarations(symbols: Symbols, site: Site, depth: int = _MAX_DEPTH) -> list[Site]:
+    """The objects that declare a route, the nearest first: `{ ...listNotes, middleware: [requireUser] }`."""
+    if site.node.type == "object":
+        spread = [child.named_children[0] for child in site.node.named_children if child.type == "spread_element"]
+        inner = [declarations(symbols, Site(site.path, node), depth - 1) for node in spread] if depth else []
+        whole = any(inner) or property_of(site.node, "path") is not None
+        return [site, *(found for each in reversed(inner) for found in each)] if whole else []
+    route = symbols.resolve(site.path, site.node)
+    if isinstance(route, Site) and route.node.type == "object" and depth:
+        return declarations(symbols, route, depth - 1)
+    given = arguments_of(route.node) if isinstance(route, Site) and route.node.type == "call_expression" else []
+    if not isinstance(route, Site) or not given or given[0].type != "object":
+        return []
+    made = Site(route.path, given[0])
+    return (declarations(symbols, made, depth - 1) if depth else []) or [made]
+
+
+def first_of(declared: list[Site], key: str) -> Site | None:
+    """The value of a property in the nearest object that has it."""
+    found = ((each.path, property_of(each.node, key)) for each in declared)
+    return next((Site(path, node) for path, node in found if node is not None), None)
+
+
+def described_by(symbols: Symbols, route: Site) -> tuple[list[Site], list[Site]]:
+    """(the object that declares a route, what it is put together of): `createRoute({ ...config, method: "put" })`."""
+    node = unwrap(route.node)
+    target = symbols.resolve(route.path, node)
+    if isinstance(target, Site) and target.node.type == "call_expression" and arguments_of(target.node):
+        route, node = target, unwrap(arguments_of(target.node)[0])
+    if node.type != "object":
+        return [], [Site(route.path, node)]
+    spread = [child.named_children[0] for child in node.named_children if child.type == "spread_element"]
+    return [Site(route.path, node)], [Site(route.path, each) for each in spread]
+
+
 def _of_object(holder: Site) -> Iterator[Described]:
     route, handler = property_of(holder.node, "route"), property_of(holder.node, "handler")
     if route is not None and handler is not None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.endpoints import join_paths
 from auditor.facts.pieces import Kept
-from auditor.facts.py_bindings import Imported, keyword, node_of, positional
+from auditor.facts.py_bindings import Imported, keyword, node_of, positional, returns
 from auditor.facts.py_django_models import model_asked, model_views
+from auditor.facts.py_django_patterns import cleaned
 from auditor.facts.py_django_routers import mapped_by, read_registered
 from auditor.facts.py_django_settings import read_settings
 from auditor.facts.py_django_views import view_routes, viewset_routes
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from auditor.facts.py_routes import Key, Route
 
 _ENTRY = re.compile(r"(?:^|\.)(?:path|re_path|url)$")
+_LIKE_AN_ENTRY = re.compile(r"(?:path|url|route)s?(?:_\w+)?$", re.IGNORECASE)
 _MAX_DEPTH = 8
 
 
@@ -114,7 +116,7 @@ def _of_list(urls: _Urls, patterns: Site, prefix: str, depth: int) -> Iterator[_
     elif node.type in {"binary_operator", "parenthesized_expression", "list_splat"}:
         for child in node.named_children:
             yield from _of_list(urls, Site(patterns.path, child), prefix, depth)
-    elif node.type == "call" and _ENTRY.search(text_of(node.child_by_field_name("function"))):
+    elif _is_entry(urls, patterns):
         yield from _of_entry(urls, patterns, prefix, depth)
     elif node.type in {"list", "tuple", "expression_list"}:
         for child in node.named_children:
@@ -137,6 +139,23 @@ def _of_name(urls: _Urls, named: Site, prefix: str, depth: int) -> Iterator[_Lea
         yield from _of_list(urls, found, prefix, depth - 1)
         for added in _added_to(urls, named, found):
             yield from _of_list(urls, added, prefix, depth - 1)
+    elif depth and (kept := _kept_urls(urls, named)) is not None:
+        yield from _of_name(urls, kept, prefix, depth - 1)
+
+
+def _kept_urls(urls: _Urls, named: Site) -> Site | None:
+    """The `api.urls` that a module keeps under a name, `urls = api.urls`, here or where the name is imported from."""
+    path, name = named.path, text_of(named.node)
+    bound = urls.names.scope(path, urls.names.code.tree(path).root_node).bound.get(name)
+    if isinstance(bound, Imported):
+        module = urls.names.module(path, bound.module)
+        held = urls.names.file_of(module.stem) if isinstance(module, Package) else None
+        if held is None:
+            return None
+        path = held
+        bound = urls.names.scope(path, urls.names.code.tree(path).root_node).bound.get(bound.name)
+    written = node_of(bound)
+    return Site(path, written) if written is not None and text_of(written).endswith(".urls") else None
 
 
 def _added_to(urls: _Urls, named: Site, found: Site) -> list[Site]:
@@ -164,7 +183,7 @@ def _of_router(urls: _Urls, router: Site, prefix: str) -> Iterator[_Leaf]:
     mapped = tuple(mapped_by(urls.names, router))
     for call in urls.registered.get((router.path, router.node.start_byte), []):
         given = positional(call.node)
-        route = _cleaned(urls.names.text_value(call.path, given[0]) or "")
+        route = cleaned(urls.names.text_value(call.path, given[0]) or "")
         view = urls.names.resolve(call.path, given[1])
         if isinstance(view, Site) and view.node.type == "class_definition":
             yield _Leaf(join_paths(prefix, route), view, registered=True, mapped=mapped)
@@ -174,21 +193,37 @@ def _of_entry(urls: _Urls, entry: Site, prefix: str, depth: int) -> Iterator[_Le
     if entry.node.type == "list_splat" or entry.node.type in {"identifier", "attribute"}:
         yield from _of_list(urls, entry, prefix, depth)
         return
-    function = text_of(entry.node.child_by_field_name("function")) if entry.node.type == "call" else ""
-    given = positional(entry.node) if _ENTRY.search(function) else []
-    view = given[1] if len(given) > 1 else keyword(entry.node, "view") if _ENTRY.search(function) else None
+    if not _is_entry(urls, entry):
+        return
+    given = positional(entry.node)
+    view = given[1] if len(given) > 1 else keyword(entry.node, "view")
     if view is None:
         return
     first = given[0] if given else keyword(entry.node, "route") or keyword(entry.node, "regex")
-    route = _cleaned(_written(urls, Site(entry.path, first))) if first is not None else ""
+    route = cleaned(_written(urls, Site(entry.path, first))) if first is not None else ""
     whole = join_paths(prefix, route)
     included = view.type == "call" and text_of(view.child_by_field_name("function")).endswith("include")
     if included and depth:
         yield from _of_include(urls, Site(entry.path, view), whole, depth - 1)
-    elif not text_of(view).endswith(".urls"):
-        yield _Leaf(whole, Site(entry.path, view))
-    else:
+    elif text_of(view).endswith(".urls") or (view.type == "identifier" and _kept_urls(urls, Site(entry.path, view))):
         yield from _of_name(urls, Site(entry.path, view), whole, depth)
+    else:
+        yield _Leaf(whole, Site(entry.path, view))
+
+
+def _is_entry(urls: _Urls, entry: Site, hops: int = 2) -> bool:
+    """Whether a call is one of Django's own, `path(…)`, or of a function of the repository that gives one back."""
+    if entry.node.type != "call":
+        return False
+    called = entry.node.child_by_field_name("function")
+    if _ENTRY.search(text_of(called)):
+        return True
+    if hops == 0 or not _LIKE_AN_ENTRY.search(text_of(called)):
+        return False
+    function = urls.names.resolve(entry.path, called)
+    if not isinstance(function, Site) or function.node.type != "function_definition":
+        return False
+    return any(_is_entry(urls, Site(function.path, each), hops - 1) for each in returns(function.node))
 
 
 def _of_view(urls: _Urls, view: Site) -> Iterator[Route]:
@@ -235,13 +270,6 @@ def _written(urls: _Urls, route: Site) -> str:
         inner = urls.names.text_value(route.path, called.child_by_field_name("object"))
         return re.sub(r"\{\w*\}", "", inner or "")
     return urls.names.text_value(route.path, route.node) or ""
-
-
-def _cleaned(route: str) -> str:
-    r"""A regular expression's path without its marks: `^things/(?P<id>\d+)/$` gives `things/<id>/`."""
-    route = re.sub(r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)", r"<\1>", route)
-    route = re.sub(r"\(\?[!=](?:[^()]|\([^()]*\))*\)", "", route)
-    return re.sub(r"^/?\^|\$$|\\Z$", "", route).replace("/?", "/")
 
 
 def _text(node: Node | None) -> str:

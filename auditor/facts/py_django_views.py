@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from auditor.facts.py_bindings import decorators, keyword, positional
+from auditor.facts.py_django_patterns import cleaned
 from auditor.facts.py_routes import Route
 from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import nodes, text_of
@@ -45,7 +46,6 @@ _THROUGH_FORM = re.compile(
     r"(?:Create|Update|Form)View$|(?:Create|Update\w*|ListCreate)APIView$|ModelViewSet$|ModelMixin$"
 )
 _MAPPED = re.compile(r"(?:\w+\.)?(?P<action>\w+)\.mapping\.(?P<method>get|post|put|patch|delete)")
-_NAMED_GROUP = re.compile(r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)")  # in an `url_path`
 _REQUIRED = re.compile(r"require_(?:POST|GET|safe|http_methods)")
 _ASKED = re.compile(r"request\.method\s*(?:==|!=|in|not in)[^:\n]*|request\.(?:POST|body|FILES)\b")
 
@@ -197,7 +197,7 @@ def _functions(names: PyNames, view: Site) -> Iterator[tuple[Site, Node]]:
 
 def _action(names: PyNames, settings: Settings, view: Site, function: Site, call: Node) -> Iterator[Route]:
     name, path = text_of(function.node.child_by_field_name("name")), function.path
-    tail = _NAMED_GROUP.sub(r"<\1>", names.text_value(path, keyword(call, "url_path")) or name)
+    tail = cleaned(names.text_value(path, keyword(call, "url_path")) or name)
     detail = text_of(keyword(call, "detail")) == "True"
     methods = [names.text_value(each.path, each.node) for each in names.items(path, keyword(call, "methods"))]
     special = names.items(path, keyword(call, "permission_classes"))
@@ -212,7 +212,7 @@ def _also(names: PyNames, settings: Settings, view: Site, function: Node, match:
     for each in decorators(first.node) if first is not None else ():
         if each.type == "call" and text_of(each).split("(")[0].rsplit(".", 1)[-1] == "action" and first is not None:
             shared, special = tuple(settings.everywhere), names.items(first.path, keyword(each, "permission_classes"))
-            tail = names.text_value(first.path, keyword(each, "url_path")) or match["action"]
+            tail = cleaned(names.text_value(first.path, keyword(each, "url_path")) or match["action"])
             whole = f"<pk>/{tail}" if text_of(keyword(each, "detail")) == "True" else tail
             name = text_of(function.child_by_field_name("name"))
             yield _of_class(names, settings, view, view, shared, (match["method"].upper(), name, whole), special)

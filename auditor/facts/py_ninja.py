@@ -53,7 +53,7 @@ def ninja_routes(names: PyNames) -> dict[Key, list[Route]]:
 
 
 def _made(names: PyNames, call: Site) -> _Api | None:
-    if not re.search(r"(?:API|Router)$", text_of(call.node.child_by_field_name("function"))):
+    if not re.search(r"(?:A[Pp][Ii]|Router|Ninja)\w*$", text_of(call.node.child_by_field_name("function"))):
         return None
     made = names.made(call)
     known = [made, *names.bases(made)] if isinstance(made, Site) else [made]
@@ -77,8 +77,17 @@ def _read(names: PyNames, path: str, apis: dict[Key, _Api]) -> None:
 
 def _owner(names: PyNames, path: str, function: Node | None, apis: dict[Key, _Api]) -> _Api | None:
     held = function.child_by_field_name("object") if function is not None and function.type == "attribute" else None
-    key = router_of(names, names.resolve(path, held), {known: Router() for known in apis}) if held is not None else None
-    return apis[key] if key is not None else None
+    meaning = names.resolve(path, held) if held is not None else None
+    key = router_of(names, meaning, {known: Router() for known in apis})
+    return apis[key] if key is not None else _handed_in(names, meaning, apis)
+
+
+def _handed_in(names: PyNames, meaning: object, apis: dict[Key, _Api]) -> _Api | None:
+    """The API that a function is given, `def register(api: NinjaAPI)`, where there is but one."""
+    if not isinstance(meaning, External) or not _API.match(names.dotted(meaning)):
+        return None
+    whole = [api for api in apis.values() if api.is_api]
+    return whole[0] if len(whole) == 1 else None
 
 
 def _mount(names: PyNames, call: Site, apis: dict[Key, _Api]) -> None:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import string_of, unwrap
+from auditor.facts.path_functions import path_of_call
 from auditor.facts.symbols import Missing, Parameter, Site
 from auditor.facts.syntax import text_of
 
@@ -43,10 +44,10 @@ def paths_of(symbols: Symbols, site: Site) -> list[str]:
     return [UNKNOWN] if _NAMED_LIKE_A_PATH.search(_last_name(node)) else []
 
 
-def text_at(symbols: Symbols, site: Site) -> str | None:
-    """A text with its constants filled in; None for what is no text."""
+def text_at(symbols: Symbols, site: Site, *, calls: bool = True) -> str | None:
+    """A text with its constants filled in, and with what functions make of theirs; None for what is no text."""
     parts = _parts(unwrap(site.node))
-    texts = [_text(symbols, Site(site.path, part)) for part in parts]
+    texts = [_text(symbols, Site(site.path, part), calls=calls) for part in parts]
     if len(parts) == 1:
         return texts[0]
     known = any(text is not None for text in texts)
@@ -65,22 +66,24 @@ def _parts(node: Node) -> list[Node]:
     return [node, *reversed(found)]
 
 
-def _text(symbols: Symbols, site: Site) -> str | None:
+def _text(symbols: Symbols, site: Site, *, calls: bool) -> str | None:
     node = unwrap(site.node)
     if (plain := string_of(node)) is not None:
         return plain
     if node.type == "template_string":
-        return "".join(_piece(symbols, Site(site.path, child)) for child in node.children[1:-1])
+        return "".join(_piece(symbols, Site(site.path, child), calls=calls) for child in node.children[1:-1])
     if node.type in _NAMES:
         target = symbols.resolve(site.path, node)
         if isinstance(target, Site) and target.node.type in {"string", "template_string", *_CHOOSE}:
-            return text_at(symbols, target)
+            return text_at(symbols, target, calls=calls)
         if not isinstance(target, Site | Parameter) and _OF_DEPLOYMENT.search(_last_name(node)):
             return ""
-    return _unset(symbols, Site(site.path, node)) if node.type in _CHOOSE else None
+    if node.type == "call_expression" and calls:  # within a function, no further one is followed
+        return path_of_call(symbols, Site(site.path, node), lambda part: text_at(symbols, part, calls=False), UNKNOWN)
+    return _unset(symbols, Site(site.path, node), calls=calls) if node.type in _CHOOSE else None
 
 
-def _unset(symbols: Symbols, site: Site) -> str | None:
+def _unset(symbols: Symbols, site: Site, *, calls: bool) -> str | None:
     """What is there while nobody sets anything: of `config.prefix ? `/${config.prefix}` : ""` nothing, of
     `process.env.PREFIX ?? "/api"` the latter.
     """
@@ -88,16 +91,17 @@ def _unset(symbols: Symbols, site: Site) -> str | None:
     if site.node.type == "binary_expression":
         chooses = text_of(site.node.child_by_field_name("operator")) in {"??", "||"}
         first, second = (site.node.child_by_field_name(name) if chooses else None for name in ("left", "right"))
-    texts = [_text(symbols, Site(site.path, each)) if each is not None else None for each in (first, second)]
+    given = (Site(site.path, each) if each is not None else None for each in (first, second))
+    texts = [_text(symbols, each, calls=calls) if each is not None else None for each in given]
     known = [text for text in texts if text is not None and UNKNOWN not in text]
     return known[0] if len(set(known)) == 1 else None
 
 
-def _piece(symbols: Symbols, child: Site) -> str:
+def _piece(symbols: Symbols, child: Site, *, calls: bool) -> str:
     if child.node.type != "template_substitution":
         return text_of(child.node)
     inner = child.node.named_children[0] if child.node.named_children else None
-    text = _text(symbols, Site(child.path, inner)) if inner is not None else None
+    text = _text(symbols, Site(child.path, inner), calls=calls) if inner is not None else None
     return UNKNOWN if text is None else text
 
 

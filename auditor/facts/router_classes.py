@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import CLASSES, arguments_of, property_of, returned
@@ -89,6 +90,21 @@ def kept_by(symbols: Symbols, holder: Site, key: str, depth: int = _MAX_BASES) -
         if value is not None:
             return Site(each.path, value)
     return None
+
+
+def serves(symbols: Symbols, holder: Site) -> bool:
+    """Whether a class extends a server of some package, whose application is Express by all that its file says."""
+    base = lineage(symbols, holder)[-1]
+    named = isinstance(base, External) and re.search(r"Server$|App(?:lication)?$", base.last)
+    return bool(named) and "express" in symbols.code.text(holder.path)
+
+
+def taken_out(symbols: Symbols, path: str, name: Node) -> Node:
+    """The `this.app` of `const app = this.app`, else the name itself."""
+    declared = symbols.code.nodes(path, "variable_declarator")
+    own = (each for each in declared if text_of(each.child_by_field_name("name")) == text_of(name))
+    values = (each.child_by_field_name("value") for each in own)
+    return next((each for each in values if each is not None and text_of(each) == f"{THIS}.{text_of(name)}"), name)
 
 
 def within(inner: Site, outer: Site) -> bool:

@@ -137,8 +137,9 @@ def filled(symbols: Symbols, site: Site, bindings: Bindings) -> Site:
 
 def text_of_bound(symbols: Symbols, site: Site, bindings: Bindings) -> str | None:
     """The text of an expression with what the calls give for its parameters."""
-    text = text_at(symbols, filled(symbols, site, bindings))
-    if text is None or UNKNOWN not in text:
+    whole = filled(symbols, site, bindings)
+    text = text_at(symbols, whole)
+    if text is None or UNKNOWN not in text or whole != site:  # what a call gives may have a part of that name
         return text
     for part, _ in _open(symbols, site):
         inner = text_at(symbols, filled(symbols, part, bindings))
@@ -187,6 +188,16 @@ def given_to_makers(symbols: Symbols, rest: Parameter, texts: dict[str, str]) ->
         if text_of(call).startswith(made) and symbols.called(path, call) == Site(rest.site.path, holder)
     )
     return [[Site(each.path, given) for given in arguments_of(each.node)[rest.index :]] for each in calls]
+
+
+def router_given(roots: Roots, router: Router, bindings: Bindings) -> Router | None:
+    """The router that a call gives for the parameter that a registration is made on; itself where it is none."""
+    if router.parameter is None or router.root != bindings[0].function:
+        return router if router.parameter is None else None
+    index, _, key = router.parameter.partition(".")
+    asked = Parameter(bindings[0].function, int(index), key) if index.isdigit() else None
+    site = bindings[0].given(roots.symbols, asked) if asked is not None else None
+    return roots.locate(site.path, site.node) if site is not None else None
 
 
 def place_bound(bindings: Bindings) -> At:

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 from auditor.facts.bindings import CLASSES, arguments_of, property_of, required, returned, string_of, unwrap
 from auditor.facts.parameters import REST, parameters
 from auditor.facts.route_paths import UNKNOWN, text_at
-from auditor.facts.router_classes import THIS, constructors, kept_by, lineage, method_around, prefix_of, within
+from auditor.facts.router_classes import (
+    THIS,
+    constructors,
+    kept_by,
+    lineage,
+    method_around,
+    prefix_of,
+    serves,
+    taken_out,
+    within,
+)
 from auditor.facts.symbols import External, Parameter, Site
 from auditor.facts.syntax import text_of
 
@@ -40,6 +50,7 @@ _KOA = {"koa", "koa-router", "@koa/router", "@koajs/router", "koa-better-router"
 _MOUNTABLE = {"routes", "middleware"}  # `app.use(router.routes())` of Koa
 LIKE_A_ROUTER = re.compile(r"(?:^|\.)(?:app|api|router|routes|server|express|hono|r)$|(?:App|Router|Routes|Api)$")
 _OTHERS = re.compile(r"(?:Fastify|Elysia|Nest|Next|Remix|Axios|Http|Vue|Worker)\w*")
+_OF_A_SERVER = {"app", "router"}
 _MAX_HOPS = 12
 _MAX_CHAIN = 30
 
@@ -109,6 +120,8 @@ class Roots:
             return self._passed(target)
         if node.type == THIS:
             return self._itself(path, node, target) if isinstance(target, Site) else None
+        if target is None and node.type == "identifier" and text_of(node) in _OF_A_SERVER:
+            node = taken_out(self.symbols, path, node)  # `const app = this.app`
         if target is None and node.type == "member_expression":
             return self._inherited(path, node, hops)
         if isinstance(target, External) and target.package == "express-ws":
@@ -165,6 +178,8 @@ class Roots:
         """The router that a class keeps under a name: each one that derives from a base class has its own."""
         found = kept_by(self.symbols, holder, key)
         router = self.locate(found.path, found.node, hops - 1) if found is not None and hops > 0 else None
+        if found is None and key in _OF_A_SERVER and serves(self.symbols, holder):
+            return Router(holder, "Express")
         if router is None or found is None or within(found, holder):
             return router
         return Router(holder, router.framework, factory=replace(router, base=""))

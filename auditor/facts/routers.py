@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from auditor.facts.bindings import arguments_of, property_of, string_of, unwrap
+from auditor.facts.bindings import arguments_of, string_of, unwrap
 from auditor.facts.folder_routers import folder_routers, place_of_file
-from auditor.facts.openapi_routes import described_routes
+from auditor.facts.loaded_folders import loaded_folders
+from auditor.facts.looped_paths import looped_paths
+from auditor.facts.openapi_routes import declarations, described_by, described_routes, first_of
 from auditor.facts.path_secrets import path_secret, written_path
 from auditor.facts.route_paths import UNKNOWN, paths_of, text_at
 from auditor.facts.router_events import Event, place_of
@@ -22,6 +24,7 @@ from auditor.facts.router_helpers import (
     handlers_bound,
     place_bound,
     router_bound,
+    router_given,
     text_of_bound,
 )
 from auditor.facts.router_passing import passed_on
@@ -75,6 +78,8 @@ class Routers:
             for call in reversed(self.symbols.code.nodes(path, "call_expression")):
                 self._call(path, call)
         for router, event in (*passed_on(self.roots, self.tables, texts), *served(self.roots, texts)):
+            self._add(router, event)
+        for router, event in list(loaded_folders(self.roots, texts, self.mounted)):
             self._add(router, event)
         for key, events in self.events.items():
             events.sort(key=lambda event: (event.at.path != key[0], event.at))
@@ -137,11 +142,25 @@ class Routers:
         """One registration; for each row where it stands in a loop over a table."""
         chained = path_of_chain(held)
         fixed = [held] if isinstance(name, str) else [held, name]
-        for row in self.tables.each([Site(at.path, node) for node in (*fixed, *given)]):
+        rows = self.tables.each([Site(at.path, node) for node in (*fixed, *given)])
+        if len(rows) == 1 and name in METHODS and self._looped(at, held, str(name), given):
+            return
+        for row in rows:
             router = self.roots.locate(row[0].path, row[0].node)
             method = name if isinstance(name, str) else text_at(self.symbols, row[1])
             if router is not None and method in CHAINED:
                 self._register(router, method, at, row[len(fixed) :], chained)
+
+    def _looped(self, at: At, held: Node, name: str, given: list[Node]) -> bool:
+        """A registration whose path alone is what the loop around it gives."""
+        router = self.roots.locate(at.path, held)
+        if router is None:
+            return False
+        paths = looped_paths(self.symbols, self.tables, Site(at.path, given[0]))
+        handlers = self._handlers([Site(at.path, each) for each in given[1:]]) if paths else ()
+        for path in paths:
+            self._add(router, Event("route", at, path_of(router.base, path), _verbs(name), handlers))
+        return bool(paths)
 
     def _register(self, router: Router, name: str, at: At, given: list[Site], chained: Node | None) -> None:
         if name == "use":
@@ -226,29 +245,30 @@ class Routers:
 
     def _openapi(self, router: Router, at: At, given: list[Site], first: tuple[Site, ...] = ()) -> None:
         """`app.openapi(createRoute({ method, path, request, middleware }), handler)`."""
-        declared = self._declarations(given[0])
-        if not declared:
-            return
-        method, where, middleware = (_first(declared, key) for key in ("method", "path", "middleware"))
+        own, asked = described_by(self.symbols, given[0])
+        function = asks_for(self.symbols, asked)
+        calls = self._calls_of(function) if function is not None else []
+        for bindings in calls:
+            outer = router_given(self.roots, router, bindings)
+            parts = [filled(self.symbols, each, bindings) for each in asked]
+            found = [*own, *(each for part in parts for each in declarations(self.symbols, part))]
+            handlers = [each for site in given[1:2] for each in handlers_bound(self.symbols, site, bindings)]
+            if outer is not None and len(found) > len(own):
+                self._described(outer, place_bound(bindings), found, first, handlers)
+        declared = declarations(self.symbols, given[0]) if not calls else []
+        if declared:
+            self._described(router, at, declared, first, given[1:2])
+
+    def _described(
+        self, router: Router, at: At, declared: list[Site], first: tuple[Site, ...], handlers: list[Site]
+    ) -> None:
+        method, where, middleware = (first_of(declared, key) for key in ("method", "path", "middleware"))
         methods = text_at(self.symbols, method) if method is not None else None
         place = text_at(self.symbols, where) if where is not None else None
         place = re.sub(r"\{(\w+)\}", r":\1", place or "*")
         before = self._handlers([middleware]) if middleware is not None else ()
         event = Event("route", at, path_of(router.base, place), ((methods or "all").upper(),), declared=declared[-1])
-        self._add(router, replace(event, handlers=(*first, *before, *self._handlers(given[1:2]))))
-
-    def _declarations(self, site: Site, depth: int = _MAX_NESTED) -> list[Site]:
-        """The objects that declare a route, the nearest first: `{ ...listNotes, middleware: [requireUser] }`."""
-        if site.node.type == "object":
-            spread = [child.named_children[0] for child in site.node.named_children if child.type == "spread_element"]
-            inner = [self._declarations(Site(site.path, node), depth - 1) for node in spread] if depth else []
-            whole = any(inner) or property_of(site.node, "path") is not None
-            return [site, *(found for each in reversed(inner) for found in each)] if whole else []
-        route = self.symbols.resolve(site.path, site.node)
-        if not isinstance(route, Site) or route.node.type != "call_expression":
-            return []
-        given = arguments_of(route.node)
-        return [Site(route.path, given[0])] if given and given[0].type == "object" else []
+        self._add(router, replace(event, handlers=(*first, *before, *self._handlers(handlers))))
 
     def _handlers(self, given: list[Site], depth: int = _MAX_NESTED) -> tuple[Site, ...]:
         """The functions of a registration: arrays and `...factory.createHandlers(a, b)` are taken apart."""
@@ -291,12 +311,6 @@ class Routers:
 
 def _verbs(name: str) -> tuple[str, ...]:
     return ("DELETE" if name == "del" else name.upper(),)
-
-
-def _first(declared: list[Site], key: str) -> Site | None:
-    """The value of a property in the nearest object that has it."""
-    found = ((each.path, property_of(each.node, key)) for each in declared)
-    return next((Site(path, node) for path, node in found if node is not None), None)
 
 
 def _is_path(site: Site) -> bool:

@@ -11,9 +11,11 @@ from auditor.facts.bindings import FUNCTIONS, arguments_of, property_of, returne
 from auditor.facts.endpoints import Endpoint, Listed, join_paths
 from auditor.facts.fastify_options import options_of, read_route, sites_of
 from auditor.facts.fastify_plugins import names_fastify, plugin_around, takes_instance
+from auditor.facts.looped_paths import looped_paths
 from auditor.facts.parameters import parameters
 from auditor.facts.pieces import Kept
 from auditor.facts.route_paths import paths_of, text_at
+from auditor.facts.route_tables import Tables
 from auditor.facts.routed import open_handler
 from auditor.facts.symbols import External, Parameter, Site
 from auditor.facts.syntax import line_of, text_of
@@ -237,7 +239,8 @@ class _Reader:
         handler = opened.handler
         if handler is not None and not _within(handler, route.where):
             place = FileSpan(handler.path, line_of(handler.node))
-        for path in paths_of(self.symbols, route.url) or [":value"]:
+        looped = looped_paths(self.symbols, Tables(self.symbols), route.url)
+        for path in looped or paths_of(self.symbols, route.url) or [":value"]:
             for method in route.methods:
                 self.found.append(Endpoint(
                     "Fastify", method, join_paths(prefix, path), place, handler, (*guards, *opened.wrappers),

@@ -97,8 +97,10 @@ def _of_class(symbols: Symbols, applications: dict[str, Application], at: Site) 
     if controller is None and not resolver:
         return
     prefixes, version = _prefixes(symbols, controller) if controller is not None else ([""], "")
-    name = text_of(node.child_by_field_name("name"))
-    holder = _Holder(path, name, decorators, prefixes, version, application_of(path, applications))
+    name, application = text_of(node.child_by_field_name("name")), application_of(path, applications)
+    placed = application.placed.get((path, at.start)) or [""]
+    whole = [join_paths(lead, prefix) for lead in placed for prefix in prefixes] if any(placed) else prefixes
+    holder = _Holder(path, name, decorators, whole, version, application)
     for place, method, own in _methods(symbols, Site(path, node)):
         known, inside = expanded(symbols, own), replace(holder, path=place)
         if controller is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import FUNCTIONS, Import, arguments_of, property_of, string_of
 from auditor.facts.endpoints import Endpoint, Listed
+from auditor.facts.page_methods import otherwise_answers, stated_methods
 from auditor.facts.parameters import parameters
 from auditor.facts.route_servers import router_behind
 from auditor.facts.routed import open_target
@@ -157,7 +158,9 @@ def _page(
     methods = methods_asked(symbols.code.text(path))
     if methods == ["ALL"] and endpoint.handler is not None and endpoint.handler.path != path:
         methods = methods_asked(text_of(endpoint.handler.node))
-    for method in methods:
+    if methods != ["ALL"] and endpoint.handler is not None and otherwise_answers(symbols, endpoint.handler):
+        methods = sorted({*methods, "GET"})
+    for method in stated_methods(target, _METHODS) or methods:
         yield replace(endpoint, method=method)
 
 
