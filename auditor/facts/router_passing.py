@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from auditor.facts.bindings import FUNCTIONS, arguments_of
 from auditor.facts.parameters import REST
+from auditor.facts.router_chains import CHAINED
 from auditor.facts.router_classes import THIS, methods_of
 from auditor.facts.router_events import Event, place_of
-from auditor.facts.router_roots import CHAINED, Roots, Router
+from auditor.facts.router_roots import Roots, Router
 from auditor.facts.symbols import Parameter, Site
 from auditor.facts.syntax import nodes, text_of
 

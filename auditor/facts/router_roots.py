@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from auditor.facts.bindings import CLASSES, arguments_of, property_of, required, returned, string_of, unwrap
+from auditor.facts.bindings import CLASSES, arguments_of, property_of, required, returned, unwrap
 from auditor.facts.parameters import REST, parameters
 from auditor.facts.route_paths import UNKNOWN, text_at
+from auditor.facts.router_chains import link_of
 from auditor.facts.router_classes import (
     THIS,
     constructors,
@@ -28,21 +29,6 @@ if TYPE_CHECKING:
 
     from auditor.facts.symbols import Symbols
 
-METHODS = {"get", "post", "put", "patch", "delete", "del", "options", "head", "all", "ws"}
-CHAINED = METHODS | {
-    "use",
-    "on",
-    "route",
-    "basePath",
-    "openapi",
-    "openapiRoutes",
-    "mount",
-    "onError",
-    "notFound",
-    "doc",
-    "param",
-    "register",
-}
 _HONO_PACKAGES = {"hono", "@hono/zod-openapi", "@hono/hono"}
 _HONO = {"Hono", "OpenAPIHono", "default"}
 _TYPES = re.compile(r"\b(?:OpenAPIHono|Hono|Express|Router|IRouter|Application|Koa)\b")
@@ -52,7 +38,6 @@ LIKE_A_ROUTER = re.compile(r"(?:^|\.)(?:app|api|router|routes|server|express|hon
 _OTHERS = re.compile(r"(?:Fastify|Elysia|Nest|Next|Remix|Axios|Http|Vue|Worker)\w*")
 _OF_A_SERVER = {"app", "router"}
 _MAX_HOPS = 12
-_MAX_CHAIN = 30
 
 
 RouterKey = tuple[str, int, str | None]  # file, place, and the parameter where it comes in by one
@@ -95,7 +80,7 @@ class Roots:
         """The router that an expression stands for, with the base path that chained calls gave it."""
         chain: list[tuple[tuple[str, int, int], Node | None]] = []
         node = unwrap(node)
-        while (link := _link(node)) is not None and _key(path, node) not in self._located:
+        while (link := link_of(node)) is not None and _key(path, node) not in self._located:
             chain.append((_key(path, node), link[1]))
             node = unwrap(link[0])
         key = _key(path, node)
@@ -288,32 +273,3 @@ def _mounted(node: Node) -> Node | None:
 
 def _key(path: str, node: Node) -> tuple[str, int, int]:
     return path, node.start_byte, node.end_byte
-
-
-def _link(node: Node) -> tuple[Node, Node | None] | None:
-    """What a registration is chained to, and the base path that it sets; None for every other expression."""
-    function = node.child_by_field_name("function") if node.type == "call_expression" else None
-    if function is None or function.type != "member_expression":
-        return None
-    name, held = text_of(function.child_by_field_name("property")), function.child_by_field_name("object")
-    given = arguments_of(node)
-    if name not in CHAINED or held is None or (name in METHODS and not given):
-        return None
-    return held, given[0] if name == "basePath" and given else None
-
-
-def path_of_chain(held: Node) -> Node | None:
-    """The path that a chained `.get(handler)` belongs to: of `router.route('/p')`, or of the link before it."""
-    node = unwrap(held)
-    for _ in range(_MAX_CHAIN):
-        link = _link(node)
-        if link is None:
-            return None
-        given, function = arguments_of(node), node.child_by_field_name("function")
-        name = text_of(function.child_by_field_name("property")) if function is not None else ""
-        if (name == "route" and len(given) == 1) or (name in METHODS and string_of(given[0]) is not None):
-            return given[0]
-        if name not in METHODS:
-            return None
-        node = unwrap(link[0])
-    return None

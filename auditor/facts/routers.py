@@ -14,12 +14,13 @@ from auditor.facts.looped_paths import looped_paths
 from auditor.facts.openapi_routes import declarations, described_by, described_routes, first_of
 from auditor.facts.path_secrets import path_secret, written_path
 from auditor.facts.route_paths import UNKNOWN, paths_of, text_at
+from auditor.facts.router_chains import CHAINED, METHODS, path_of_chain
 from auditor.facts.router_events import Event, place_of
+from auditor.facts.router_handlers import handlers_of
 from auditor.facts.router_helpers import (
     asks_for,
     calls_of,
     filled,
-    given_to_makers,
     handed_on_whole,
     handlers_bound,
     place_bound,
@@ -28,8 +29,8 @@ from auditor.facts.router_helpers import (
     text_of_bound,
 )
 from auditor.facts.router_passing import passed_on
-from auditor.facts.router_roots import CHAINED, METHODS, Roots, Router, path_of, path_of_chain
-from auditor.facts.symbols import External, Parameter, Site
+from auditor.facts.router_roots import Roots, Router, path_of
+from auditor.facts.symbols import External, Site
 from auditor.facts.syntax import text_of
 from auditor.facts.ts_rest import served
 
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from auditor.facts.router_events import At
     from auditor.facts.router_helpers import Bindings
     from auditor.facts.router_roots import RouterKey
-    from auditor.facts.symbols import Symbols, Target
+    from auditor.facts.symbols import Symbols
 
 _REGISTERS = re.compile(
     r"\.\s*(?:get|post|put|patch|del|delete|all|ws|use|on|route|register|openapi|openapiRoutes|mount|param)\s*(?:<[^()]{0,80}>)?\(|\]\([^()\n]*,"
@@ -48,7 +49,6 @@ _REGISTERS = re.compile(
 _MAKES = re.compile(
     r"""\b(?:from|require\(|import\(?)\s*["'`](?:\w+:|https?://[^"'`]*/)?@?(?:express|hono|koa|next-connect)\b"""
 )
-_MAX_NESTED = 4
 _MAX_CALLS = 500
 
 
@@ -270,29 +270,8 @@ class Routers:
         event = Event("route", at, path_of(router.base, place), ((methods or "all").upper(),), declared=declared[-1])
         self._add(router, replace(event, handlers=(*first, *before, *self._handlers(handlers))))
 
-    def _handlers(self, given: list[Site], depth: int = _MAX_NESTED) -> tuple[Site, ...]:
-        """The functions of a registration: arrays and `...factory.createHandlers(a, b)` are taken apart."""
-        found: list[Site] = []
-        for site in given:
-            spread = site.node.type == "spread_element" and bool(site.node.named_children)
-            inner = Site(site.path, unwrap(site.node.named_children[0] if spread else site.node))
-            several = self._several(self.symbols.resolve(inner.path, inner.node), depth, spread=spread)
-            found += [inner] if several is None else several
-        return tuple(found)
-
-    def _several(self, target: Target | None, depth: int, *, spread: bool) -> list[Site] | None:
-        if depth == 0:
-            return None
-        if isinstance(target, Site) and target.node.type == "array":
-            return list(self._handlers([Site(target.path, child) for child in target.node.named_children], depth - 1))
-        if spread and isinstance(target, Site) and target.node.type == "call_expression":
-            return list(self._handlers([Site(target.path, given) for given in arguments_of(target.node)], depth - 1))
-        if spread and isinstance(target, Parameter):
-            made = [
-                list(self._handlers(given, depth - 1)) for given in given_to_makers(self.symbols, target, self.texts)
-            ]
-            return [site for site in made[0] if all(site in each for each in made)] if made else None
-        return None
+    def _handlers(self, given: list[Site]) -> tuple[Site, ...]:
+        return handlers_of(self.symbols, self.texts, given)
 
     def _add(self, router: Router, event: Event) -> None:
         self._know(router)
